@@ -1,0 +1,296 @@
+//! Reads inputs line by line, follows `Include`, and hands each directive to its table entry.
+
+use std::collections::BTreeMap;
+
+use super::draft::Draft;
+use super::expand::expand;
+use super::lines::{Letter, lines};
+use super::problem::{Flaw, Place, Problem, Text};
+use super::words::{Word, split};
+use super::{Config, Input, PROBLEMS_MOST, Source, table};
+
+/// How deep files may include each other.
+const DEPTH_MOST: usize = 16;
+/// How many files may be read: a few that include each other twice are very many.
+const FILES_MOST: usize = 1_000;
+
+/// A configuration while it is read.
+pub(super) struct Loader<'s> {
+    /// What the directives have said so far.
+    pub(super) draft: Draft,
+    /// What was wrong so far.
+    pub(super) flaws: Vec<Flaw>,
+    source: &'s mut dyn Source,
+    variables: BTreeMap<String, String>,
+    /// All that was read.
+    texts: Vec<Text>,
+    /// The paths of the files that are being read, the outermost first; a line has none.
+    open: Vec<Option<String>>,
+    /// Whether it is a problem if there is no address in the end: false once a `Listen` was seen,
+    /// however wrong, or something was left out that may have had one.
+    listen_due: bool,
+}
+
+impl<'s> Loader<'s> {
+    /// A loader that has read nothing.
+    pub(super) fn new(source: &'s mut dyn Source, defines: &[(String, String)]) -> Self {
+        Self {
+            draft: Draft::default(),
+            flaws: Vec::new(),
+            source,
+            variables: defines.iter().cloned().collect(),
+            texts: Vec::new(),
+            open: Vec::new(),
+            listen_due: true,
+        }
+    }
+
+    /// The configuration of all inputs, or all that is wrong with them.
+    pub(super) fn load(mut self, inputs: &[Input]) -> Result<Config, Vec<Problem>> {
+        for input in inputs {
+            self.input(input);
+        }
+        if self.listen_due && self.draft.listens.is_empty() {
+            let flaw = Place::default().flaw("there is no `Listen`");
+            self.flaws.push(flaw.help("write `Listen 8080`"));
+        }
+        if self.flaws.is_empty() {
+            return Ok(self.draft.finish());
+        }
+        self.flaws.truncate(PROBLEMS_MOST);
+        Err(self.flaws.into_iter().map(|flaw| flaw.locate(&self.texts)).collect())
+    }
+
+    fn input(&mut self, input: &Input) {
+        match input {
+            Input::Line { name, text } => self.text(name.clone(), text.clone(), None),
+            Input::File(path) => match self.source.read(path) {
+                Ok(text) => self.text(path.clone(), text, Some(path.clone())),
+                Err(why) => {
+                    let place = Place { file: self.texts.len(), ..Place::default() };
+                    self.texts.push(Text { name: path.clone(), text: String::new() });
+                    self.flaws.push(place.flaw(format!("the file cannot be read: {why}")));
+                    self.listen_due = false;
+                }
+            },
+        }
+    }
+
+    fn text(&mut self, name: String, text: String, path: Option<String>) {
+        let lines = lines(self.texts.len(), &text);
+        self.texts.push(Text { name, text });
+        self.open.push(path);
+        let mut sections = Vec::new();
+        for line in lines {
+            if self.flaws.len() >= PROBLEMS_MOST {
+                break;
+            }
+            if line[0].char == '<' {
+                self.section(&line, &mut sections);
+            } else if sections.is_empty() {
+                self.directive(&line);
+            }
+        }
+        self.open.pop();
+    }
+
+    /// A line that begins or ends a section: `sections` are those that it stands in.
+    fn section(&mut self, line: &[Letter], sections: &mut Vec<String>) {
+        let place = line[0].place.to(line[line.len() - 1].place);
+        let text: String = line[1..].iter().map(|letter| letter.char).collect();
+        let name = text.split([' ', '\t', '>']).next().unwrap_or_default();
+        let Some(closed) = name.strip_prefix('/') else {
+            if sections.is_empty() {
+                let flaw = place.flaw(format!("sections are not built yet: `<{name}>`"));
+                self.flaws.push(flaw.help(format!("what stands before `</{name}>` is skipped")));
+                self.listen_due = false;
+            }
+            sections.push(name.to_ascii_lowercase());
+            return;
+        };
+        if sections.last().is_some_and(|open| open.eq_ignore_ascii_case(closed)) {
+            sections.pop();
+        } else if sections.is_empty() {
+            self.flaws.push(place.flaw(format!("`</{closed}>` closes nothing")));
+        }
+    }
+
+    fn directive(&mut self, line: &[Letter]) {
+        let chars = line.iter().map(|letter| letter.char);
+        let name: String = chars.take_while(|char| !char.is_ascii_whitespace()).collect();
+        self.listen_due &= !name.eq_ignore_ascii_case("Listen");
+        let variable =
+            |name: &str| self.variables.get(name).cloned().or_else(|| self.source.variable(name));
+        match expand(line, variable) {
+            Ok(line) => {
+                let applied = split(&line).and_then(|words| self.apply(&words));
+                self.flaws.extend(applied.err());
+            }
+            Err(flaws) => self.flaws.extend(flaws),
+        }
+    }
+
+    fn apply(&mut self, words: &[Word]) -> Result<(), Flaw> {
+        // A line of nothing but an empty variable says nothing.
+        let Some((name, args)) = words.split_first() else { return Ok(()) };
+        table::find(name)?.apply(self, name, args)
+    }
+
+    /// Reads the file that `word` names.
+    pub(super) fn include(&mut self, word: &Word) -> Result<(), Flaw> {
+        let path = self.resolved(word.text());
+        match self.included(&path) {
+            Ok(text) => self.text(path.clone(), text, Some(path)),
+            Err(why) => {
+                self.listen_due = false;
+                return Err(word.flaw(why));
+            }
+        }
+        Ok(())
+    }
+
+    fn included(&mut self, path: &str) -> Result<String, String> {
+        if path.contains(['*', '?', '[']) {
+            return Err(format!(
+                "patterns are not built yet: name the files of `{path}` one by one"
+            ));
+        }
+        if self.open.iter().flatten().any(|open| open == path) {
+            return Err(format!("`{path}` includes itself"));
+        }
+        if self.open.len() > DEPTH_MOST {
+            return Err(format!("files include each other more than {DEPTH_MOST} deep"));
+        }
+        if self.texts.len() >= FILES_MOST {
+            return Err(format!("there are more than {FILES_MOST} files"));
+        }
+        self.source.read(path).map_err(|why| format!("`{path}` cannot be read: {why}"))
+    }
+
+    /// `path` as seen from the folder of the file that is being read.
+    fn resolved(&self, path: &str) -> String {
+        let including = self.open.last().and_then(Option::as_deref).unwrap_or_default();
+        match including.rfind('/') {
+            Some(end) if !path.starts_with('/') => format!("{}/{path}", &including[..end]),
+            _ => path.into(),
+        }
+    }
+
+    /// Makes `${name}` stand for `value` from here on, for nothing at all without one.
+    pub(super) fn define(&mut self, name: &Word, value: Option<&Word>) -> Result<(), Flaw> {
+        if name.text().is_empty() || name.text().contains(['$', '{', '}', ':', '=']) {
+            return Err(name
+                .flaw(format!("`{name}` is not a name for a variable"))
+                .help("it has none of `$`, `{`, `}`, `:` and `=` in it"));
+        }
+        let value = value.map(Word::to_string).unwrap_or_default();
+        self.variables.insert(name.to_string(), value);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load;
+    use super::super::testing::{Files, good, problem, problems};
+    use super::*;
+
+    fn shown(files: &[(&str, &str)], defines: &[(&str, &str)]) -> Result<String, Vec<String>> {
+        let defines: Vec<_> =
+            defines.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let inputs = [Input::File(files.first().map_or("none", |file| file.0).into())];
+        load(&mut Files::new(files), &inputs, &defines)
+            .map(|config| config.rules.server_name)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn nothing_listens_on_nothing() {
+        let missing = "there is no `Listen` (write `Listen 8080`)";
+        assert_eq!(problems("Threads 2"), [format!("conf:1:1: {missing}")]);
+        let none = load(&mut Files::new(&[]), &[], &[]).expect_err("it is empty");
+        assert_eq!(none[0].to_string(), format!("configuration:1:1: {missing}"));
+    }
+
+    #[test]
+    fn a_listen_that_may_be_there_is_not_missed() {
+        assert_eq!(problems("listen\tx").len(), 1);
+        assert_eq!(problems("Listen ${x}").len(), 1);
+        assert_eq!(problems("Include x").len(), 1);
+        assert_eq!(problems("<IfDefine X>").len(), 1);
+        assert_eq!(shown(&[("a", "\"Listen\" 1")], &[]).as_deref(), Ok("underpass"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_problem() {
+        let unread = ["none:1:1: the file cannot be read: no such file"];
+        assert_eq!(shown(&[], &[]).unwrap_err(), unread);
+        let unread = "conf:1:9: `x` cannot be read: no such file";
+        assert_eq!(problem("Include x"), unread);
+    }
+
+    #[test]
+    fn includes_are_relative_to_the_file_that_includes() {
+        let main = "Listen 1\nInclude sub/b\nInclude /c";
+        let files = [("etc/a", main), ("etc/sub/b", "Include d"), ("etc/sub/d", "x"), ("/c", "y")];
+        assert_eq!(
+            shown(&files, &[]).unwrap_err(),
+            ["etc/sub/d:1:1: unknown directive `x`", "/c:1:1: unknown directive `y`"]
+        );
+    }
+
+    #[test]
+    fn includes_have_an_end() {
+        let files = [("a", "Listen 1\nInclude b"), ("b", "Include a")];
+        assert_eq!(shown(&files, &[]).unwrap_err(), ["b:1:9: `a` includes itself"]);
+        let names: Vec<String> = (0..19).map(|number| format!("f{number}")).collect();
+        let texts: Vec<String> = (1..20).map(|number| format!("Include f{number}")).collect();
+        let chain: Vec<_> =
+            names.iter().zip(&texts).map(|(n, t)| (n.as_str(), t.as_str())).collect();
+        let deep = ["f16:1:9: files include each other more than 16 deep"];
+        assert_eq!(shown(&chain, &[]).unwrap_err(), deep);
+        let many = format!("Listen 1\n{}", "Include b\n".repeat(FILES_MOST));
+        let files = [("a", many.as_str()), ("b", "")];
+        assert_eq!(shown(&files, &[]).unwrap_err(), ["a:1001:9: there are more than 1000 files"]);
+    }
+
+    #[test]
+    fn patterns_are_not_built_yet() {
+        let message =
+            "conf:1:9: patterns are not built yet: name the files of `d/*.conf` one by one";
+        assert_eq!(problem("Include d/*.conf"), message);
+    }
+
+    #[test]
+    fn a_variable_is_defined_in_the_text_or_outside() {
+        let text = "Listen 1\nServerName ${A}\n";
+        assert_eq!(shown(&[("a", text)], &[("A", "outside")]).as_deref(), Ok("outside"));
+        let inside = format!("Define A in${{B}}\n{text}");
+        let defines = [("A", "outside"), ("B", "side")];
+        assert_eq!(shown(&[("a", &inside)], &defines).as_deref(), Ok("inside"));
+        assert_eq!(good("Define X\nThreads ${X}2${X}").threads.map(u16::from), Some(2));
+        assert_eq!(good("ProxyPass ${HOME} !").rules.rules[0].prefix, "/home");
+        assert!(good("Define X\n${X}").rules.rules.is_empty());
+    }
+
+    #[test]
+    fn a_variable_has_a_name_that_can_be_referred_to() {
+        let help = "(it has none of `$`, `{`, `}`, `:` and `=` in it)";
+        let message = format!("conf:1:8: `a=b` is not a name for a variable {help}");
+        assert_eq!(problem("Define a=b"), message);
+        assert_eq!(problem("Define '' b"), message.replace("a=b", ""));
+    }
+
+    #[test]
+    fn a_section_is_one_problem_and_nothing_in_it_is_looked_at() {
+        let text = "<Location /a>\n nonsense ${x}\n<Limit>\n</Limit>\n</location>\n</Proxy>";
+        assert_eq!(
+            problems(text),
+            [
+                "conf:1:1: sections are not built yet: `<Location>` \
+                 (what stands before `</Location>` is skipped)",
+                "conf:6:1: `</Proxy>` closes nothing",
+            ]
+        );
+    }
+}

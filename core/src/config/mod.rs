@@ -1,0 +1,234 @@
+//! The directive language: text → directives → checked types, and all errors at once.
+//!
+//! A text is cut into lines (`lines.rs`), their `${VAR}`s are replaced (`expand.rs`), and each is
+//! split into words (`words.rs`). The loader (`loader.rs`) looks the first word up in the table,
+//! [`DIRECTIVES`], whose entry writes what the line says into the draft (`draft.rs`). Only when
+//! everything has been read is the draft made into a [`Config`], so that a setting applies to
+//! every rule, wherever it stands. Every letter remembers where it was written, and so does every
+//! [`Problem`].
+
+mod directives;
+mod draft;
+mod expand;
+mod lines;
+mod loader;
+mod pace;
+mod parameters;
+mod problem;
+mod proxy_pass;
+mod suggest;
+mod table;
+#[cfg(test)]
+mod testing;
+mod upgrade;
+mod url;
+mod values;
+mod words;
+
+use core::net::SocketAddr;
+use core::num::NonZeroU16;
+
+use crate::route::Rules;
+
+pub use directives::DIRECTIVES;
+pub use parameters::{PARAMETERS, Parameter};
+pub use problem::Problem;
+pub use table::{Directive, Origin};
+
+/// What [`load`] reports at most; what comes behind so many problems is not looked at.
+pub const PROBLEMS_MOST: usize = 100;
+
+/// Reads `inputs` in their order, with `defines` (`-D NAME[=VALUE]`) known from the beginning.
+///
+/// Settings apply to all rules, wherever they stand, and the last of two wins.
+///
+/// # Errors
+///
+/// Every problem of every input, up to [`PROBLEMS_MOST`], in the order of reading.
+pub fn load(
+    source: &mut dyn Source,
+    inputs: &[Input],
+    defines: &[(String, String)],
+) -> Result<Config, Vec<Problem>> {
+    loader::Loader::new(source, defines).load(inputs)
+}
+
+/// Where text comes from: core itself reads no file and no environment.
+pub trait Source {
+    /// The text of a file.
+    ///
+    /// A relative path of an `Include` has been joined to the folder of the file that includes;
+    /// that of an [`Input`] is as the caller gave it.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, as a clause for the operator.
+    fn read(&mut self, path: &str) -> Result<String, String>;
+
+    /// The value of an environment variable: what `${NAME}` means if no `Define` and no `-D` says.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// A piece of configuration.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Input {
+    /// The file at that path.
+    File(String),
+    /// A directive from the command line (`-C`).
+    Line {
+        /// What stands in place of a file name in a problem, such as `-C 1`.
+        name: String,
+        /// The directive.
+        text: String,
+    },
+}
+
+/// A checked configuration.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Config {
+    /// Where clients are awaited: at least one.
+    pub listens: Vec<Listen>,
+    /// How many event loops there are; none means one per core.
+    pub threads: Option<NonZeroU16>,
+    /// What is logged.
+    pub log_level: LogLevel,
+    /// What requests are judged by.
+    pub rules: Rules,
+}
+
+/// One `Listen` line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Listen {
+    /// The address. `[::]` stands for all addresses, IPv4 included: a driver without IPv6 falls
+    /// back to `0.0.0.0`. Port 0 leaves the choice to the system.
+    pub address: SocketAddr,
+}
+
+/// What is logged: this and all that is graver. httpd's sixteen levels are folded into five.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum LogLevel {
+    /// `emerg`, `alert`, `crit`, `error`.
+    Error,
+    /// `warn`, the default.
+    #[default]
+    Warn,
+    /// `notice`, `info`.
+    Info,
+    /// `debug`.
+    Debug,
+    /// `trace1` to `trace8`.
+    Trace,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Files, problems};
+    use super::*;
+    use crate::limits::Limits;
+    use crate::route::{Action, Fallback, Park};
+    use crate::time::Wait;
+
+    const SAMPLE: &str = r#"# A sample with everything in it: é.
+Define backend "app.example:9000"
+Listen 8080
+Listen [::1]:0
+ServerName https://proxy.example:443
+Threads 4
+  Timeout 30
+RequestReadTimeout header=10-20,MinRate=100 \
+    body=0
+LimitRequestFields 50
+ProxyPass /é !
+ProxyPass "/ws" ws://${backend}/base timeout=5 \
+    retry=1ms upgrade=WebSocket,mqtt keepalive=Off
+ProxyPass '/' http://127.0.0.1:3000/ connectiontimeout=250ms
+ProxyTimeout 1mi
+ProxyWebsocketAsync OFF
+ProxyWebsocketIdleTimeout 90
+ProxyWebsocketFallbackToProxyHttp Off
+Include more.conf
+LogLevel debug
+"#;
+
+    fn load_text(text: &str) -> Result<Config, Vec<Problem>> {
+        let mut files = Files::new(&[("etc/main.conf", text), ("etc/more.conf", "Threads 8\n")]);
+        load(&mut files, &[Input::File("etc/main.conf".into())], &[])
+    }
+
+    #[test]
+    fn a_whole_file_becomes_a_configuration() {
+        let config = load_text(SAMPLE).expect("the sample is valid");
+        let addresses: Vec<String> =
+            config.listens.iter().map(|listen| listen.address.to_string()).collect();
+        assert_eq!(addresses, ["[::]:8080", "[::1]:0"]);
+        assert_eq!(config.threads, NonZeroU16::new(8));
+        assert_eq!(config.log_level, LogLevel::Debug);
+        assert_eq!(config.rules.server_name, "proxy.example");
+        assert_eq!(config.rules.limits.fields, 50);
+        assert_eq!(config.rules.rules.len(), 3);
+        assert_eq!(config.rules.workers.len(), 2);
+    }
+
+    #[test]
+    fn settings_apply_to_rules_that_stand_before_them() {
+        let rules = load_text(SAMPLE).expect("the sample is valid").rules;
+        assert_eq!(rules.rules[0].action, Action::Exclude);
+        let (ws, http) = (rules.forward(1).unwrap(), rules.forward(2).unwrap());
+        assert_eq!((ws.fallback, http.fallback), (Fallback::Skip, Fallback::Http));
+        assert_eq!(ws.terms.answer, Wait::from_secs(5));
+        assert_eq!(http.terms.answer, Wait::from_secs(60));
+        assert_eq!(http.terms.connect, Wait::from_millis(250));
+        assert_eq!(http.terms.half_closed, Wait::from_secs(30));
+        assert_eq!(ws.terms.idle, Wait::from_secs(90));
+        assert_eq!(ws.terms.park, Park::Never);
+    }
+
+    #[test]
+    fn an_almost_empty_file_is_all_defaults() {
+        let config = load_text("Listen 1").expect("it listens");
+        assert_eq!((config.threads, config.log_level), (None, LogLevel::Warn));
+        assert_eq!(config.rules.server_name, "underpass");
+        assert_eq!(config.rules.limits, Limits::DEFAULT);
+        assert!(config.rules.rules.is_empty() && config.rules.workers.is_empty());
+    }
+
+    #[test]
+    fn three_mistakes_are_three_located_problems() {
+        let text = "Listen 80\nProxyPas /a ws://b\n  Timeout \\\n 5x\n\
+                    ProxyPass /é ws://b timeout=1 retri=2\n";
+        assert_eq!(
+            problems(text),
+            [
+                "conf:2:1: unknown directive `ProxyPas` (did you mean `ProxyPass`?)",
+                "conf:4:3: `x` is not a unit of time \
+                 (a number and `ms`, `s`, `mi` or `h`; without a unit it is seconds)",
+                "conf:5:31: unknown parameter `retri` (did you mean `retry`?)",
+            ]
+        );
+    }
+
+    #[test]
+    fn lines_of_the_command_line_come_in_their_turn_and_under_their_name() {
+        let line = |text: &str| Input::Line { name: "-C 1".into(), text: text.into() };
+        let mut files = Files::new(&[("a/conf", "Listen 1\nThreads 2\n")]);
+        let inputs = [Input::File("a/conf".into()), line("Threads 3")];
+        let config = load(&mut files, &inputs, &[]).expect("both are valid");
+        assert_eq!(config.threads, NonZeroU16::new(3));
+        let bad = load(&mut files, &[line("Listen x")], &[]).expect_err("x is no port");
+        assert_eq!((bad.len(), bad[0].file.as_str()), (1, "-C 1"));
+    }
+
+    #[test]
+    fn no_cut_of_a_text_makes_it_panic() {
+        for (at, _) in SAMPLE.char_indices() {
+            let _ = load_text(&SAMPLE[..at]);
+            let _ = load_text(&SAMPLE[at..]);
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_problems() {
+        let found = problems(&"Nonsense\n".repeat(PROBLEMS_MOST * 3));
+        assert_eq!(found.len(), PROBLEMS_MOST);
+    }
+}

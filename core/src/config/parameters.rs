@@ -1,0 +1,162 @@
+//! The table of `ProxyPass` parameters, from which they are read and documented.
+
+use super::problem::Flaw;
+use super::upgrade::upgrade;
+use super::values::{some_wait, switch, wait};
+use super::words::Word;
+use crate::route::{Recovery, Upgrade};
+use crate::time::Wait;
+
+/// One parameter of `ProxyPass`: `name=value`.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its name, without the `=`. Its case does not matter.
+    pub name: &'static str,
+    /// What its value may be.
+    pub values: &'static str,
+    /// The value that stands for its absence, if there is one.
+    pub default: Option<&'static str>,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    apply: fn(&mut Options, &Word) -> Result<(), Flaw>,
+}
+
+impl Parameter {
+    /// Writes what `value` says into `options`.
+    pub(super) fn apply(&self, options: &mut Options, value: &Word) -> Result<(), Flaw> {
+        (self.apply)(options, value)
+    }
+}
+
+/// Every parameter of `ProxyPass`.
+pub static PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "timeout",
+        values: "time[ms|s|mi|h], more than 0; seconds without a unit",
+        default: None,
+        summary: "How long either side may take to answer or to take what is sent to it; \
+                  what ProxyTimeout says if absent.",
+        apply: |options, value| {
+            options.answer = Some(some_wait(value)?);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "connectiontimeout",
+        values: "time[ms|s|mi|h], more than 0; seconds without a unit",
+        default: None,
+        summary: "How long the connection to one address of the backend may take; \
+                  what timeout= says if absent.",
+        apply: |options, value| {
+            options.connect = Some(some_wait(value)?);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "retry",
+        values: "time[ms|s|mi|h]; seconds without a unit",
+        default: Some("0"),
+        summary: "How long a backend that could not be reached is left alone; \
+                  0 tries it again at once.",
+        apply: |options, value| {
+            options.recovery = match wait(value)? {
+                Wait::ZERO => Recovery::AtOnce,
+                wait => Recovery::After(wait),
+            };
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "keepalive",
+        values: "On|Off",
+        default: Some("On"),
+        summary: "Whether TCP keepalive watches the connection to the backend; \
+                  on by default, unlike httpd's.",
+        apply: |options, value| {
+            options.keepalive = switch(value)?;
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "upgrade",
+        values: "ANY|NONE|protocol[,protocol]...",
+        default: None,
+        summary: "Which protocols a client may switch to: any, WebSocket even where its Upgrade \
+                  field was lost on the way (NONE), or those named; if absent, WebSocket for \
+                  ws:// and none for http://.",
+        apply: |options, value| {
+            options.upgrade = Some(upgrade(value)?);
+            Ok(())
+        },
+    },
+];
+
+/// What the parameters of one rule say.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Options {
+    /// `timeout=`.
+    pub(super) answer: Option<Wait>,
+    /// `connectiontimeout=`.
+    pub(super) connect: Option<Wait>,
+    /// `retry=`.
+    pub(super) recovery: Recovery,
+    /// `keepalive=`.
+    pub(super) keepalive: bool,
+    /// `upgrade=`.
+    pub(super) upgrade: Option<Upgrade>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            answer: None,
+            connect: None,
+            recovery: Recovery::AtOnce,
+            keepalive: true,
+            upgrade: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{failure, word};
+    use super::*;
+
+    fn options(name: &str, value: &str) -> Result<Options, Flaw> {
+        let parameter = PARAMETERS.iter().find(|parameter| parameter.name == name);
+        let mut options = Options::default();
+        parameter.expect("it is in the table").apply(&mut options, &word(value)).map(|()| options)
+    }
+
+    #[test]
+    fn the_default_of_the_table_is_what_absence_means() {
+        for parameter in PARAMETERS {
+            if let Some(value) = parameter.default {
+                assert_eq!(options(parameter.name, value), Ok(Options::default()));
+            }
+        }
+    }
+
+    #[test]
+    fn each_parameter_sets_its_option() {
+        let [one, none] = [Some(Wait::from_millis(1)), None];
+        let times = |options: Options| (options.answer, options.connect);
+        assert_eq!(options("timeout", "1ms").map(times), Ok((one, none)));
+        assert_eq!(options("connectiontimeout", "1ms").map(times), Ok((none, one)));
+        let recovery = Recovery::After(Wait::from_millis(1));
+        assert_eq!(options("retry", "1ms").map(|options| options.recovery), Ok(recovery));
+        assert_eq!(options("keepalive", "off").map(|options| options.keepalive), Ok(false));
+        assert_eq!(
+            options("upgrade", "ANY").map(|options| options.upgrade),
+            Ok(Some(Upgrade::Any))
+        );
+    }
+
+    #[test]
+    fn a_timeout_of_nothing_is_a_problem() {
+        for name in ["timeout", "connectiontimeout"] {
+            assert_eq!(failure(options(name, "0")), "1:1: the time must be more than 0");
+        }
+    }
+}

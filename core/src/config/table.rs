@@ -1,0 +1,103 @@
+//! What the table says of one directive, and how a line finds its entry.
+
+use core::ops::RangeInclusive;
+
+use super::directives::DIRECTIVES;
+use super::loader::Loader;
+use super::problem::Flaw;
+use super::suggest::suggest;
+use super::words::Word;
+
+/// One directive.
+#[derive(Debug)]
+pub struct Directive {
+    /// Its name. Its case does not matter.
+    pub name: &'static str,
+    /// What its arguments are.
+    pub args: &'static str,
+    /// The arguments that stand for its absence, if there are any.
+    pub default: Option<&'static str>,
+    /// Where it may stand.
+    pub context: &'static str,
+    /// Whose it is.
+    pub origin: Origin,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// How many arguments it has.
+    pub(super) count: RangeInclusive<usize>,
+    /// Does what it says; called with as many arguments as `count` allows.
+    pub(super) apply: fn(&mut Loader<'_>, &[Word]) -> Result<(), Flaw>,
+}
+
+impl Directive {
+    /// Does what the line of `name` and `args` says.
+    pub(super) fn apply(
+        &self,
+        loader: &mut Loader<'_>,
+        name: &Word,
+        args: &[Word],
+    ) -> Result<(), Flaw> {
+        let (least, most) = (*self.count.start(), *self.count.end());
+        if let Some(surplus) = args.get(most) {
+            let flaw = surplus.flaw(format!("too many arguments for `{}`", self.name));
+            return Err(flaw.help(self.usage()));
+        }
+        if args.len() < least {
+            let flaw = name.flaw(format!("too few arguments for `{}`", self.name));
+            return Err(flaw.help(self.usage()));
+        }
+        (self.apply)(loader, args)
+    }
+
+    fn usage(&self) -> String {
+        format!("write `{} {}`", self.name, self.args)
+    }
+}
+
+/// Whose a directive is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Origin {
+    /// httpd's: it means the same here.
+    Httpd,
+    /// Ours: httpd does not know it.
+    Ours,
+}
+
+/// The directive of that name.
+pub(super) fn find(name: &Word) -> Result<&'static Directive, Flaw> {
+    DIRECTIVES.iter().find(|directive| name.is(directive.name)).ok_or_else(|| {
+        let help = suggest(name.text(), DIRECTIVES.iter().map(|directive| directive.name));
+        let flaw = name.flaw(format!("unknown directive `{name}`"));
+        help.into_iter().fold(flaw, Flaw::help)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::problem;
+
+    #[test]
+    fn the_number_of_arguments_is_checked() {
+        assert_eq!(
+            problem("Threads"),
+            "conf:1:1: too few arguments for `Threads` (write `Threads number`)"
+        );
+        assert_eq!(
+            problem("Threads 1 2"),
+            "conf:1:11: too many arguments for `Threads` (write `Threads number`)"
+        );
+        assert_eq!(
+            problem("ProxyPass /a"),
+            "conf:1:1: too few arguments for `ProxyPass` \
+             (write `ProxyPass path !|url [key=value]...`)"
+        );
+    }
+
+    #[test]
+    fn an_unknown_directive_is_a_problem() {
+        let unknown = "conf:1:1: unknown directive `ProxyPassReverse`";
+        assert_eq!(problem("ProxyPassReverse / ws://b"), unknown);
+        let near = "conf:1:1: unknown directive `timout` (did you mean `Timeout`?)";
+        assert_eq!(problem("timout 5"), near);
+    }
+}

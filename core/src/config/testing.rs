@@ -1,0 +1,62 @@
+//! What the tests of this module share.
+
+use std::collections::BTreeMap;
+
+use super::lines::lines;
+use super::problem::{Flaw, Text};
+use super::words::{Word, split};
+use super::{Config, Input, Source, load};
+
+/// Files and variables that are not really there.
+pub(super) struct Files(BTreeMap<String, String>);
+
+impl Files {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
+        Self(files.iter().map(|(path, text)| ((*path).into(), (*text).into())).collect())
+    }
+}
+
+impl Source for Files {
+    fn read(&mut self, path: &str) -> Result<String, String> {
+        self.0.get(path).cloned().ok_or_else(|| "no such file".into())
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "HOME").then(|| "/home".into())
+    }
+}
+
+/// One word that says `text`, whatever is in it, as if it began a file.
+pub(super) fn word(text: &str) -> Word {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    let words = split(&lines(0, &format!("\"{escaped}\""))[0]).expect("it is one quoted word");
+    words[0].clone()
+}
+
+/// The flaw of a [`word`], as `line:column: message (help)`, the opening quote not counted.
+pub(super) fn failure<T: std::fmt::Debug>(result: Result<T, Flaw>) -> String {
+    let text = Text { name: String::new(), text: " ".repeat(999) };
+    let mut problem = result.expect_err("it has a flaw").locate(&[text]);
+    problem.column = problem.column.saturating_sub(1).max(1);
+    problem.to_string().trim_start_matches(':').into()
+}
+
+/// What is wrong with `text`.
+pub(super) fn problems(text: &str) -> Vec<String> {
+    let loaded = load(&mut Files::new(&[("conf", text)]), &[Input::File("conf".into())], &[]);
+    loaded.expect_err("something is wrong").iter().map(ToString::to_string).collect()
+}
+
+/// The one thing that is wrong with `text`, which need not say where to listen.
+pub(super) fn problem(text: &str) -> String {
+    let mut problems = problems(&format!("{text}\nListen 1234"));
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems.remove(0)
+}
+
+/// The configuration that `text` makes, which need not say where to listen.
+pub(super) fn good(text: &str) -> Config {
+    let text = format!("{text}\nListen 1234");
+    load(&mut Files::new(&[("conf", &text), ("other", "")]), &[Input::File("conf".into())], &[])
+        .expect("nothing is wrong")
+}

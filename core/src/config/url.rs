@@ -1,0 +1,222 @@
+//! Hosts, ports and URLs: what stands in `Listen`, `ServerName` and `ProxyPass`.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::problem::Flaw;
+use super::values::number;
+use super::words::Word;
+use crate::route::{Scheme, Target};
+
+/// Bytes of a name and of one of its labels (RFC 1035 §2.3.4).
+const NAME_MOST: usize = 253;
+const LABEL_MOST: usize = 63;
+
+/// `ws://host[:port][/path]`, or the same with `http`.
+pub(super) fn target(word: &Word) -> Result<Target, Flaw> {
+    let (scheme, rest) = scheme(word)?;
+    let end = rest.text().find(['/', '?', '#']).unwrap_or(rest.text().len());
+    let (authority, path) = rest.split_at(end);
+    let (host, port) = host_and_port(&authority)?;
+    let port = port.unwrap_or(scheme.default_port());
+    Ok(Target { scheme, host, port, path: url_path(&path)? })
+}
+
+fn scheme(word: &Word) -> Result<(Scheme, Word), Flaw> {
+    const ACCEPTED: &str = "accepted are `ws://` and `http://`";
+    if word.text().starts_with("unix:") {
+        return Err(word.flaw("`unix:` backends are not built yet").help(ACCEPTED));
+    }
+    let Some(end) = word.text().find("://") else {
+        return Err(word.flaw(format!("`{word}` is not a URL")).help(ACCEPTED));
+    };
+    let (name, rest) = (word.part(0..end), word.part(end + 3..word.text().len()));
+    match name.text().to_ascii_lowercase().as_str() {
+        "http" => Ok((Scheme::Http, rest)),
+        "ws" => Ok((Scheme::Ws, rest)),
+        "https" | "wss" => Err(name.flaw("TLS to backends is not built yet").help(ACCEPTED)),
+        "balancer" => Err(name.flaw("`balancer://` is not built yet").help(ACCEPTED)),
+        _ => Err(name.flaw(format!("unknown scheme `{name}`")).help(ACCEPTED)),
+    }
+}
+
+fn url_path(word: &Word) -> Result<String, Flaw> {
+    for (at, char) in word.text().char_indices() {
+        let message = match char {
+            '?' => "a query in the URL is not accepted",
+            '#' => "a fragment in the URL is not accepted",
+            _ if char.is_ascii_graphic() => continue,
+            _ => "the path of a URL is visible ASCII; the rest is percent-encoded",
+        };
+        return Err(word.part(at..at + char.len_utf8()).flaw(message));
+    }
+    Ok(word.text().into())
+}
+
+/// `[scheme://]host[:port]`, of which only the host counts.
+pub(super) fn server_name(word: &Word) -> Result<String, Flaw> {
+    let start = word.text().find("://").map_or(0, |at| at + 3);
+    host_and_port(&word.split_at(start).1).map(|(host, _)| host)
+}
+
+/// `host[:port]`: the host in lower case and without brackets, so that equal hosts are equal texts.
+fn host_and_port(word: &Word) -> Result<(String, Option<u16>), Flaw> {
+    if let Some(at) = word.text().find('@') {
+        return Err(word.part(0..at + 1).flaw("a user name before the host is not accepted"));
+    }
+    let bracketed = word.text().starts_with('[');
+    let end =
+        if bracketed { word.text().find(']').map(|at| at + 1) } else { word.text().find(':') };
+    let (host, rest) = word.split_at(end.unwrap_or(word.text().len()));
+    let host = if bracketed { address(&host)?.to_string() } else { name(&host)? };
+    Ok((host, port(&rest)?))
+}
+
+fn address(word: &Word) -> Result<Ipv6Addr, Flaw> {
+    let inner = word.text().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    inner
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| word.flaw(format!("`{word}` is not an IPv6 address in brackets")))
+}
+
+fn name(word: &Word) -> Result<String, Flaw> {
+    if word.text().is_empty() {
+        return Err(word.flaw("the host is missing"));
+    }
+    if !is_name(word.text()) && word.text().parse::<Ipv4Addr>().is_err() {
+        return Err(word.flaw(format!("`{word}` is neither a host name nor an address")));
+    }
+    Ok(word.text().to_ascii_lowercase())
+}
+
+/// Letters, digits, `-` and `_` in labels. A last label of digits only would be an IPv4 address.
+fn is_name(text: &str) -> bool {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_label =
+        |label: &str| (1..=LABEL_MOST).contains(&label.len()) && label.bytes().all(is_letter);
+    let last = text.rsplit('.').next().unwrap_or_default();
+    text.len() <= NAME_MOST
+        && text.split('.').all(is_label)
+        && !last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn port(rest: &Word) -> Result<Option<u16>, Flaw> {
+    match rest.split_once(':') {
+        None if rest.text().is_empty() => Ok(None),
+        Some((before, port)) if before.text().is_empty() => {
+            let help = "an IPv6 address stands in brackets";
+            let flawed =
+                |flaw: Flaw| if port.text().contains(':') { flaw.help(help) } else { flaw };
+            number(&port, 1..=u16::MAX).map(Some).map_err(flawed)
+        }
+        _ => Err(rest.flaw(format!("`{rest}` is not a port"))),
+    }
+}
+
+/// `[address:]port`; `*` and no address at all stand for all addresses.
+pub(super) fn listen(word: &Word) -> Result<SocketAddr, Flaw> {
+    let all = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let (ip, port) = match word.rsplit_once(':') {
+        None => (all, word.clone()),
+        Some((host, port)) if host.text() == "*" => (all, port),
+        Some((host, port)) if host.text().starts_with('[') => (address(&host)?.into(), port),
+        Some((host, port)) => {
+            let ip = host.text().parse::<Ipv4Addr>();
+            let unknown = |_| host.flaw(format!("`{host}` is not an address"));
+            (ip.map_err(unknown)?.into(), port)
+        }
+    };
+    let help = "write `port`, `address:port` or `[address]:port`";
+    let port = number(&port, 0..=u16::MAX).map_err(|flaw| flaw.help(help))?;
+    Ok(SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{failure, word};
+    use super::*;
+
+    #[test]
+    fn a_url_is_a_scheme_a_host_a_port_and_a_path() {
+        let spelled = |text| target(&word(text)).map(|target| target.to_string());
+        assert_eq!(
+            spelled("WS://App_1.Example.:9000/a//b%2f$"),
+            Ok("ws://app_1.example.:9000/a//b%2f$".into())
+        );
+        assert_eq!(spelled("http://10.0.0.1:80"), Ok("http://10.0.0.1".into()));
+        assert_eq!(spelled("ws://[0:0::1]:9000/"), Ok("ws://[::1]:9000/".into()));
+        assert_eq!(target(&word("ws://h")).map(|target| target.port), Ok(80));
+    }
+
+    #[test]
+    fn other_schemes_are_problems() {
+        let help = "(accepted are `ws://` and `http://`)";
+        for (text, message) in [
+            ("wss://h", "TLS to backends is not built yet"),
+            ("HTTPS://h", "TLS to backends is not built yet"),
+            ("balancer://h", "`balancer://` is not built yet"),
+            ("unix:/s|ws://h", "`unix:` backends are not built yet"),
+            ("ajp://h", "unknown scheme `ajp`"),
+            ("h:80", "`h:80` is not a URL"),
+        ] {
+            assert_eq!(failure(target(&word(text))), format!("1:1: {message} {help}"));
+        }
+    }
+
+    #[test]
+    fn what_a_url_may_not_have_is_a_problem() {
+        for (text, message) in [
+            ("ws://u:p@h/", "1:6: a user name before the host is not accepted"),
+            ("ws://h/a?b", "1:9: a query in the URL is not accepted"),
+            ("ws://h#b", "1:7: a fragment in the URL is not accepted"),
+            ("ws://h/é", "1:8: the path of a URL is visible ASCII; the rest is percent-encoded"),
+            ("ws://h/a b", "1:9: the path of a URL is visible ASCII; the rest is percent-encoded"),
+            ("ws:///a", "1:6: the host is missing"),
+            ("ws://:80", "1:6: the host is missing"),
+            ("ws://a..b", "1:6: `a..b` is neither a host name nor an address"),
+            ("ws://256.1.1.1", "1:6: `256.1.1.1` is neither a host name nor an address"),
+            ("ws://hé", "1:6: `hé` is neither a host name nor an address"),
+            ("ws://[::1", "1:6: `[::1` is not an IPv6 address in brackets"),
+            ("ws://[h]", "1:6: `[h]` is not an IPv6 address in brackets"),
+            ("ws://[::1]80", "1:11: `80` is not a port"),
+            ("ws://h:", "1:8: `` is not a whole number"),
+            ("ws://h:0", "1:8: 0 is not in the range 1 to 65535"),
+            ("ws://h:65536", "1:8: 65536 is not in the range 1 to 65535"),
+            (
+                "ws://a:b::1",
+                "1:8: `b::1` is not a whole number (an IPv6 address stands in brackets)",
+            ),
+        ] {
+            assert_eq!(failure(target(&word(text))), message);
+        }
+        let long = format!("ws://{}", "a".repeat(LABEL_MOST + 1));
+        assert!(failure(target(&word(&long))).ends_with("neither a host name nor an address"));
+        let long = format!("ws://{}", "a.".repeat(NAME_MOST / 2 + 1) + "a");
+        assert!(failure(target(&word(&long))).ends_with("neither a host name nor an address"));
+    }
+
+    #[test]
+    fn of_a_server_name_only_the_host_counts() {
+        let name = |text| server_name(&word(text));
+        assert_eq!(name("proxy.example").as_deref(), Ok("proxy.example"));
+        assert_eq!(name("https://Proxy:443").as_deref(), Ok("proxy"));
+        let bad = "1:1: `a b` is neither a host name nor an address";
+        assert_eq!(failure(name("a b")), bad);
+    }
+
+    #[test]
+    fn a_listener_has_an_address_or_all_of_them() {
+        let address = |text| listen(&word(text)).map(|address| address.to_string());
+        assert_eq!(address("8080").as_deref(), Ok("[::]:8080"));
+        assert_eq!(address("*:8080").as_deref(), Ok("[::]:8080"));
+        assert_eq!(address("0.0.0.0:0").as_deref(), Ok("0.0.0.0:0"));
+        assert_eq!(address("[::1]:8080").as_deref(), Ok("[::1]:8080"));
+        let help = "(write `port`, `address:port` or `[address]:port`)";
+        assert_eq!(failure(address("x")), format!("1:1: `x` is not a whole number {help}"));
+        let range = format!("1:3: 65536 is not in the range 0 to 65535 {help}");
+        assert_eq!(failure(address("*:65536")), range);
+        assert_eq!(failure(address("h:80")), "1:1: `h` is not an address");
+        let bracket = "1:1: `[h]` is not an IPv6 address in brackets";
+        assert_eq!(failure(address("[h]:80")), bracket);
+    }
+}

@@ -1,0 +1,125 @@
+//! Stage 5 of 6 · one body: how much of it is still to come, and by which move.
+
+use super::chunked::{BadChunk, Chunks};
+use crate::head::Framing;
+use crate::{Op, Side};
+
+/// What is still to come of a body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Body {
+    /// Nothing.
+    Done,
+    /// So many bytes; never zero.
+    Length(u64),
+    /// Chunks: core must see them to find their end.
+    Chunked(Chunks),
+    /// All until the connection ends.
+    Close,
+}
+
+impl From<Framing> for Body {
+    fn from(framing: Framing) -> Self {
+        match framing {
+            Framing::None => Self::Done,
+            Framing::Length(length) => Self::Length(length),
+            Framing::Chunked => Self::Chunked(Chunks::default()),
+            Framing::Close => Self::Close,
+        }
+    }
+}
+
+impl Body {
+    /// Whether nothing more is to come.
+    pub fn is_done(&self) -> bool {
+        *self == Self::Done
+    }
+
+    /// The move that brings more of it in.
+    pub fn next(&self, from: Side) -> Option<Op> {
+        match self {
+            Self::Done => None,
+            Self::Length(_) | Self::Close => Some(Op::Pull(from)),
+            Self::Chunked(_) => Some(Op::Fill(from)),
+        }
+    }
+
+    /// How many bytes may be pulled at the most without touching what stands behind the body.
+    pub fn most(&self) -> u64 {
+        match self {
+            Self::Done | Self::Chunked(_) => 0,
+            Self::Length(left) => *left,
+            Self::Close => u64::MAX,
+        }
+    }
+
+    /// So many bytes of it were pulled.
+    pub fn pulled(&mut self, count: u64) {
+        if let Self::Length(left) = self {
+            debug_assert!(count <= *left, "more was pulled than the body has");
+            *left = left.saturating_sub(count);
+            if *left == 0 {
+                *self = Self::Done;
+            }
+        }
+    }
+
+    /// Takes as many of `bytes`, which core holds, as belong to the body.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<usize, BadChunk> {
+        match self {
+            Self::Done => Ok(0),
+            Self::Close => Ok(bytes.len()),
+            Self::Length(left) => {
+                let taken = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                self.pulled(taken as u64);
+                Ok(taken)
+            }
+            Self::Chunked(chunks) => {
+                let taken = chunks.take(bytes)?;
+                if chunks.is_done() {
+                    *self = Self::Done;
+                }
+                Ok(taken)
+            }
+        }
+    }
+
+    /// The connection ended: whether that is the end of the body, and not a cut through it.
+    #[must_use]
+    pub fn ended(&mut self) -> bool {
+        let whole = matches!(self, Self::Close | Self::Done);
+        *self = Self::Done;
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_counts_down_and_leaves_what_is_behind_it() {
+        let mut body = Body::from(Framing::Length(5));
+        assert_eq!((body.next(Side::Client), body.most()), (Some(Op::Pull(Side::Client)), 5));
+        assert_eq!(body.take(b"ab"), Ok(2));
+        body.pulled(1);
+        assert_eq!(body.most(), 2);
+        assert_eq!(body.take(b"deGET /"), Ok(2));
+        assert!(body.is_done() && body.next(Side::Client).is_none());
+    }
+
+    #[test]
+    fn chunks_are_read_by_core() {
+        let mut body = Body::from(Framing::Chunked);
+        assert_eq!(body.next(Side::Backend), Some(Op::Fill(Side::Backend)));
+        assert_eq!(body.take(b"1\r\na\r\n0\r\n\r\nGET /"), Ok(11));
+        assert!(body.is_done());
+    }
+
+    #[test]
+    fn the_end_of_the_connection_ends_only_what_it_frames() {
+        assert!(Body::from(Framing::Close).ended());
+        assert!(Body::from(Framing::None).ended());
+        assert!(!Body::from(Framing::Length(1)).ended());
+        assert!(!Body::from(Framing::Chunked).ended());
+    }
+}

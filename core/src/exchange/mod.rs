@@ -1,0 +1,9 @@
+//! Stage 5 of 6 · ordinary HTTP: a request body one way, a response body the other.
+//!
+//! [`chunked`] finds the end of a chunked body, [`body`] says what the next move for a body is.
+
+pub mod body;
+pub mod chunked;
+
+pub use body::Body;
+pub use chunked::{BadChunk, Chunks};

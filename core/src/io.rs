@@ -1,0 +1,53 @@
+//! What a driver must be able to do: the seam between what decides and what acts.
+
+use std::num::NonZeroU32;
+use std::task::Poll;
+
+use crate::balance::{Ask, Lease, NoWorker};
+use crate::op::{Fault, Read};
+use crate::report::Report;
+use crate::Side;
+
+/// A driver of sessions: one method for each [`Op`](crate::Op).
+///
+/// `Pending` means: not now, and I will [`pump`](crate::pump) again when that may change. So whatever
+/// answers `Pending` owns the duty to wake the session. Only "it would block" is `Pending`: a short
+/// read or write is not.
+pub trait Io {
+    /// Finishes the TLS handshake of that side; a plain leg is ready at once.
+    fn secure(&mut self, side: Side) -> Poll<Result<(), Fault>>;
+
+    /// Reads from that side into `room`.
+    fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>>;
+
+    /// Writes the first of `bytes` to that side.
+    fn flush(&mut self, to: Side, bytes: &[u8]) -> Poll<Result<NonZeroU32, Fault>>;
+
+    /// Elects a worker. A failed lease is handed over once, in the first call, even if that is `Pending`.
+    fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>>;
+
+    /// Dials the worker's address of that number, counted from 0, and drops any earlier attempt.
+    ///
+    /// Asked for an address that the worker does not have it answers [`Fault::Exhausted`]; asked for
+    /// a further one while its name is still being resolved, [`Fault::Unresolved`].
+    fn connect(&mut self, lease: &Lease, address: u8) -> Poll<Result<(), Fault>>;
+
+    /// Tells the pool that the worker has answered ([`Pool::confirm`](crate::balance::Pool::confirm)).
+    fn confirm(&mut self, lease: &mut Lease);
+
+    /// Takes the report of an exchange or a tunnel, and the lease if there was one. It cannot wait:
+    /// a lease that is handed over is gone.
+    fn release(&mut self, lease: Option<Lease>, report: &Report);
+
+    /// Moves at most `most` bytes from that side's socket into the direction's carrier, which is empty.
+    fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>>;
+
+    /// Moves bytes from the carrier of the direction towards `to` to that side's socket.
+    fn push(&mut self, to: Side) -> Poll<Result<NonZeroU32, Fault>>;
+
+    /// Tells that side that nothing more will come: close_notify, flush, FIN.
+    fn shut(&mut self, side: Side) -> Poll<Result<(), Fault>>;
+
+    /// Gives the carriers back: nothing is in flight.
+    fn park(&mut self);
+}

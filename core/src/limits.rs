@@ -1,0 +1,129 @@
+//! Every bound, and what relates one to another.
+
+use crate::time::{Time, Wait};
+
+/// Bytes of one leased buffer. A head that needs more makes its buffer grow, up to [`HEAD_MOST`].
+pub const BUFFER: usize = 8 * 1024;
+
+/// Bytes of one head, start line and all fields together (R32, R31).
+pub const HEAD_MOST: usize = 64 * 1024;
+
+/// Fields of one head that a configuration may allow: they are parsed into an array of this size (R32).
+pub const FIELDS_MOST: usize = 256;
+
+/// Bytes of one chunk-size line with its extensions, and of one trailer section (R24, R25).
+pub const CHUNK_LINE_MOST: usize = 4 * 1024;
+
+/// Interim (1xx) responses of one exchange, as httpd allows (R37).
+pub const INTERIM_MOST: u8 = 10;
+
+/// Addresses of one worker that one request dials.
+pub const ADDRESSES_MOST: u8 = 8;
+
+/// Turns of [`pump`](crate::pump) that one session takes before others have theirs.
+pub const BUDGET: u32 = 64;
+
+/// Bytes that one pull may move: the size of a driver's scratch buffer.
+pub const PULL_MOST: u32 = 64 * 1024;
+
+/// Handshakes that may be under way at once: in all, per worker and per client address (R53).
+pub const PENDING: Pending = Pending { total: 8_192, worker: 4_096, client: 2_048 };
+
+/// How long a client is told to wait when [`PENDING`] is reached and nothing better is known.
+pub const RETRY_AFTER: Wait = Wait::from_secs(1);
+
+/// How long, and for how many bytes, a client that we have finished with may still send: closing
+/// on unread bytes would make its kernel throw our last words away.
+pub const LINGER: Wait = Wait::from_secs(2);
+/// See [`LINGER`].
+pub const LINGER_MOST: u32 = 256 * 1024;
+
+const _: () = assert!(BUFFER <= HEAD_MOST, "a fresh buffer already fits the largest head");
+const _: () = assert!(CHUNK_LINE_MOST <= BUFFER, "a chunk line fits one buffer");
+const _: () = assert!(PENDING.client <= PENDING.worker && PENDING.worker <= PENDING.total);
+
+/// How many handshakes may be under way at once (R53).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pending {
+    /// Over all workers.
+    pub total: u32,
+    /// With one worker.
+    pub worker: u32,
+    /// From one client address.
+    pub client: u32,
+}
+
+/// What a client's head may be, and how long it may take: copied from the configuration.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Bytes of the request line, without its end (`LimitRequestLine`).
+    pub line: u32,
+    /// Bytes of one field line, without its end (`LimitRequestFieldSize`).
+    pub field: u32,
+    /// Fields of one head (`LimitRequestFields`), at most [`FIELDS_MOST`].
+    pub fields: u32,
+    /// How long the request head may take, handshake included (R50).
+    pub head: Pace,
+    /// How long the request body may take (R50).
+    pub body: Pace,
+}
+
+impl Limits {
+    /// What a response head may be: httpd's `ResponseFieldSize` and the widest count.
+    pub const RESPONSE: Self = Self { fields: FIELDS_MOST as u32, ..Self::DEFAULT };
+
+    /// The defaults of httpd.
+    pub const DEFAULT: Self = Self {
+        line: 8190,
+        field: 8190,
+        fields: 100,
+        head: Pace { first: Wait::from_secs(20), most: Wait::from_secs(40), rate: 500 },
+        body: Pace { first: Wait::from_secs(20), most: Wait::FOREVER, rate: 500 },
+    };
+}
+
+/// A deadline that bytes push back: `RequestReadTimeout header=20-40,MinRate=500` (R50).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pace {
+    /// How long it may take with no byte at all; [`Wait::FOREVER`] switches the clock off.
+    pub first: Wait,
+    /// How long it may take however many bytes come.
+    pub most: Wait,
+    /// Bytes that buy one second more; 0 = bytes buy nothing.
+    pub rate: u32,
+}
+
+impl Pace {
+    /// No deadline.
+    pub const OFF: Self = Self { first: Wait::FOREVER, most: Wait::FOREVER, rate: 0 };
+
+    /// The moment by which what began at `start` must be over, after `bytes` have come.
+    pub fn deadline(&self, start: Time, bytes: u64) -> Time {
+        let earned = match self.rate {
+            0 => Wait::ZERO,
+            rate => Wait::from_secs(bytes / u64::from(rate)),
+        };
+        start.after(self.first.plus(earned).min(self.most))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R50: the deadline is absolute, a minimum rate pushes it back, and only so far.
+    #[test]
+    fn bytes_push_the_deadline_back_up_to_the_most() {
+        let pace = Limits::DEFAULT.head;
+        let at = |bytes| pace.deadline(Time::ZERO, bytes).since(Time::ZERO);
+        assert_eq!(at(0), Wait::from_secs(20));
+        assert_eq!(at(499), Wait::from_secs(20));
+        assert_eq!(at(5_000), Wait::from_secs(30));
+        assert_eq!(at(1_000_000), Wait::from_secs(40));
+    }
+
+    #[test]
+    fn a_clock_that_is_off_never_rings() {
+        assert_eq!(Pace::OFF.deadline(Time::from_micros(7), 123).deadline(), None);
+    }
+}

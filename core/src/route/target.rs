@@ -1,0 +1,111 @@
+//! Where requests can go: the URL of a rule, and the worker behind it.
+
+use std::fmt;
+
+use crate::time::Wait;
+
+/// How a backend is spoken to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scheme {
+    /// `http://`: ordinary HTTP; upgrades only where the rule names them.
+    Http,
+    /// `ws://`: the same bytes; upgrades to WebSocket by default.
+    Ws,
+}
+
+impl Scheme {
+    /// The port that the scheme stands for.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Http | Self::Ws => 80,
+        }
+    }
+
+    /// The scheme as it stands in a URL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Ws => "ws",
+        }
+    }
+}
+
+/// The URL of a `ProxyPass` rule.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Target {
+    /// `ws` or `http`.
+    pub scheme: Scheme,
+    /// A name, or an address without brackets.
+    pub host: String,
+    /// The port, the scheme's own where the URL names none.
+    pub port: u16,
+    /// The path that replaces the rule's prefix, as the URL spells it; may be empty.
+    pub path: String,
+}
+
+impl Target {
+    /// The authority as `Host` says it: the port only where it is not the default, an IPv6 address in brackets.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        if self.port == self.scheme.default_port() {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme.as_str(), self.authority(), self.path)
+    }
+}
+
+/// A worker: one backend, and how it is dialled.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Worker {
+    /// A name, or an address without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whether TCP keepalive watches the connection (`keepalive=`; on by default, unlike httpd's,
+    /// because a tunnel may be silent for days).
+    pub keepalive: bool,
+    /// What a failure to connect does to later requests.
+    pub recovery: Recovery,
+}
+
+/// What a failed attempt does to the worker (`retry=`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Recovery {
+    /// Nothing: it is tried again at once. So does httpd with the worker of a plain `ProxyPass`,
+    /// where there is no other worker to go to.
+    AtOnce,
+    /// It is left alone for so long.
+    After(Wait),
+}
+
+/// A worker's number, stable for the life of the process.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct WorkerId(pub u32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(host: &str, port: u16) -> Target {
+        Target { scheme: Scheme::Ws, host: host.into(), port, path: "/x".into() }
+    }
+
+    #[test]
+    fn the_authority_names_the_port_only_where_it_is_not_the_default() {
+        assert_eq!(target("app.example", 80).authority(), "app.example");
+        assert_eq!(target("app.example", 8080).authority(), "app.example:8080");
+        assert_eq!(target("::1", 9000).authority(), "[::1]:9000");
+        assert_eq!(target("::1", 9000).to_string(), "ws://[::1]:9000/x");
+    }
+}
