@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 use std::task::Poll;
 
+use crate::Side;
 use crate::balance::{Ask, Lease, NoWorker};
 use crate::op::{Fault, Read};
 use crate::report::Report;
-use crate::Side;
 
 /// A driver of sessions: one method for each [`Op`](crate::Op).
 ///

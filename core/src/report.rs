@@ -30,8 +30,6 @@ pub enum Close {
     Lifetime,
     /// That side did not take what was written for too long (R52).
     Stalled(Side),
-    /// We are about to stop.
-    Drained,
 }
 
 /// What became of one request and of the tunnel that it may have opened.
@@ -51,8 +49,16 @@ pub struct Report {
     pub pulled: Both<u64>,
     /// Bytes that went from each side to the other behind the heads.
     pub pushed: Both<u64>,
-    /// The last fault of a worker that could not be reached.
-    pub unreached: Option<Fault>,
+    /// The first thing that broke, and the side on which it did, even if the session got over it.
+    pub fault: Option<(Side, Fault)>,
+}
+
+impl Close {
+    /// Whether the client must see that something is missing: its connection is then reset, because
+    /// an orderly end would make half a response look whole.
+    pub const fn is_abrupt(self) -> bool {
+        matches!(self, Self::Cut(_) | Self::Stalled(_))
+    }
 }
 
 impl fmt::Display for Close {
@@ -68,7 +74,6 @@ impl fmt::Display for Close {
             Self::HalfClosed => f.write_str("half-closed for too long"),
             Self::Lifetime => f.write_str("lived for as long as it may"),
             Self::Stalled(side) => write!(f, "the {side} did not read"),
-            Self::Drained => f.write_str("drained"),
         }
     }
 }

@@ -69,7 +69,8 @@ impl Body {
             Self::Done => Ok(0),
             Self::Close => Ok(bytes.len()),
             Self::Length(left) => {
-                let taken = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                let taken =
+                    usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 self.pulled(taken as u64);
                 Ok(taken)
             }

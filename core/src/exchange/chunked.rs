@@ -134,7 +134,15 @@ mod tests {
     #[test]
     fn a_size_is_hexadecimal_digits_and_nothing_else() {
         let bad = [
-            "\r\n", ";\r\n", "0x5\r\n", "+5\r\n", "-5\r\n", "5_0\r\n", " 5\r\n", "5 \r\n", "g\r\n",
+            "\r\n",
+            ";\r\n",
+            "0x5\r\n",
+            "+5\r\n",
+            "-5\r\n",
+            "5_0\r\n",
+            " 5\r\n",
+            "5 \r\n",
+            "g\r\n",
             "00000000000000005\r\n",
         ];
         for line in bad {
@@ -147,7 +155,15 @@ mod tests {
     /// R24: carriage returns only before line feeds, no bare line feed, bounded lines.
     #[test]
     fn line_ends_and_extensions_are_strict() {
-        for text in ["5\n", "5;a\n", "5;\u{1}\r\n", "5;a\rb", "5\r\nhelloX", "5\r\nhello\n", "5\r\nhello\rX"] {
+        for text in [
+            "5\n",
+            "5;a\n",
+            "5;\u{1}\r\n",
+            "5;a\rb",
+            "5\r\nhelloX",
+            "5\r\nhello\n",
+            "5\r\nhello\rX",
+        ] {
             assert_eq!(take(text.as_bytes()), Err(BadChunk), "{text:?}");
         }
         for text in ["0\r\n\n", "0\r\nT: v\n", "0\r\n T: v\r\n", "0\r\nT: v\r\n\rX"] {

@@ -64,10 +64,8 @@ mod tests {
     use httparse::Header;
 
     fn of(version: Version, list: &[(&str, &str)]) -> Result<Option<Framing>, BadHead> {
-        let headers: Vec<_> = list
-            .iter()
-            .map(|&(name, value)| Header { name, value: value.as_bytes() })
-            .collect();
+        let headers: Vec<_> =
+            list.iter().map(|&(name, value)| Header { name, value: value.as_bytes() }).collect();
         Framing::of(&Fields(&headers), version)
     }
 

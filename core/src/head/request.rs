@@ -93,7 +93,9 @@ fn at_query(target: &str) -> (&[u8], &[u8]) {
 pub(crate) fn authority(value: &[u8]) -> Result<&str, BadHead> {
     let value = std::str::from_utf8(value).map_err(|_| BadHead::Host)?;
     let (host, port) = match value.rfind(':') {
-        Some(colon) if !value[colon..].contains(']') => (&value[..colon], Some(&value[colon + 1..])),
+        Some(colon) if !value[colon..].contains(']') => {
+            (&value[..colon], Some(&value[colon + 1..]))
+        }
         _ => (value, None),
     };
     let numbered = port.is_none_or(|port| {
@@ -166,8 +168,14 @@ mod tests {
     fn refuses_control_characters() {
         for byte in (0..32).filter(|byte| ![b'\t', b'\r', b'\n'].contains(byte)).chain([127]) {
             let byte = char::from(byte);
-            assert_eq!(bad(&format!("GET / HTTP/1.1\r\nHost: h\r\nA: b{byte}c\r\n\r\n")), BadHead::Syntax);
-            assert_eq!(bad(&format!("GET / HTTP/1.1\r\nHost: h\r\nA{byte}: b\r\n\r\n")), BadHead::Syntax);
+            assert_eq!(
+                bad(&format!("GET / HTTP/1.1\r\nHost: h\r\nA: b{byte}c\r\n\r\n")),
+                BadHead::Syntax
+            );
+            assert_eq!(
+                bad(&format!("GET / HTTP/1.1\r\nHost: h\r\nA{byte}: b\r\n\r\n")),
+                BadHead::Syntax
+            );
             assert_eq!(bad(&format!("GET /{byte} HTTP/1.1\r\nHost: h\r\n\r\n")), BadHead::Syntax);
         }
         assert_eq!(bad("GET / HTTP/1.1\r\nHost: h\r\nA: b\rc\r\n\r\n"), BadHead::Syntax);
@@ -178,7 +186,10 @@ mod tests {
     #[test]
     fn refuses_names_that_are_no_tokens() {
         for field in ["A : b", ": b", "A\u{e9}: b", "A b: c", "A", "(A): b"] {
-            assert_eq!(bad(&format!("GET / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n")), BadHead::Syntax);
+            assert_eq!(
+                bad(&format!("GET / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n")),
+                BadHead::Syntax
+            );
         }
     }
 
@@ -188,13 +199,37 @@ mod tests {
         assert_eq!(bad("GET / HTTP/1.1\r\n\r\n"), BadHead::Host);
         assert_eq!(bad("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), BadHead::Host);
         let hosts = [
-            "", "a b", "a/b", "u@h", "h:", "h:0", "h:65536", "h:+1", "h:8x", "::1", "[::1", "[1]",
-            "h,i", "%3127.0.0.1", "é", "017700000001", "0x7f.1", "127.01.0.1", "127.1", "256.1.1.1",
+            "",
+            "a b",
+            "a/b",
+            "u@h",
+            "h:",
+            "h:0",
+            "h:65536",
+            "h:+1",
+            "h:8x",
+            "::1",
+            "[::1",
+            "[1]",
+            "h,i",
+            "%3127.0.0.1",
+            "é",
+            "017700000001",
+            "0x7f.1",
+            "127.01.0.1",
+            "127.1",
+            "256.1.1.1",
         ];
         for host in hosts.iter().filter(|host| **host != "h,i") {
-            assert_eq!(bad(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")), BadHead::Host, "{host}");
+            assert_eq!(
+                bad(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")),
+                BadHead::Host,
+                "{host}"
+            );
         }
-        for host in ["foo_bar", "h:65535", "[::1]:80", "127.0.0.1:1", "a.example.", "xn--caf-dma.fr"] {
+        for host in
+            ["foo_bar", "h:65535", "[::1]:80", "127.0.0.1:1", "a.example.", "xn--caf-dma.fr"]
+        {
             let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
             parsed(&head, |request| assert_eq!(request.authority, Some(host)));
         }

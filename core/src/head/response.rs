@@ -73,7 +73,10 @@ mod tests {
     #[test]
     fn the_end_of_the_body() {
         assert_eq!(framing("HTTP/1.1 200 OK\r\n\r\n", false), Framing::Close);
-        assert_eq!(framing("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false), Framing::Length(5));
+        assert_eq!(
+            framing("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false),
+            Framing::Length(5)
+        );
         assert_eq!(framing("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true), Framing::None);
         for status in [100, 101, 103, 204, 304] {
             let head = format!("HTTP/1.1 {status} x\r\nContent-Length: 5\r\n\r\n");

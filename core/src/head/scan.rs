@@ -36,7 +36,7 @@ impl Scan {
         let unfinished = bytes.len() - self.line as usize;
         self.within(unfinished.saturating_sub(1), limits)?;
         self.seen = narrow(bytes.len())?;
-        Ok(None)
+        if bytes.len() >= HEAD_MOST { Err(BadHead::TooLong) } else { Ok(None) }
     }
 
     fn within(&self, line: usize, limits: &Limits) -> Result<(), BadHead> {

@@ -74,14 +74,8 @@ fn proves(offer: &Offer, response: &Response<'_, '_>) -> bool {
 
 impl Nonsense {
     /// Every kind of nonsense.
-    pub const ALL: [Self; 6] = [
-        Self::Unasked,
-        Self::Version,
-        Self::Connection,
-        Self::Protocol,
-        Self::Accept,
-        Self::Early,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Unasked, Self::Version, Self::Connection, Self::Protocol, Self::Accept, Self::Early];
 }
 
 impl fmt::Display for Nonsense {
@@ -110,7 +104,12 @@ mod tests {
         Offer::WebSocket(Accept::of(b"dGhlIHNhbXBsZSBub25jZQ=="))
     }
 
-    fn judged(offer: &Offer, body_is_out: bool, status: &str, fields: &str) -> Result<Answer, Nonsense> {
+    fn judged(
+        offer: &Offer,
+        body_is_out: bool,
+        status: &str,
+        fields: &str,
+    ) -> Result<Answer, Nonsense> {
         let head = format!("HTTP/{status} x\r\n{fields}\r\n");
         let mut slots = slots();
         judge(offer, body_is_out, &Response::parse(head.as_bytes(), &mut slots).unwrap())
@@ -141,7 +140,10 @@ mod tests {
         assert_eq!(switched(&without("Connection: Upgrade\r\n")), Err(Nonsense::Connection));
         assert_eq!(switched(&without("Upgrade: WebSocket\r\n")), Err(Nonsense::Protocol));
         assert_eq!(switched(&GOOD.replace("WebSocket\r", "foo\r")), Err(Nonsense::Protocol));
-        assert_eq!(switched(&GOOD.replace("WebSocket\r", "websocket, x\r")), Err(Nonsense::Protocol));
+        assert_eq!(
+            switched(&GOOD.replace("WebSocket\r", "websocket, x\r")),
+            Err(Nonsense::Protocol)
+        );
         assert_eq!(switched(&GOOD.replace("s3pP", "S3pP")), Err(Nonsense::Accept));
         let doubled = [GOOD, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"].concat();
         assert_eq!(switched(&doubled), Err(Nonsense::Accept));

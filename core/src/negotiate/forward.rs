@@ -44,7 +44,8 @@ const PROTECTED: [&str; 11] = [
 const PROTECTED_PREFIXES: [&str; 2] = ["x-forwarded-", "sec-websocket-"];
 
 /// Fields that describe a body, which a 101 has not (R16, D16).
-const CONTENT: [&str; 4] = ["content-type", "content-encoding", "content-range", "content-location"];
+const CONTENT: [&str; 4] =
+    ["content-type", "content-encoding", "content-range", "content-location"];
 
 /// Writes head lines behind what a buffer holds.
 struct Lines<'a> {

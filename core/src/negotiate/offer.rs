@@ -149,8 +149,7 @@ mod tests {
     const V13: &str = "Sec-WebSocket-Version: 13\r\n";
 
     fn rule(upgrade: Upgrade, fallback: Fallback) -> Forward {
-        let target =
-            Target { scheme: Scheme::Ws, host: "b".into(), port: 80, path: String::new() };
+        let target = Target { scheme: Scheme::Ws, host: "b".into(), port: 80, path: String::new() };
         Forward {
             target,
             worker: WorkerId(0),
@@ -254,7 +253,8 @@ mod tests {
     #[test]
     fn one_token_of_the_list_is_offered() {
         let list = "Connection: upgrade\r\nUpgrade: h2c, foobar\r\nUpgrade: foo/2, Foo, bar\r\n";
-        let offered = |upgrade| judged(GET, list, upgrade).map(|offer| offer.token().map(str::to_owned));
+        let offered =
+            |upgrade| judged(GET, list, upgrade).map(|offer| offer.token().map(str::to_owned));
         assert_eq!(offered(tokens(&["foo"])), Ok(Some("Foo".into())));
         assert_eq!(offered(tokens(&["bar", "foobar"])), Ok(Some("foobar".into())));
         assert_eq!(offered(tokens(&["fo"])), Ok(None));

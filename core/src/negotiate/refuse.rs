@@ -53,8 +53,6 @@ pub enum Refusal {
     Interims,
     /// The backend's 101 is none (R3b): 502.
     Nonsense(Nonsense),
-    /// We are about to stop: 503.
-    Draining,
 }
 
 impl Refusal {
@@ -77,7 +75,7 @@ impl Refusal {
             | Self::BadAnswer(_)
             | Self::Interims
             | Self::Nonsense(_) => 502,
-            Self::NoWorker(_) | Self::LateWorker | Self::Draining => 503,
+            Self::NoWorker(_) | Self::LateWorker => 503,
             Self::LateAnswer => 504,
         }
     }
@@ -105,7 +103,9 @@ impl Refusal {
         const CLOSE: &str = "Connection: close\r\n";
         match self {
             Self::Version => {
-                format!("Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: upgrade, close\r\n")
+                format!(
+                    "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: upgrade, close\r\n"
+                )
             }
             Self::UpgradeRequired => match upgrade {
                 Upgrade::Tokens(tokens) => {
@@ -158,13 +158,16 @@ impl fmt::Display for Refusal {
             Self::UpgradeRequired => "this path is for upgrades only",
             Self::NoWorker(_) => "no backend can take the request now",
             Self::LateWorker => "no backend could be found in time",
-            Self::Lost(fault) => return write!(f, "the backend was lost before it answered ({fault})"),
+            Self::Lost(fault) => {
+                return write!(f, "the backend was lost before it answered ({fault})");
+            }
             Self::NoAnswer => "the backend closed before it answered",
             Self::LateAnswer => "the backend did not answer in time",
             Self::BadAnswer(bad) => return write!(f, "the backend answered nonsense ({bad})"),
             Self::Interims => "the backend sent too many interim responses",
-            Self::Nonsense(nonsense) => return write!(f, "the backend answered nonsense ({nonsense})"),
-            Self::Draining => "this server is about to stop",
+            Self::Nonsense(nonsense) => {
+                return write!(f, "the backend answered nonsense ({nonsense})");
+            }
         })
     }
 }
@@ -202,7 +205,9 @@ mod tests {
     #[test]
     fn a_path_for_upgrades_names_them() {
         let tokens = Upgrade::Tokens(vec!["foo".into(), "bar".into()]);
-        assert!(written(Refusal::UpgradeRequired, &tokens, false).contains("\r\nUpgrade: foo, bar\r\n"));
+        assert!(
+            written(Refusal::UpgradeRequired, &tokens, false).contains("\r\nUpgrade: foo, bar\r\n")
+        );
         assert!(
             written(Refusal::UpgradeRequired, &Upgrade::Any, false)
                 .contains("\r\nUpgrade: WebSocket\r\n")

@@ -60,7 +60,7 @@ impl Rule {
 
     /// What is left of `path` behind the prefix: runs of `/` match each other, and the match ends
     /// at a segment boundary (httpd's `alias_match`).
-    fn rest<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+    pub(crate) fn rest<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         let (mut left, mut rest) = (self.prefix.as_bytes(), path);
         while let Some((&expected, behind)) = left.split_first() {
             let (&found, beyond) = rest.split_first()?;
@@ -177,8 +177,7 @@ mod tests {
     use crate::route::target::Scheme;
 
     fn forward(fallback: Fallback) -> Action {
-        let target =
-            Target { scheme: Scheme::Ws, host: "b".into(), port: 80, path: String::new() };
+        let target = Target { scheme: Scheme::Ws, host: "b".into(), port: 80, path: String::new() };
         Action::Forward(Forward {
             target,
             worker: WorkerId(0),

@@ -131,7 +131,10 @@ mod tests {
         let mut flow = Flow::default();
         flow.add_pulled(10, NOW);
         flow.drain(NOW);
-        assert_eq!((flow.outward(Backend, false), flow.inward(Client)), (Some(Op::Push(Backend)), None));
+        assert_eq!(
+            (flow.outward(Backend, false), flow.inward(Client)),
+            (Some(Op::Push(Backend)), None)
+        );
         flow.add_pushed(10, NOW);
         assert_eq!(flow.outward(Backend, false), Some(Op::Shut(Backend)));
         flow.shut(NOW);

@@ -1,0 +1,84 @@
+//! The one loop that every driver runs.
+
+use std::task::Poll;
+
+use crate::io::Io;
+use crate::session::{Cx, Session};
+use crate::time::Time;
+use crate::{Op, OpSet};
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use = "a session that is not pumped again stands still"]
+pub enum Pumped {
+    /// Every move is blocked: pump again on a wake of the driver's, or at that moment.
+    Waiting(Option<Time>),
+    /// The budget is spent: pump again soon. No further wake will come for what is ready now.
+    Again,
+    /// It is over: drop both legs.
+    Closed,
+}
+
+/// Asks the session for its next move, makes it, and tells the session, until every move is blocked,
+/// the session is closed, or the budget is spent.
+///
+/// It terminates by construction: every turn moves bytes, changes the state, or blocks an op.
+pub fn pump(session: &mut Session, io: &mut impl Io, cx: &mut Cx<'_>, budget: u32) -> Pumped {
+    session.handle_timeout(cx);
+    let mut blocked = OpSet::NONE;
+    let mut pumped = Pumped::Again;
+    for _ in 0..budget {
+        let Some(op) = session.next_op(blocked) else {
+            pumped = Pumped::Waiting(session.poll_timeout());
+            break;
+        };
+        if make(op, session, io, cx).is_pending() {
+            blocked.add(op);
+        }
+        session.check();
+    }
+    session.tidy(cx.buffers);
+    if session.is_closed() { Pumped::Closed } else { pumped }
+}
+
+/// Makes one move.
+fn make(op: Op, session: &mut Session, io: &mut impl Io, cx: &mut Cx<'_>) -> Poll<()> {
+    match op {
+        Op::Secure(side) => io.secure(side).map(|got| session.secured(side, got, cx)),
+        Op::Fill(side) => {
+            let got = io.fill(side, session.room(side, cx.buffers));
+            got.map(|got| session.filled(side, got, cx))
+        }
+        Op::Flush(to) => io.flush(to, session.holding(to)).map(|put| session.flushed(to, put, cx)),
+        Op::Elect => {
+            let (ask, failed) = session.ask().expect("Elect is asked for in Elect only");
+            io.elect(&ask, failed).map(|got| session.elected(got, cx))
+        }
+        Op::Connect => {
+            let (lease, address) = session.dial().expect("Connect is asked for in Connect only");
+            io.connect(lease, address).map(|got| session.connected(got, cx))
+        }
+        Op::Confirm => {
+            let lease = session.lease_mut().expect("Confirm is asked for with a lease only");
+            io.confirm(lease);
+            session.confirmed(cx);
+            Poll::Ready(())
+        }
+        Op::Release => {
+            let (lease, report) =
+                session.released(cx).expect("Release is asked for at an end only");
+            io.release(lease, &report);
+            Poll::Ready(())
+        }
+        Op::Pull(from) => {
+            io.pull(from, session.most(from)).map(|got| session.pulled(from, got, cx))
+        }
+        Op::Push(to) => io.push(to).map(|put| session.pushed(to, put, cx)),
+        Op::Shut(side) => io.shut(side).map(|got| session.shut(side, got, cx)),
+        Op::Park => {
+            io.park();
+            session.parked();
+            Poll::Ready(())
+        }
+    }
+}

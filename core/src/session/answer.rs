@@ -1,0 +1,227 @@
+//! From the backend's first byte to a tunnel or an exchange.
+
+use super::deal::Deal;
+use super::{Cx, Session, State};
+use crate::exchange::Body;
+use crate::head::{BadHead, Framing, Response, Version, slots};
+use crate::limits::INTERIM_MOST;
+use crate::negotiate::{Answer, Refusal, forward, judge};
+use crate::op::{Fault, Read};
+use crate::report::Close;
+use crate::tunnel::Tunnel;
+use crate::{Op, OpSet, Side};
+use std::ops::Range;
+
+impl Session {
+    /// The next move while the answer is awaited: the request's body out and in, then the head.
+    pub(super) fn next_of_answer(&self, deal: &Deal, blocked: OpSet) -> Option<Op> {
+        let interim = (!self.output.client.is_empty()).then_some(Op::Flush(Side::Client));
+        let fill = interim.is_none().then_some(Op::Fill(Side::Backend));
+        let order = [self.body_out(Side::Client), interim, fill, self.body_in(deal, Side::Client)];
+        order.into_iter().flatten().find(|&op| !blocked.has(op))
+    }
+
+    /// The next move while the response comes: both bodies, out before in.
+    pub(super) fn next_of_exchange(&self, deal: &Deal, blocked: OpSet) -> Option<Op> {
+        let order = [
+            self.body_out(Side::Backend),
+            self.body_out(Side::Client),
+            self.body_in(deal, Side::Backend),
+            self.body_in(deal, Side::Client),
+        ];
+        order.into_iter().flatten().find(|&op| !blocked.has(op))
+    }
+
+    fn body_out(&self, from: Side) -> Option<Op> {
+        self.flows[from].outward(!from, !self.output[!from].is_empty())
+    }
+
+    /// A body is read on only when what was read of it has gone.
+    fn body_in(&self, deal: &Deal, from: Side) -> Option<Op> {
+        let flow = &self.flows[from];
+        let free = self.output[!from].is_empty() && flow.in_flight() == 0 && !flow.is_over();
+        if free { deal.bodies[from].next(from) } else { None }
+    }
+
+    /// Something came while the backend's head is awaited.
+    pub(super) fn answer_filled(&mut self, got: Result<Read, Fault>, cx: &mut Cx<'_>) {
+        match got {
+            Ok(Read::Moved(count)) => {
+                self.input.backend.filled(count.get() as usize);
+                self.read_answers(cx);
+            }
+            Ok(Read::Eof) => self.refuse(Refusal::NoAnswer, cx),
+            Err(fault) => {
+                self.note(Side::Backend, fault);
+                self.refuse(Refusal::Lost(fault), cx);
+            }
+        }
+    }
+
+    fn read_answers(&mut self, cx: &mut Cx<'_>) {
+        while let State::Answer(deal) = &mut self.state {
+            match deal.scan.find(self.input.backend.bytes(), &Deal::LIMITS) {
+                Ok(Some(head)) => {
+                    if let Err(refusal) = self.read_answer(head, cx) {
+                        return self.refuse(refusal, cx);
+                    }
+                }
+                Ok(None) => return,
+                Err(bad) => return self.refuse(Refusal::BadAnswer(bad), cx),
+            }
+        }
+    }
+
+    /// Judges one whole head and does what it means.
+    fn read_answer(&mut self, head: Range<usize>, cx: &mut Cx<'_>) -> Result<(), Refusal> {
+        let body_is_out = self.body_is_out();
+        let State::Answer(deal) = &mut self.state else { return Ok(()) };
+        let mut slots = slots();
+        let bytes = &self.input.backend.bytes()[..head.end];
+        let response = Response::parse(bytes, &mut slots).map_err(Refusal::BadAnswer)?;
+        let answer = judge(&deal.offer, body_is_out, &response).map_err(Refusal::Nonsense)?;
+        let out = &mut self.output.client;
+        match answer {
+            Answer::Interim => {
+                deal.count_interim()?;
+                if deal.wants_interim(response.status) {
+                    forward::interim(&response, out, cx.buffers);
+                }
+                self.input.backend.consume(head.end);
+            }
+            Answer::Switch => {
+                forward::switch(&response, deal.offer.token().unwrap_or(""), out, cx.buffers);
+                self.status = response.status;
+                self.open_tunnel(head.end, cx);
+            }
+            Answer::Final => {
+                let framing = deal.response_framing(&response)?;
+                let mut body = Body::from(framing);
+                let taken = body.take(&self.input.backend.bytes()[head.end..]);
+                let taken = taken.map_err(|_| Refusal::BadAnswer(BadHead::Syntax))?;
+                forward::response(&response, framing, out, cx.buffers);
+                self.status = response.status;
+                self.open_exchange(head.end, body, taken, cx);
+            }
+        }
+        Ok(())
+    }
+
+    fn body_is_out(&self) -> bool {
+        let done = self.deal().is_some_and(|deal| deal.bodies.client.is_done());
+        let flow = &self.flows.client;
+        done && self.output.backend.is_empty() && flow.in_flight() == 0 && !flow.is_over()
+    }
+
+    /// Opens the tunnel: what stands behind both heads is its first bytes, and goes first (R5).
+    fn open_tunnel(&mut self, head: usize, cx: &mut Cx<'_>) {
+        let Some(deal) = self.take_deal() else { return };
+        self.input.backend.consume(head);
+        for from in Side::BOTH {
+            self.take_body(from, self.input[from].len(), cx);
+            self.flows[from].touch(cx.now);
+        }
+        self.answered = cx.now;
+        self.state = State::Tunnel(Tunnel::open(&deal.terms, cx.now));
+    }
+
+    fn open_exchange(&mut self, head: usize, body: Body, taken: usize, cx: &mut Cx<'_>) {
+        let Some(mut deal) = self.take_deal() else { return };
+        deal.bodies.backend = body;
+        self.input.backend.consume(head);
+        self.take_body(Side::Backend, taken, cx);
+        self.flows.backend.touch(cx.now);
+        self.answered = cx.now;
+        self.state = State::Exchange(deal);
+    }
+
+    /// Moves the first `count` bytes of that side's input on their way to the other side.
+    pub(super) fn take_body(&mut self, from: Side, count: usize, cx: &mut Cx<'_>) {
+        if count > 0 {
+            self.input[from].give(&mut self.output[!from], count, cx.buffers);
+            let narrow = u32::try_from(count).expect("a buffer is smaller than 4 GiB");
+            self.flows[from].add_pulled(narrow, cx.now);
+        }
+    }
+
+    /// Chunks of a body came.
+    pub(super) fn body_filled(&mut self, from: Side, got: Result<Read, Fault>, cx: &mut Cx<'_>) {
+        match got {
+            Ok(Read::Moved(count)) => {
+                self.input[from].filled(count.get() as usize);
+                let Some(deal) = self.state.deal_mut() else { return };
+                match deal.bodies[from].take(self.input[from].bytes()) {
+                    Ok(taken) => self.take_body(from, taken, cx),
+                    Err(_) => self.body_broke(from, Refusal::Chunk, cx),
+                }
+            }
+            Ok(Read::Eof) => self.body_ended(from, cx),
+            Err(fault) => self.body_lost(from, fault, cx),
+        }
+    }
+
+    /// The source of a body has ended: its end, or a cut through it.
+    pub(super) fn body_ended(&mut self, from: Side, cx: &mut Cx<'_>) {
+        if !self.state.deal_mut().is_some_and(|deal| deal.bodies[from].ended()) {
+            self.body_broke(from, Refusal::Truncated, cx);
+        }
+    }
+
+    /// The source of a body broke.
+    pub(super) fn body_lost(&mut self, from: Side, fault: Fault, cx: &mut Cx<'_>) {
+        self.note(from, fault);
+        match from {
+            Side::Client => self.client_lost(fault, cx),
+            Side::Backend => self.finish(Close::Cut(Side::Backend), cx),
+        }
+    }
+
+    /// A body is bad or unfinished: the client is told if no answer has begun; else both sides are cut.
+    fn body_broke(&mut self, from: Side, refusal: Refusal, cx: &mut Cx<'_>) {
+        if matches!(self.state, State::Answer(_)) {
+            self.refuse(refusal, cx);
+        } else {
+            self.finish(Close::Cut(from), cx);
+        }
+    }
+
+    /// The pool was told that the worker has answered.
+    pub(crate) fn confirmed(&mut self, cx: &mut Cx<'_>) {
+        debug_assert!(!self.is_pending(), "confirmed, but the lease does not say so");
+        self.finish_exchange(cx);
+    }
+
+    /// The response is over when all of it has gone to the client.
+    pub(super) fn finish_exchange(&mut self, cx: &mut Cx<'_>) {
+        if let State::Exchange(deal) = &self.state
+            && deal.bodies.backend.is_done()
+            && self.output.client.is_empty()
+            && self.flows.backend.in_flight() == 0
+            && !self.is_pending()
+        {
+            self.finish(Close::Answered, cx);
+        }
+    }
+}
+
+impl Deal {
+    /// R37: interim responses are counted, and do not start a clock anew.
+    fn count_interim(&mut self) -> Result<(), Refusal> {
+        self.scan = crate::head::Scan::default();
+        self.interims += 1;
+        if self.interims > INTERIM_MOST { Err(Refusal::Interims) } else { Ok(()) }
+    }
+
+    /// R37: HTTP/1.0 knows no interim responses, and a 100 goes only to who waits for it.
+    fn wants_interim(&self, status: u16) -> bool {
+        self.version == Version::Http11 && (status != 100 || self.expects)
+    }
+
+    fn response_framing(&self, response: &Response<'_, '_>) -> Result<Framing, Refusal> {
+        let framing = response.framing(self.to_head);
+        if framing == Framing::Chunked && self.version == Version::Http10 {
+            return Err(Refusal::BadAnswer(BadHead::Coding));
+        }
+        Ok(framing)
+    }
+}

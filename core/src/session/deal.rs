@@ -1,0 +1,102 @@
+//! What has been agreed on before a tunnel opens or a response is over: one request, its rule, its bodies.
+
+use crate::balance::Ask;
+use crate::exchange::Body;
+use crate::head::{Framing, Request, Scan, Version};
+use crate::limits::{Limits, Pace};
+use crate::negotiate::{Offer, Refusal};
+use crate::route::{CleanPath, Forward, Rules, Terms};
+use crate::time::Time;
+use crate::tunnel::Flow;
+use crate::{Both, Side};
+use std::net::IpAddr;
+use std::ops::Range;
+
+/// One request that was routed and offered; boxed, and gone when its tunnel opens.
+#[derive(Debug)]
+pub(super) struct Deal {
+    pub(super) ask: Ask,
+    /// The number of the rule.
+    pub(super) rule: usize,
+    pub(super) offer: Offer,
+    pub(super) terms: Terms,
+    /// Where the request head stands in the client's input, until it is forwarded.
+    pub(super) head: Range<usize>,
+    /// The client's version: HTTP/1.0 reads no interim responses and no chunks.
+    pub(super) version: Version,
+    /// The method is HEAD.
+    pub(super) to_head: bool,
+    /// The client waits for a 100 before it sends its body.
+    pub(super) expects: bool,
+    /// How far the backend's head has been looked at.
+    pub(super) scan: Scan,
+    pub(super) interims: u8,
+    /// What is still to come of the request's and the response's body.
+    pub(super) bodies: Both<Body>,
+    /// When the offer was made.
+    pub(super) since: Time,
+    pace: Pace,
+}
+
+/// A request that gets no deal: why, and what its answer depends on.
+pub(super) struct NoDeal {
+    pub(super) refusal: Refusal,
+    pub(super) rule: Option<usize>,
+    pub(super) to_head: bool,
+}
+
+impl Deal {
+    /// Routes a parsed request, judges what it asks for, and copies what the rule says.
+    pub(super) fn make(
+        request: &Request<'_, '_>,
+        head: Range<usize>,
+        client: IpAddr,
+        rules: &Rules,
+    ) -> Result<Self, NoDeal> {
+        let to_head = request.method == "HEAD";
+        let no = |rule: Option<usize>| move |refusal| NoDeal { refusal, rule, to_head };
+        let (rule, forward) = route(request, rules).map_err(no(None))?;
+        let offer = Offer::of(request, forward).map_err(no(Some(rule)))?;
+        Ok(Self {
+            ask: Ask { worker: forward.worker, client },
+            rule,
+            offer,
+            terms: forward.terms,
+            head,
+            version: request.version,
+            to_head,
+            expects: request.fields.has("expect"),
+            scan: Scan::default(),
+            interims: 0,
+            bodies: Both { client: request.framing.into(), backend: Body::from(Framing::Close) },
+            since: Time::ZERO,
+            pace: rules.limits.body,
+        })
+    }
+
+    /// The earliest deadline of the request and the response under way, and whose it is: the client's for
+    /// a body that comes too slowly (R50), the backend's for an answer that does not come.
+    pub(super) fn deadline(&self, flows: &Both<Flow>) -> (Time, Side) {
+        let moved = flows.client.moved().max(flows.backend.moved()).max(self.since);
+        let answer = (moved.after(self.terms.answer), Side::Backend);
+        if self.bodies.client.is_done() || flows.client.is_over() {
+            return answer;
+        }
+        let body = self.pace.deadline(self.since, flows.client.pulled());
+        answer.min((body, Side::Client))
+    }
+
+    /// What a response head may be.
+    pub(super) const LIMITS: Limits = Limits::RESPONSE;
+}
+
+/// The first rule for the request's path, if it forwards.
+fn route<'r>(request: &Request<'_, '_>, rules: &'r Rules) -> Result<(usize, &'r Forward), Refusal> {
+    if !request.path.starts_with(b"/") {
+        return Err(Refusal::NoRule);
+    }
+    let path = CleanPath::parse(request.path).map_err(Refusal::Path)?;
+    let asks = request.fields.has("upgrade");
+    let (rule, _) = rules.find(path.as_bytes(), asks).ok_or(Refusal::NoRule)?;
+    Ok((rule, rules.forward(rule).ok_or(Refusal::NoRule)?))
+}

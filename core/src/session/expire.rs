@@ -1,0 +1,54 @@
+//! What happens when a clock runs out (R50, R51, R52).
+
+use super::{Cx, Session, State};
+use crate::Side;
+use crate::negotiate::Refusal;
+use crate::op::Fault;
+use crate::report::Close;
+
+impl Session {
+    /// Does what is due. Spurious calls do nothing: the deadline is compared, an alarm only wakes.
+    pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) {
+        if self.poll_timeout().is_none_or(|at| cx.now < at) {
+            return;
+        }
+        match &mut self.state {
+            State::Hello(_) | State::Request { .. } if self.input.client.is_empty() => {
+                self.finish(Close::Unasked, cx);
+            }
+            State::Hello(_) | State::Request { .. } => self.refuse(Refusal::Late, cx),
+            State::Elect(_) => self.refuse(Refusal::LateWorker, cx),
+            State::Connect(..) => self.next_address(Fault::TimedOut, cx),
+            State::Secure(_) => self.next_worker(Fault::TimedOut, cx),
+            State::Offer(_) | State::Answer(_) => self.answer_is_late(cx),
+            State::Exchange(_) => self.exchange_is_late(cx),
+            State::Tunnel(tunnel) => {
+                if let Some(close) = tunnel.expire(&self.flows, cx.now) {
+                    self.finish(close, cx);
+                }
+            }
+            State::Linger { .. } => {
+                self.output.client.clear(cx.buffers);
+                self.state = State::Closed;
+            }
+            State::Release(_) | State::Closed => {}
+        }
+    }
+
+    fn answer_is_late(&mut self, cx: &mut Cx<'_>) {
+        let Some(deal) = self.deal() else { return };
+        match deal.deadline(&self.flows).1 {
+            Side::Client => self.refuse(Refusal::LateBody, cx),
+            Side::Backend => self.refuse(Refusal::LateAnswer, cx),
+        }
+    }
+
+    /// Half a response is out: the client must see that it is half.
+    fn exchange_is_late(&mut self, cx: &mut Cx<'_>) {
+        let Some(deal) = self.deal() else { return };
+        let late = deal.deadline(&self.flows).1;
+        let stuck = !self.output.client.is_empty() || self.flows.backend.in_flight() > 0;
+        let close = if stuck { Close::Stalled(Side::Client) } else { Close::Cut(late) };
+        self.finish(close, cx);
+    }
+}

@@ -1,0 +1,335 @@
+//! One client connection and what becomes of it: the state, the next move, and the clocks.
+//!
+//! [`request`] takes the session from its first byte to the head that goes to the backend,
+//! [`answer`] from the backend's head to a tunnel or an exchange, [`relay`] moves bodies and
+//! tunnelled bytes, [`expire`] is what happens when a clock runs out.
+
+mod answer;
+mod deal;
+mod expire;
+mod relay;
+mod request;
+
+use std::net::IpAddr;
+
+use crate::balance::{Ask, Lease};
+use crate::head::{Buf, Buffers, Scan};
+use crate::limits::Limits;
+use crate::negotiate::Refusal;
+use crate::op::Fault;
+use crate::report::{Close, Report};
+use crate::route::{Rules, Upgrade};
+use crate::time::Time;
+use crate::tunnel::{Flow, Tunnel};
+use crate::{Both, Op, OpSet, Side};
+use deal::Deal;
+
+/// What a driver lends for the length of one turn.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    /// The present moment.
+    pub now: Time,
+    /// The configuration that the session began with: the same snapshot in every turn.
+    pub rules: &'a Rules,
+    /// The free buffers of the loop.
+    pub buffers: &'a mut Buffers,
+}
+
+/// One client connection, from its accept to its end.
+#[derive(Debug)]
+pub struct Session {
+    state: State,
+    /// Bytes that came from each side and have not been judged yet.
+    input: Both<Buf>,
+    /// Bytes that are to go to each side.
+    output: Both<Buf>,
+    /// What came from each side behind the heads.
+    flows: Both<Flow>,
+    lease: Option<Lease>,
+    began: Time,
+    /// When the backend answered; never, until it does.
+    answered: Time,
+    /// The deadline of the present state, if it is not computed from what has moved.
+    deadline: Time,
+    status: u16,
+    fault: Option<(Side, Fault)>,
+}
+
+/// Where a session stands. The table of states is in the [crate's documentation](crate).
+#[derive(Debug)]
+enum State {
+    Hello(IpAddr),
+    Request { client: IpAddr, scan: Scan, since: Time },
+    Elect(Box<Deal>),
+    Connect(Box<Deal>, u8),
+    Secure(Box<Deal>),
+    Offer(Box<Deal>),
+    Answer(Box<Deal>),
+    Exchange(Box<Deal>),
+    Tunnel(Tunnel),
+    Release(Close),
+    Linger { shut: bool, dropped: u32 },
+    Closed,
+}
+
+impl Session {
+    /// A session for a connection that was accepted at `now`.
+    pub fn new(client: IpAddr, limits: &Limits, now: Time) -> Self {
+        Self {
+            state: State::Hello(client),
+            input: Both::default(),
+            output: Both::default(),
+            flows: Both::default(),
+            lease: None,
+            began: now,
+            answered: Time::NEVER,
+            deadline: limits.head.deadline(now, 0),
+            status: 0,
+            fault: None,
+        }
+    }
+
+    /// The next move, if `blocked` leaves one. Pure: asking twice gives the same answer.
+    pub fn next_op(&self, blocked: OpSet) -> Option<Op> {
+        let op = match &self.state {
+            State::Hello(_) => Op::Secure(Side::Client),
+            State::Request { .. } => Op::Fill(Side::Client),
+            State::Elect(_) => Op::Elect,
+            State::Connect(..) => Op::Connect,
+            State::Secure(_) => Op::Secure(Side::Backend),
+            State::Exchange(_) | State::Tunnel(_) if self.is_pending() => Op::Confirm,
+            State::Offer(_) => Op::Flush(Side::Backend),
+            State::Answer(deal) => return self.next_of_answer(deal, blocked),
+            State::Exchange(deal) => return self.next_of_exchange(deal, blocked),
+            State::Tunnel(tunnel) => return tunnel.next(&self.flows, self.holds(), blocked),
+            State::Release(_) => Op::Release,
+            State::Linger { .. } if !self.output.client.is_empty() => Op::Flush(Side::Client),
+            State::Linger { shut: false, .. } => Op::Shut(Side::Client),
+            State::Linger { shut: true, .. } => Op::Fill(Side::Client),
+            State::Closed => return None,
+        };
+        (!blocked.has(op)).then_some(op)
+    }
+
+    /// The earliest moment at which something is due, if anything ever is; O(1).
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let at = match &self.state {
+            State::Offer(deal) | State::Answer(deal) | State::Exchange(deal) => {
+                deal.deadline(&self.flows).0
+            }
+            State::Tunnel(tunnel) => tunnel.poll_timeout(&self.flows),
+            State::Release(_) | State::Closed => Time::NEVER,
+            State::Hello(_)
+            | State::Request { .. }
+            | State::Elect(_)
+            | State::Connect(..)
+            | State::Secure(_)
+            | State::Linger { .. } => self.deadline,
+        };
+        at.deadline()
+    }
+
+    /// Whether it is over: every move has been made, the driver may drop both legs.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// Whether a tunnel is open.
+    pub fn is_tunnel(&self) -> bool {
+        matches!(self.state, State::Tunnel(_))
+    }
+
+    /// The name of the present state.
+    pub fn state(&self) -> &'static str {
+        match self.state {
+            State::Hello(_) => "Hello",
+            State::Request { .. } => "Request",
+            State::Elect(_) => "Elect",
+            State::Connect(..) => "Connect",
+            State::Secure(_) => "Secure",
+            State::Offer(_) => "Offer",
+            State::Answer(_) => "Answer",
+            State::Exchange(_) => "Exchange",
+            State::Tunnel(_) => "Tunnel",
+            State::Release(_) => "Release",
+            State::Linger { .. } => "Linger",
+            State::Closed => "Closed",
+        }
+    }
+
+    /// What has come from each side and gone to the other, behind the heads.
+    pub fn flows(&self) -> &Both<Flow> {
+        &self.flows
+    }
+
+    /// Bytes that core holds.
+    pub fn held(&self) -> usize {
+        self.input.iter().chain(self.output.iter()).map(Buf::len).sum()
+    }
+
+    /// Room for what that side sends; for [`Op::Fill`].
+    pub(crate) fn room(&mut self, side: Side, buffers: &mut Buffers) -> &mut [u8] {
+        self.input[side].room(buffers)
+    }
+
+    /// What that side is to be sent; for [`Op::Flush`].
+    pub(crate) fn holding(&self, to: Side) -> &[u8] {
+        self.output[to].bytes()
+    }
+
+    /// How much may be pulled from that side; for [`Op::Pull`].
+    pub(crate) fn most(&self, from: Side) -> u64 {
+        match &self.state {
+            State::Answer(deal) | State::Exchange(deal) => deal.bodies[from].most(),
+            _ => u64::MAX,
+        }
+    }
+
+    /// What is asked in [`Op::Elect`], with the lease that failed.
+    pub(crate) fn ask(&mut self) -> Option<(Ask, Option<Lease>)> {
+        let State::Elect(deal) = &self.state else { return None };
+        Some((deal.ask, self.lease.take()))
+    }
+
+    /// The lease, and the number of the address to dial, for [`Op::Connect`].
+    pub(crate) fn dial(&self) -> Option<(&Lease, u8)> {
+        let State::Connect(_, address) = self.state else { return None };
+        Some((self.lease.as_ref()?, address))
+    }
+
+    /// The lease to confirm, for [`Op::Confirm`].
+    pub(crate) fn lease_mut(&mut self) -> Option<&mut Lease> {
+        self.lease.as_mut()
+    }
+
+    /// What is given back and told in [`Op::Release`]; the state moves on at once, because a lease
+    /// that is handed over is gone.
+    pub(crate) fn released(&mut self, cx: &Cx<'_>) -> Option<(Option<Lease>, Report)> {
+        let State::Release(close) = self.state else { return None };
+        let report = self.report(close, cx.now);
+        self.state = match close {
+            Close::Refused(_) | Close::Answered => State::Linger { shut: false, dropped: 0 },
+            _ => State::Closed,
+        };
+        self.deadline = cx.now.after(crate::limits::LINGER);
+        Some((self.lease.take(), report))
+    }
+
+    /// Gives back every buffer that holds nothing.
+    pub(crate) fn tidy(&mut self, buffers: &mut Buffers) {
+        for buf in self.input.iter_mut().chain(self.output.iter_mut()) {
+            buf.tidy(buffers);
+        }
+    }
+
+    /// Sweeps the invariants; in debug builds only.
+    pub(crate) fn check(&self) {
+        let leased = self.lease.is_some();
+        match &self.state {
+            State::Tunnel(_) | State::Exchange(_) | State::Answer(_) | State::Offer(_) => {
+                debug_assert!(leased, "{} without a lease", self.state());
+            }
+            State::Hello(_) | State::Request { .. } | State::Linger { .. } | State::Closed => {
+                debug_assert!(!leased, "{} with a lease", self.state());
+            }
+            State::Elect(_) | State::Connect(..) | State::Secure(_) | State::Release(_) => {}
+        }
+        debug_assert!(!self.is_closed() || self.held() == 0, "closed with bytes in hand");
+        debug_assert!(!self.is_tunnel() || self.input.iter().all(Buf::is_empty), "bytes unjudged");
+    }
+
+    fn is_pending(&self) -> bool {
+        self.lease.as_ref().is_some_and(Lease::is_pending)
+    }
+
+    fn holds(&self) -> Both<bool> {
+        Both::from_fn(|side| !self.output[side].is_empty())
+    }
+
+    fn report(&self, close: Close, now: Time) -> Report {
+        Report {
+            close,
+            status: self.status,
+            began: self.began,
+            answered: self.answered.deadline(),
+            ended: now,
+            pulled: Both::from_fn(|side| self.flows[side].pulled()),
+            pushed: Both::from_fn(|side| self.flows[side].pushed()),
+            fault: self.fault,
+        }
+    }
+
+    /// Notes the first thing that broke.
+    fn note(&mut self, side: Side, fault: Fault) {
+        self.fault.get_or_insert((side, fault));
+    }
+
+    /// Answers the client ourselves. What was to go to the backend is dropped (R5, R7).
+    fn refuse(&mut self, refusal: Refusal, cx: &mut Cx<'_>) {
+        let bodiless = self.deal().is_some_and(|deal| deal.to_head);
+        self.refuse_as(refusal, &Upgrade::Never, bodiless, cx);
+    }
+
+    fn refuse_as(&mut self, refusal: Refusal, upgrade: &Upgrade, bodiless: bool, cx: &mut Cx<'_>) {
+        debug_assert!(self.answered == Time::NEVER, "refused after an answer");
+        self.status = refusal.status();
+        refusal.write(upgrade, bodiless, &mut self.output.client, cx.buffers);
+        self.input.iter_mut().for_each(|buf| buf.clear(cx.buffers));
+        self.output.backend.clear(cx.buffers);
+        self.state = State::Release(Close::Refused(refusal));
+    }
+
+    /// Ends the session: nothing more is written to anybody but by lingering.
+    fn finish(&mut self, close: Close, cx: &mut Cx<'_>) {
+        for buf in self.input.iter_mut().chain(self.output.iter_mut()) {
+            buf.clear(cx.buffers);
+        }
+        self.state = State::Release(close);
+    }
+
+    fn deal(&self) -> Option<&Deal> {
+        self.state.deal()
+    }
+
+    /// Takes the deal out of the present state, which the caller replaces.
+    fn take_deal(&mut self) -> Option<Box<Deal>> {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Elect(deal)
+            | State::Connect(deal, _)
+            | State::Secure(deal)
+            | State::Offer(deal)
+            | State::Answer(deal)
+            | State::Exchange(deal) => Some(deal),
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+}
+
+impl State {
+    fn deal(&self) -> Option<&Deal> {
+        match self {
+            Self::Elect(deal)
+            | Self::Connect(deal, _)
+            | Self::Secure(deal)
+            | Self::Offer(deal)
+            | Self::Answer(deal)
+            | Self::Exchange(deal) => Some(deal),
+            _ => None,
+        }
+    }
+
+    fn deal_mut(&mut self) -> Option<&mut Deal> {
+        match self {
+            Self::Elect(deal)
+            | Self::Connect(deal, _)
+            | Self::Secure(deal)
+            | Self::Offer(deal)
+            | Self::Answer(deal)
+            | Self::Exchange(deal) => Some(deal),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What came of moving bytes: one past participle for each op.
+
+use std::num::NonZeroU32;
+
+use super::{Cx, Session, State};
+use crate::Side;
+use crate::limits::LINGER_MOST;
+use crate::op::{Fault, Read};
+use crate::report::Close;
+
+impl Session {
+    /// Bytes that core wanted to see came from that side.
+    pub(crate) fn filled(&mut self, side: Side, got: Result<Read, Fault>, cx: &mut Cx<'_>) {
+        match (&self.state, side) {
+            (State::Request { .. }, Side::Client) => self.request_filled(got, cx),
+            (State::Answer(_), Side::Backend) => self.answer_filled(got, cx),
+            (State::Linger { .. }, Side::Client) => self.lingered(got, cx),
+            _ => self.body_filled(side, got, cx),
+        }
+        self.finish_exchange(cx);
+    }
+
+    /// Bytes that core held went to that side.
+    pub(crate) fn flushed(&mut self, to: Side, put: Result<NonZeroU32, Fault>, cx: &mut Cx<'_>) {
+        match put {
+            Ok(count) => {
+                self.output[to].consume(count.get() as usize);
+                self.count_flushed(to, cx);
+                self.offer_is_out();
+            }
+            Err(fault) => self.sink_lost(to, fault, cx),
+        }
+        self.finish_exchange(cx);
+    }
+
+    /// The bytes of a flow stand at the end of what core holds: what is left of them is in flight.
+    fn count_flushed(&mut self, to: Side, cx: &Cx<'_>) {
+        let flow = &mut self.flows[!to];
+        let left = u32::try_from(self.output[to].len()).unwrap_or(u32::MAX);
+        let gone = flow.in_flight().saturating_sub(left);
+        flow.add_pushed(gone, cx.now);
+    }
+
+    fn offer_is_out(&mut self) {
+        if matches!(self.state, State::Offer(_))
+            && self.output.backend.is_empty()
+            && let Some(deal) = self.take_deal()
+        {
+            self.state = State::Answer(deal);
+        }
+    }
+
+    /// Bytes came from that side into the carrier.
+    pub(crate) fn pulled(&mut self, from: Side, got: Result<Read, Fault>, cx: &mut Cx<'_>) {
+        if let State::Tunnel(tunnel) = &mut self.state {
+            match got {
+                Ok(Read::Moved(count)) => {
+                    self.flows[from].add_pulled(count.get(), cx.now);
+                    tunnel.pulled(from);
+                }
+                Ok(Read::Eof) => {
+                    self.flows[from].drain(cx.now);
+                    tunnel.ended(from);
+                }
+                Err(fault) => self.source_lost(from, fault, cx),
+            }
+            return self.finish_tunnel(cx);
+        }
+        match got {
+            Ok(Read::Moved(count)) => {
+                self.flows[from].add_pulled(count.get(), cx.now);
+                if let Some(deal) = self.state.deal_mut() {
+                    deal.bodies[from].pulled(count.get().into());
+                }
+            }
+            Ok(Read::Eof) => self.body_ended(from, cx),
+            Err(fault) => self.body_lost(from, fault, cx),
+        }
+        self.finish_exchange(cx);
+    }
+
+    /// Bytes went from the carrier to that side.
+    pub(crate) fn pushed(&mut self, to: Side, put: Result<NonZeroU32, Fault>, cx: &mut Cx<'_>) {
+        match put {
+            Ok(count) => self.flows[!to].add_pushed(count.get(), cx.now),
+            Err(fault) => self.sink_lost(to, fault, cx),
+        }
+        self.finish_exchange(cx);
+    }
+
+    /// That side was told that nothing more will come.
+    pub(crate) fn shut(&mut self, side: Side, got: Result<(), Fault>, cx: &mut Cx<'_>) {
+        match (&mut self.state, got) {
+            (State::Linger { shut, .. }, Ok(())) => *shut = true,
+            (State::Linger { .. }, Err(_)) => self.state = State::Closed,
+            (_, Ok(())) => self.flows[!side].shut(cx.now),
+            (_, Err(fault)) => self.sink_lost(side, fault, cx),
+        }
+        self.finish_tunnel(cx);
+    }
+
+    /// The carriers were given back.
+    pub(crate) fn parked(&mut self) {
+        if let State::Tunnel(tunnel) = &mut self.state {
+            tunnel.parked();
+        }
+    }
+
+    /// A tunnel's source broke: what it sent is still delivered; to it nothing can be.
+    fn source_lost(&mut self, from: Side, fault: Fault, cx: &mut Cx<'_>) {
+        self.flows[from].drain(cx.now);
+        self.sink_lost(from, fault, cx);
+    }
+
+    /// That side takes no more bytes: what was for it is dropped; what it still sends is not.
+    fn sink_lost(&mut self, to: Side, fault: Fault, cx: &mut Cx<'_>) {
+        self.note(to, fault);
+        match &mut self.state {
+            State::Linger { .. } => {
+                self.output.client.clear(cx.buffers);
+                self.state = State::Closed;
+            }
+            State::Tunnel(tunnel) => {
+                tunnel.ended(to);
+                self.cut(to, cx);
+                self.finish_tunnel(cx);
+            }
+            _ if to == Side::Client => self.finish(Close::Faulted(to, fault), cx),
+            // It may have answered before it stopped reading: a 413, say.
+            _ => {
+                self.cut(to, cx);
+                self.offer_is_out();
+            }
+        }
+    }
+
+    fn cut(&mut self, to: Side, cx: &mut Cx<'_>) {
+        self.output[to].clear(cx.buffers);
+        self.flows[!to].cut(cx.now);
+    }
+
+    fn finish_tunnel(&mut self, cx: &mut Cx<'_>) {
+        if let State::Tunnel(tunnel) = &self.state
+            && self.flows.iter().all(crate::tunnel::Flow::is_over)
+        {
+            let ended = Close::Ended(tunnel.first().unwrap_or(Side::Client));
+            let close = self.fault.map_or(ended, |(side, fault)| Close::Faulted(side, fault));
+            self.finish(close, cx);
+        }
+    }
+
+    /// What a client sends behind our last word is dropped unread (R7).
+    fn lingered(&mut self, got: Result<Read, Fault>, cx: &mut Cx<'_>) {
+        let State::Linger { dropped, .. } = &mut self.state else { return };
+        match got {
+            Ok(Read::Moved(count)) if *dropped < LINGER_MOST => {
+                *dropped = dropped.saturating_add(count.get());
+                self.input.client.filled(count.get() as usize);
+                self.input.client.consume(count.get() as usize);
+            }
+            Ok(_) | Err(_) => {
+                self.input.client.clear(cx.buffers);
+                self.state = State::Closed;
+            }
+        }
+    }
+}
