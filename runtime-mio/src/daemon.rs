@@ -1,0 +1,150 @@
+//! The daemon: listeners, one loop a core, signals.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use socket2::Socket;
+use underpass_core::config::{Config, Listen, LogLevel};
+
+use crate::accept;
+use crate::event_loop::EventLoop;
+use crate::resolve;
+use crate::shared::{Mailbox, Message, Shared};
+
+/// Why the daemon cannot run.
+#[derive(Debug)]
+pub(crate) enum CannotRun {
+    /// An address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The system refuses a poll, a thread or a signal.
+    System(io::Error),
+    /// A loop ended with an error; the others went on until the end.
+    Loop,
+}
+
+impl From<io::Error> for CannotRun {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl fmt::Display for CannotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::System(error) => write!(f, "cannot start: {error}"),
+            Self::Loop => f.write_str("a loop has failed"),
+        }
+    }
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) fn run(config: Config) -> Result<(), CannotRun> {
+    log_to_stderr(config.log_level);
+    raise_descriptor_limit();
+    let loops = config.threads.map_or_else(cores, |threads| usize::from(threads.get()));
+    let mut sockets = listen(&config.listens, loops)?;
+    let shared = Arc::new(Shared::new(config.rules));
+    let asks = resolve::start()?;
+    let signals = Signals::new([SIGTERM, SIGINT])?;
+    let mut mailboxes = Vec::new();
+    let mut threads = Vec::new();
+    for number in 0..loops {
+        let own = sockets.iter_mut().filter_map(Vec::pop).collect();
+        let (event_loop, mailbox) = EventLoop::new(Arc::clone(&shared), own, asks.clone())?;
+        mailboxes.push(mailbox);
+        let name = format!("loop {number}");
+        threads.push(thread::Builder::new().name(name).spawn(move || event_loop.run())?);
+    }
+    drop(asks);
+    stop_on(signals, mailboxes)?;
+    join(threads)
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+fn log_to_stderr(level: LogLevel) {
+    let most = match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(most).with_writer(io::stderr).init();
+}
+
+/// Every tunnel needs two descriptors: as many as the system lets us have.
+fn raise_descriptor_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(%error, ?current, "the limit of open descriptors stays as it is");
+    }
+}
+
+/// Binds every address for every loop, and says which addresses they are.
+fn listen(listens: &[Listen], loops: usize) -> Result<Vec<Vec<Socket>>, CannotRun> {
+    let mut all = Vec::new();
+    for listen in listens {
+        let (address, sockets) = bind(listen.address, loops)
+            .map_err(|error| CannotRun::Listen(listen.address, error))?;
+        // Whoever asked for port 0 learns the port from this line; nobody else is hurt if it is lost.
+        let _ = writeln!(io::stderr(), "underpass: listening on {address}");
+        all.push(sockets);
+    }
+    Ok(all)
+}
+
+/// `Listen 8080` means every address: where there is no IPv6, every address of IPv4.
+fn bind(address: SocketAddr, loops: usize) -> io::Result<(SocketAddr, Vec<Socket>)> {
+    match accept::bind(address, loops) {
+        Err(error)
+            if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+                && address.ip().is_unspecified() =>
+        {
+            accept::bind((Ipv4Addr::UNSPECIFIED, address.port()).into(), loops)
+        }
+        bound => bound,
+    }
+}
+
+/// Tells every loop to stop when the first signal comes.
+fn stop_on(mut signals: Signals, mailboxes: Vec<Mailbox>) -> io::Result<()> {
+    let wait = move || {
+        if let Some(signal) = signals.forever().next() {
+            tracing::info!(signal, "stopping");
+        }
+        for mailbox in mailboxes {
+            mailbox.post(Message::Stop);
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(wait)?;
+    Ok(())
+}
+
+/// Waits for every loop: one that fails leaves its tunnels, the others keep theirs.
+fn join(threads: Vec<thread::JoinHandle<io::Result<()>>>) -> Result<(), CannotRun> {
+    let mut all = Ok(());
+    for thread in threads {
+        match thread.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a loop has failed");
+                all = Err(CannotRun::Loop);
+            }
+            Err(_) => all = Err(CannotRun::Loop),
+        }
+    }
+    all
+}

@@ -1,0 +1,61 @@
+//! `underpass directives`: the manual, made from the table that the reader itself uses.
+
+use std::fmt::Write as _;
+
+use underpass_core::config::{DIRECTIVES, Directive, Origin, PARAMETERS};
+
+/// What is known of the directive of that name, or of all of them in short; `Err` if there is none.
+pub(crate) fn describe(name: Option<&str>) -> Result<String, String> {
+    let Some(name) = name else { return Ok(all()) };
+    DIRECTIVES
+        .iter()
+        .find(|directive| directive.name.eq_ignore_ascii_case(name))
+        .map(one)
+        .ok_or_else(|| format!("underpass: there is no directive `{name}`\n"))
+}
+
+fn all() -> String {
+    let width = DIRECTIVES.iter().map(|directive| directive.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for Directive { name, summary, .. } in DIRECTIVES {
+        let _ = writeln!(text, "{name:width$}  {summary}");
+    }
+    text
+}
+
+fn one(directive: &Directive) -> String {
+    let Directive { name, args, default, context, origin, summary, .. } = directive;
+    let origin = match origin {
+        Origin::Httpd => "httpd's; it means the same here",
+        Origin::Ours => "ours; httpd does not know it",
+    };
+    let mut text = format!("{name} {args}\n\n  {summary}\n\n");
+    let _ = writeln!(text, "  Default: {}", default.unwrap_or("none"));
+    let _ = writeln!(text, "  Context: {context}");
+    let _ = writeln!(text, "  Origin:  {origin}");
+    if *name == "ProxyPass" {
+        text.push_str("\nParameters:\n");
+        for parameter in PARAMETERS {
+            let default = parameter.default.unwrap_or("see there");
+            let _ = writeln!(text, "  {}={}", parameter.name, parameter.values);
+            let _ = writeln!(text, "      {} Default: {default}.", parameter.summary);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_directive_has_its_page_and_its_line() {
+        let all = describe(None).unwrap();
+        for Directive { name, summary, .. } in DIRECTIVES {
+            assert!(all.contains(name) && all.contains(summary), "{name}");
+            let page = describe(Some(&name.to_lowercase())).unwrap();
+            assert!(page.starts_with(name) && page.contains(summary), "{page}");
+        }
+        assert!(describe(Some("Nothing")).is_err());
+    }
+}

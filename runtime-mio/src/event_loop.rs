@@ -1,0 +1,271 @@
+//! One loop, one thread: poll → accept → pump what is ready → expire.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token, Waker};
+use socket2::Socket;
+use underpass_core::head::Buffers;
+use underpass_core::time::{Time, Wait};
+use underpass_core::{Both, Cx, Pumped, Session, Side, limits, pump};
+
+use crate::accept::{Accepted, Listener};
+use crate::carrier::{Pipes, Store};
+use crate::deadlines::Deadlines;
+use crate::dial::Backend;
+use crate::leg::Leg;
+use crate::resolve::{Ask, Names};
+use crate::shared::{Mailbox, Message, Shared};
+use crate::slots::{Key, Slot, Slots};
+use crate::turn::Turn;
+
+/// Events taken in one poll.
+const EVENTS: usize = 1024;
+/// Connections that a listener accepts in one turn, so that those that are open have theirs.
+const ACCEPTS: usize = 64;
+/// Pipes that one loop may hold; beyond that its streams are copied.
+const PIPES: usize = 32;
+/// How long a listener rests when not even its spare descriptor is left.
+const REST: Wait = Wait::from_millis(100);
+const WAKER: Token = Token(usize::MAX);
+
+/// A loop: its sessions, its listeners, and what its sessions lease.
+#[derive(Debug)]
+pub(crate) struct EventLoop {
+    poll: Poll,
+    shared: Arc<Shared>,
+    inbox: Receiver<Message>,
+    listeners: Vec<Listening>,
+    slots: Slots,
+    deadlines: Deadlines,
+    /// Sessions that can go on: by an event, a deadline, a name, or a spent budget.
+    ready: Vec<Key>,
+    /// Those of them that are pumped in this turn.
+    turn: Vec<Key>,
+    buffers: Buffers,
+    store: Store,
+    names: Names,
+    began: Instant,
+}
+
+#[derive(Debug)]
+struct Listening {
+    listener: Listener,
+    /// Whether connections may wait, and from when on they may be looked for.
+    waiting: Option<Time>,
+}
+
+impl EventLoop {
+    /// A loop with those listening sockets, and the way to speak to it.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        sockets: Vec<Socket>,
+        asks: Sender<Ask>,
+    ) -> io::Result<(Self, Mailbox)> {
+        let poll = Poll::new()?;
+        let (mailbox, inbox) = Mailbox::new(Waker::new(poll.registry(), WAKER)?);
+        let names = Names::new(&shared.rules.workers, asks, mailbox.clone());
+        let mut listeners = Vec::new();
+        for (number, socket) in sockets.into_iter().enumerate() {
+            let mut listener = Listener::new(socket);
+            let token = Token(WAKER.0 - 1 - number);
+            poll.registry().register(listener.socket(), token, Interest::READABLE)?;
+            listeners.push(Listening { listener, waiting: None });
+        }
+        let made = Self {
+            poll,
+            shared,
+            inbox,
+            listeners,
+            slots: Slots::default(),
+            deadlines: Deadlines::default(),
+            ready: Vec::new(),
+            turn: Vec::new(),
+            buffers: Buffers::default(),
+            store: Store::new(Pipes::new(PIPES)),
+            names,
+            began: Instant::now(),
+        };
+        Ok((made, mailbox))
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let timeout = self.timeout();
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
+            let now = self.now();
+            if self.take(&events, now) == Stop::Yes {
+                tracing::info!(sessions = self.slots.len(), "a loop ends");
+                return Ok(());
+            }
+            self.accept(now);
+            self.pump_ready(now);
+            self.expire(now);
+        }
+    }
+
+    fn now(&self) -> Time {
+        let micros = self.began.elapsed().as_micros();
+        Time::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// How long the poll may sleep: not at all while something is ready, else until the next deadline.
+    fn timeout(&mut self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let accept = self.listeners.iter().filter_map(|listening| listening.waiting).min();
+        let at = self.deadlines.next(&mut self.slots).into_iter().chain(accept).min()?;
+        Some(Duration::from_micros(at.since(self.now()).as_micros()))
+    }
+
+    fn take(&mut self, events: &Events, now: Time) -> Stop {
+        for event in events {
+            match WAKER.0 - event.token().0 {
+                0 => {
+                    if self.read_messages(now) == Stop::Yes {
+                        return Stop::Yes;
+                    }
+                }
+                number if number <= self.listeners.len() => {
+                    self.listeners[number - 1].waiting = Some(now);
+                }
+                _ => self.note(event),
+            }
+        }
+        Stop::No
+    }
+
+    /// An event of a leg: it is noted there, and the session is ready.
+    fn note(&mut self, event: &Event) {
+        let (key, side) = Key::of(event.token());
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        match side {
+            Side::Client => slot.client.note(event),
+            Side::Backend => slot.backend.note(event),
+        }
+        self.queue(key);
+    }
+
+    fn read_messages(&mut self, now: Time) -> Stop {
+        while let Ok(message) = self.inbox.try_recv() {
+            match message {
+                Message::Stop => return Stop::Yes,
+                Message::Resolved { worker, addresses } => {
+                    for key in self.names.answered(worker, addresses, now) {
+                        self.queue(key);
+                    }
+                }
+            }
+        }
+        Stop::No
+    }
+
+    fn queue(&mut self, key: Key) {
+        if let Some(slot) = self.slots.get_mut(key)
+            && !slot.queued
+        {
+            slot.queued = true;
+            self.ready.push(key);
+        }
+    }
+
+    fn accept(&mut self, now: Time) {
+        for number in 0..self.listeners.len() {
+            if self.listeners[number].waiting.is_some_and(|from| from <= now) {
+                self.listeners[number].waiting = self.accept_some(number, now);
+            }
+        }
+    }
+
+    /// Accepts up to a turn's share; gives when to go on, if connections may still wait.
+    fn accept_some(&mut self, number: usize, now: Time) -> Option<Time> {
+        for _ in 0..ACCEPTS {
+            match self.listeners[number].listener.accept() {
+                Accepted::Client(stream, client) => self.admit(stream, client, now),
+                Accepted::Shed => {}
+                Accepted::Drained => return None,
+                Accepted::Exhausted => return Some(now.after(REST)),
+            }
+        }
+        Some(now)
+    }
+
+    fn admit(&mut self, mut stream: TcpStream, client: SocketAddr, now: Time) {
+        let token = self.slots.next_key().token(Side::Client);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut stream, token, interest) {
+            tracing::warn!(%error, "a connection cannot be watched");
+            return;
+        }
+        let session = Session::new(client.ip(), &self.shared.rules.limits, now);
+        let key = self.slots.insert(Slot {
+            session,
+            client: Leg::new(stream, true),
+            backend: Backend::None,
+            carriers: Both::default(),
+            wish: Time::NEVER,
+            armed: Time::NEVER,
+            queued: false,
+            generation: 0,
+        });
+        self.queue(key);
+    }
+
+    /// Pumps each session that is ready once; one whose budget is spent is ready again.
+    fn pump_ready(&mut self, now: Time) {
+        std::mem::swap(&mut self.ready, &mut self.turn);
+        for place in 0..self.turn.len() {
+            self.pump(self.turn[place], now);
+        }
+        self.turn.clear();
+    }
+
+    fn expire(&mut self, now: Time) {
+        while let Some(key) = self.deadlines.due(now, &mut self.slots) {
+            self.pump(key, now);
+        }
+    }
+
+    fn pump(&mut self, key: Key, now: Time) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.queued = false;
+        let mut turn = Turn {
+            key,
+            now,
+            client: &mut slot.client,
+            backend: &mut slot.backend,
+            carriers: &mut slot.carriers,
+            store: &mut self.store,
+            names: &mut self.names,
+            registry: self.poll.registry(),
+            shared: &self.shared,
+        };
+        let mut cx = Cx { now, rules: &self.shared.rules, buffers: &mut self.buffers };
+        let pumped = pump(&mut slot.session, &mut turn, &mut cx, limits::BUDGET);
+        turn.end(pumped == Pumped::Closed);
+        match pumped {
+            Pumped::Again => self.queue(key),
+            Pumped::Waiting(at) => self.deadlines.wish(key, at, &mut self.slots),
+            // Dropping the legs closes them, and closing takes them out of the poll.
+            Pumped::Closed => drop(self.slots.remove(key)),
+        }
+    }
+}
+
+/// Whether the loop was told to stop.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stop {
+    Yes,
+    No,
+}

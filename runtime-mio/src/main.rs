@@ -1,0 +1,74 @@
+//! The daemon of Underpass: a thin driver of [`underpass_core`].
+//!
+//! ```text
+//! main ─ cli ─ configure ─▶ daemon ─┬▶ event_loop (one a core): accept → slots → turn ⇄ core's pump
+//!                                   ├▶ resolve (names)               legs · carriers · deadlines
+//!                                   └▶ signals
+//! ```
+//!
+//! Every decision is core's. What is here opens sockets, reads and writes them, and wakes sessions.
+
+#![forbid(unsafe_code)]
+
+mod accept;
+mod carrier;
+mod cli;
+mod configure;
+mod daemon;
+mod deadlines;
+mod demo;
+mod describe;
+mod dial;
+mod event_loop;
+mod leg;
+mod resolve;
+mod shared;
+mod slots;
+mod turn;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use underpass_core::config::Config;
+
+use cli::{Cli, Command, Configuration};
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(given) => configure::load(&given).and_then(run),
+        Command::Check(given) => check(&given),
+        Command::Directives { name } => {
+            describe::describe(name.as_deref()).and_then(|text| say(&text))
+        }
+        Command::Demo { listen } => run_demo(listen),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            // Where standard error is gone there is nobody left to be told.
+            let _ = io::stderr().write_all(text.as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(config: Config) -> Result<(), String> {
+    daemon::run(config).map_err(|error| format!("underpass: {error}\n"))
+}
+
+fn check(given: &Configuration) -> Result<(), String> {
+    let config = configure::load(given)?;
+    let (rules, listens) = (config.rules.rules.len(), config.listens.len());
+    say(&format!("The configuration is good: {rules} rules, {listens} addresses to listen on.\n"))
+}
+
+fn run_demo(listen: std::net::SocketAddr) -> Result<(), String> {
+    let directives =
+        demo::start(listen).map_err(|error| format!("underpass: no demo: {error}\n"))?;
+    run(configure::load_lines(&directives)?)
+}
+
+fn say(text: &str) -> Result<(), String> {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| format!("underpass: {error}\n"))
+}

@@ -1,0 +1,194 @@
+//! One turn of one session: the daemon's [`Io`].
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::task::Poll;
+
+use mio::Registry;
+use underpass_core::balance::{Ask, Lease, NoWorker, Verdict};
+use underpass_core::report::Report;
+use underpass_core::time::Time;
+use underpass_core::{Both, Fault, Io, Read, Side};
+
+use crate::carrier::{Carrier, Lane, Store};
+use crate::dial::{Backend, dial};
+use crate::leg::{Leg, fault};
+use crate::resolve::{Address, Names};
+use crate::shared::Shared;
+use crate::slots::Key;
+
+/// What the ops of one session are made with.
+pub(crate) struct Turn<'a> {
+    pub(crate) key: Key,
+    pub(crate) now: Time,
+    pub(crate) client: &'a mut Leg,
+    pub(crate) backend: &'a mut Backend,
+    pub(crate) carriers: &'a mut Both<Carrier>,
+    pub(crate) store: &'a mut Store,
+    pub(crate) names: &'a mut Names,
+    pub(crate) registry: &'a Registry,
+    pub(crate) shared: &'a Shared,
+}
+
+impl Turn<'_> {
+    /// Ends the turn: what is left in the loop's scratch is kept, and what may go is given back.
+    pub(crate) fn end(mut self, is_closed: bool) {
+        for from in Side::BOTH {
+            self.lane(from).stow();
+            if is_closed {
+                self.lane(from).park();
+            }
+        }
+    }
+
+    fn lane(&mut self, from: Side) -> Lane<'_> {
+        Lane { from, carrier: &mut self.carriers[from], store: self.store }
+    }
+
+    /// The leg of that side; core asks only for legs that are up.
+    fn leg(&mut self, side: Side) -> &mut Leg {
+        match side {
+            Side::Client => self.client,
+            Side::Backend => self.backend.up().expect("core uses the backend only once it is up"),
+        }
+    }
+
+    /// The lane of a direction, and the leg at that end of it.
+    fn lane_at(&mut self, from: Side, end: Side) -> (Lane<'_>, &mut Leg) {
+        let leg = match end {
+            Side::Client => &mut *self.client,
+            Side::Backend => self.backend.up().expect("core moves bytes only between two legs"),
+        };
+        (Lane { from, carrier: &mut self.carriers[from], store: self.store }, leg)
+    }
+
+    fn begin_to_dial(&mut self, lease: &Lease, number: u8, address: SocketAddr) -> io::Result<()> {
+        let worker = &self.shared.rules.workers[lease.worker().0 as usize];
+        let token = self.key.token(Side::Backend);
+        // The earlier attempt goes first: its events would carry the same token.
+        *self.backend = Backend::None;
+        let leg = dial(address, worker.keepalive, self.registry, token)?;
+        *self.backend = Backend::Dialing(number, leg);
+        Ok(())
+    }
+
+    /// The dialled socket has had its event: it is up, or says why not.
+    fn dialled(&mut self) -> Poll<Result<(), Fault>> {
+        match std::mem::take(self.backend) {
+            Backend::Dialing(_, leg) if leg.is_writable() => match leg.take_error() {
+                Ok(None) => {
+                    *self.backend = Backend::Up(leg);
+                    Poll::Ready(Ok(()))
+                }
+                Ok(Some(error)) | Err(error) => Poll::Ready(Err(fault(&error))),
+            },
+            other => {
+                *self.backend = other;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Io for Turn<'_> {
+    fn secure(&mut self, _: Side) -> Poll<Result<(), Fault>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
+        read(self.leg(side).read(room))
+    }
+
+    fn flush(&mut self, to: Side, bytes: &[u8]) -> Poll<Result<NonZeroU32, Fault>> {
+        wrote(self.leg(to).write(bytes))
+    }
+
+    fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
+        Poll::Ready(self.shared.pool().elect(ask, failed, self.now))
+    }
+
+    fn connect(&mut self, lease: &Lease, number: u8) -> Poll<Result<(), Fault>> {
+        if matches!(self.backend, Backend::Dialing(dialled, _) if *dialled == number) {
+            return self.dialled();
+        }
+        let id = lease.worker();
+        let worker = &self.shared.rules.workers[id.0 as usize];
+        match self.names.address(id, worker, number, self.key, self.now) {
+            Address::Asked => Poll::Pending,
+            Address::Exhausted => Poll::Ready(Err(Fault::Exhausted)),
+            Address::Failed => Poll::Ready(Err(Fault::Unresolved)),
+            Address::Known(address) => match self.begin_to_dial(lease, number, address) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(fault(&error))),
+            },
+        }
+    }
+
+    fn confirm(&mut self, lease: &mut Lease) {
+        self.shared.pool().confirm(lease);
+    }
+
+    fn release(&mut self, lease: Option<Lease>, report: &Report) {
+        if let Some(lease) = lease {
+            self.shared.pool().settle(lease, Verdict::Fine, self.now);
+        }
+        if report.close.is_abrupt() {
+            self.client.make_abrupt();
+        }
+        tell(report);
+    }
+
+    fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {
+        self.lane(!from).stow();
+        let (mut lane, leg) = self.lane_at(from, from);
+        read(lane.pull(leg, most))
+    }
+
+    fn push(&mut self, to: Side) -> Poll<Result<NonZeroU32, Fault>> {
+        let (mut lane, leg) = self.lane_at(!to, to);
+        wrote(lane.push(leg))
+    }
+
+    fn shut(&mut self, side: Side) -> Poll<Result<(), Fault>> {
+        Poll::Ready(self.leg(side).shut().map_err(|error| fault(&error)))
+    }
+
+    fn park(&mut self) {
+        for from in Side::BOTH {
+            self.lane(from).park();
+        }
+    }
+}
+
+/// What a read of a socket means to core.
+fn read(got: io::Result<usize>) -> Poll<Result<Read, Fault>> {
+    match got.map(narrow) {
+        Ok(Some(count)) => Poll::Ready(Ok(Read::Moved(count))),
+        Ok(None) => Poll::Ready(Ok(Read::Eof)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        Err(error) => Poll::Ready(Err(fault(&error))),
+    }
+}
+
+/// What a write to a socket means to core.
+fn wrote(put: io::Result<usize>) -> Poll<Result<NonZeroU32, Fault>> {
+    match put.map(narrow) {
+        Ok(Some(count)) => Poll::Ready(Ok(count)),
+        Ok(None) => Poll::Ready(Err(Fault::Closed)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        Err(error) => Poll::Ready(Err(fault(&error))),
+    }
+}
+
+fn narrow(count: usize) -> Option<NonZeroU32> {
+    NonZeroU32::new(u32::try_from(count).expect("buffers and pipes are smaller than 4 GiB"))
+}
+
+/// One line for each end, for whoever looks for trouble; the access log is its own matter.
+fn tell(report: &Report) {
+    let Report { close, status, began, ended, pulled, pushed, fault, .. } = report;
+    let (took, fault) =
+        (ended.since(*began), fault.map(|(side, fault)| format!("{side}: {fault}")));
+    tracing::debug!(%close, status, %took, ?pulled, ?pushed, fault, "over");
+}
