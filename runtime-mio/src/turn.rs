@@ -75,19 +75,10 @@ impl Turn<'_> {
 
     /// The dialled socket has had its event: it is up, or says why not.
     fn dialled(&mut self) -> Poll<Result<(), Fault>> {
-        match std::mem::take(self.backend) {
-            Backend::Dialing(_, leg) if leg.is_writable() => match leg.take_error() {
-                Ok(None) => {
-                    *self.backend = Backend::Up(leg);
-                    Poll::Ready(Ok(()))
-                }
-                Ok(Some(error)) | Err(error) => Poll::Ready(Err(fault(&error))),
-            },
-            other => {
-                *self.backend = other;
-                Poll::Pending
-            }
-        }
+        let Backend::Dialing(_, leg) = std::mem::take(self.backend) else { return Poll::Pending };
+        let error = leg.take_error().unwrap_or_else(Some);
+        *self.backend = Backend::Up(leg);
+        Poll::Ready(error.map_or(Ok(()), |error| Err(fault(&error))))
     }
 }
 
@@ -109,8 +100,10 @@ impl Io for Turn<'_> {
     }
 
     fn connect(&mut self, lease: &Lease, number: u8) -> Poll<Result<(), Fault>> {
-        if matches!(self.backend, Backend::Dialing(dialled, _) if *dialled == number) {
-            return self.dialled();
+        if let Backend::Dialing(dialled, leg) = &self.backend
+            && *dialled == number
+        {
+            return if leg.is_writable() { self.dialled() } else { Poll::Pending };
         }
         let id = lease.worker();
         let worker = &self.shared.rules.workers[id.0 as usize];

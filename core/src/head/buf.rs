@@ -5,6 +5,7 @@ use crate::limits::{BUFFER, HEAD_MOST};
 /// A free list of buffers, lent by the driver for the length of a turn; one for each loop.
 #[derive(Debug, Default)]
 pub struct Buffers {
+    #[expect(clippy::vec_box, reason = "a lease moves one pointer, and a session holds no more")]
     free: Vec<Box<Block>>,
     leased: usize,
 }

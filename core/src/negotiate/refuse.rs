@@ -100,25 +100,20 @@ impl Refusal {
     }
 
     fn extra_fields(self, upgrade: &Upgrade) -> String {
-        const CLOSE: &str = "Connection: close\r\n";
-        match self {
-            Self::Version => {
-                format!(
-                    "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: upgrade, close\r\n"
-                )
-            }
-            Self::UpgradeRequired => match upgrade {
-                Upgrade::Tokens(tokens) => {
-                    format!("Upgrade: {}\r\nConnection: upgrade, close\r\n", tokens.join(", "))
-                }
-                Upgrade::Any | Upgrade::Always | Upgrade::Never => {
-                    "Upgrade: WebSocket\r\nConnection: upgrade, close\r\n".to_owned()
-                }
-            },
-            Self::NoWorker(wait) => {
-                format!("Retry-After: {}\r\n{CLOSE}", wait.as_secs_ceil().max(1))
-            }
-            _ => CLOSE.to_owned(),
+        let close = "Connection: close\r\n";
+        let required = "Connection: upgrade, close\r\n";
+        if let Self::NoWorker(wait) = self {
+            format!("Retry-After: {}\r\n{close}", wait.as_secs_ceil().max(1))
+        } else if self == Self::Version {
+            format!("Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n{required}")
+        } else if self == Self::UpgradeRequired {
+            let protocols = match upgrade {
+                Upgrade::Tokens(tokens) => &tokens.join(", "),
+                Upgrade::Any | Upgrade::Always | Upgrade::Never => "WebSocket",
+            };
+            format!("Upgrade: {protocols}\r\n{required}")
+        } else {
+            close.to_owned()
         }
     }
 

@@ -1,16 +1,17 @@
 //! From the backend's first byte to a tunnel or an exchange.
 
+use std::ops::Range;
+
 use super::deal::Deal;
-use super::{Cx, Session, State};
+use super::{Cx, Phase, Session, State};
 use crate::exchange::Body;
 use crate::head::{BadHead, Framing, Response, Version, slots};
-use crate::limits::INTERIM_MOST;
+use crate::limits::{INTERIM_MOST, Limits};
 use crate::negotiate::{Answer, Refusal, forward, judge};
 use crate::op::{Fault, Read};
 use crate::report::Close;
 use crate::tunnel::Tunnel;
 use crate::{Op, OpSet, Side};
-use std::ops::Range;
 
 impl Session {
     /// The next move while the answer is awaited: the request's body out and in, then the head.
@@ -59,8 +60,8 @@ impl Session {
     }
 
     fn read_answers(&mut self, cx: &mut Cx<'_>) {
-        while let State::Answer(deal) = &mut self.state {
-            match deal.scan.find(self.input.backend.bytes(), &Deal::LIMITS) {
+        while let State::Deal(Phase::Answer, deal) = &mut self.state {
+            match deal.scan.find(self.input.backend.bytes(), &Limits::RESPONSE) {
                 Ok(Some(head)) => {
                     if let Err(refusal) = self.read_answer(head, cx) {
                         return self.refuse(refusal, cx);
@@ -75,7 +76,7 @@ impl Session {
     /// Judges one whole head and does what it means.
     fn read_answer(&mut self, head: Range<usize>, cx: &mut Cx<'_>) -> Result<(), Refusal> {
         let body_is_out = self.body_is_out();
-        let State::Answer(deal) = &mut self.state else { return Ok(()) };
+        let State::Deal(_, deal) = &mut self.state else { return Ok(()) };
         let mut slots = slots();
         let bytes = &self.input.backend.bytes()[..head.end];
         let response = Response::parse(bytes, &mut slots).map_err(Refusal::BadAnswer)?;
@@ -115,24 +116,25 @@ impl Session {
 
     /// Opens the tunnel: what stands behind both heads is its first bytes, and goes first (R5).
     fn open_tunnel(&mut self, head: usize, cx: &mut Cx<'_>) {
-        let Some(deal) = self.take_deal() else { return };
+        let Some(terms) = self.deal().map(|deal| deal.terms) else { return };
         self.input.backend.consume(head);
         for from in Side::BOTH {
             self.take_body(from, self.input[from].len(), cx);
             self.flows[from].touch(cx.now);
         }
         self.answered = cx.now;
-        self.state = State::Tunnel(Tunnel::open(&deal.terms, cx.now));
+        self.state = State::Tunnel(Tunnel::open(&terms, cx.now));
     }
 
     fn open_exchange(&mut self, head: usize, body: Body, taken: usize, cx: &mut Cx<'_>) {
-        let Some(mut deal) = self.take_deal() else { return };
-        deal.bodies.backend = body;
+        if let State::Deal(phase, deal) = &mut self.state {
+            *phase = Phase::Exchange;
+            deal.bodies.backend = body;
+        }
         self.input.backend.consume(head);
         self.take_body(Side::Backend, taken, cx);
         self.flows.backend.touch(cx.now);
         self.answered = cx.now;
-        self.state = State::Exchange(deal);
     }
 
     /// Moves the first `count` bytes of that side's input on their way to the other side.
@@ -149,7 +151,7 @@ impl Session {
         match got {
             Ok(Read::Moved(count)) => {
                 self.input[from].filled(count.get() as usize);
-                let Some(deal) = self.state.deal_mut() else { return };
+                let State::Deal(_, deal) = &mut self.state else { return };
                 match deal.bodies[from].take(self.input[from].bytes()) {
                     Ok(taken) => self.take_body(from, taken, cx),
                     Err(_) => self.body_broke(from, Refusal::Chunk, cx),
@@ -162,7 +164,8 @@ impl Session {
 
     /// The source of a body has ended: its end, or a cut through it.
     pub(super) fn body_ended(&mut self, from: Side, cx: &mut Cx<'_>) {
-        if !self.state.deal_mut().is_some_and(|deal| deal.bodies[from].ended()) {
+        let State::Deal(_, deal) = &mut self.state else { return };
+        if !deal.bodies[from].ended() {
             self.body_broke(from, Refusal::Truncated, cx);
         }
     }
@@ -178,7 +181,7 @@ impl Session {
 
     /// A body is bad or unfinished: the client is told if no answer has begun; else both sides are cut.
     fn body_broke(&mut self, from: Side, refusal: Refusal, cx: &mut Cx<'_>) {
-        if matches!(self.state, State::Answer(_)) {
+        if self.phase() == Some(Phase::Answer) {
             self.refuse(refusal, cx);
         } else {
             self.finish(Close::Cut(from), cx);
@@ -193,7 +196,7 @@ impl Session {
 
     /// The response is over when all of it has gone to the client.
     pub(super) fn finish_exchange(&mut self, cx: &mut Cx<'_>) {
-        if let State::Exchange(deal) = &self.state
+        if let State::Deal(Phase::Exchange, deal) = &self.state
             && deal.bodies.backend.is_done()
             && self.output.client.is_empty()
             && self.flows.backend.in_flight() == 0

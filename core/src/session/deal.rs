@@ -1,16 +1,17 @@
 //! What has been agreed on before a tunnel opens or a response is over: one request, its rule, its bodies.
 
+use std::net::IpAddr;
+use std::ops::Range;
+
 use crate::balance::Ask;
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
-use crate::limits::{Limits, Pace};
+use crate::limits::Pace;
 use crate::negotiate::{Offer, Refusal};
 use crate::route::{CleanPath, Forward, Rules, Terms};
 use crate::time::Time;
 use crate::tunnel::Flow;
 use crate::{Both, Side};
-use std::net::IpAddr;
-use std::ops::Range;
 
 /// One request that was routed and offered; boxed, and gone when its tunnel opens.
 #[derive(Debug)]
@@ -85,9 +86,6 @@ impl Deal {
         let body = self.pace.deadline(self.since, flows.client.pulled());
         answer.min((body, Side::Client))
     }
-
-    /// What a response head may be.
-    pub(super) const LIMITS: Limits = Limits::RESPONSE;
 }
 
 /// The first rule for the request's path, if it forwards.

@@ -1,6 +1,6 @@
 //! What happens when a clock runs out (R50, R51, R52).
 
-use super::{Cx, Session, State};
+use super::{Cx, Phase, Session, State};
 use crate::Side;
 use crate::negotiate::Refusal;
 use crate::op::Fault;
@@ -17,11 +17,10 @@ impl Session {
                 self.finish(Close::Unasked, cx);
             }
             State::Hello(_) | State::Request { .. } => self.refuse(Refusal::Late, cx),
-            State::Elect(_) => self.refuse(Refusal::LateWorker, cx),
-            State::Connect(..) => self.next_address(Fault::TimedOut, cx),
-            State::Secure(_) => self.next_worker(Fault::TimedOut, cx),
-            State::Offer(_) | State::Answer(_) => self.answer_is_late(cx),
-            State::Exchange(_) => self.exchange_is_late(cx),
+            State::Deal(phase, _) => {
+                let phase = *phase;
+                self.deal_is_late(phase, cx);
+            }
             State::Tunnel(tunnel) => {
                 if let Some(close) = tunnel.expire(&self.flows, cx.now) {
                     self.finish(close, cx);
@@ -32,6 +31,16 @@ impl Session {
                 self.state = State::Closed;
             }
             State::Release(_) | State::Closed => {}
+        }
+    }
+
+    fn deal_is_late(&mut self, phase: Phase, cx: &mut Cx<'_>) {
+        match phase {
+            Phase::Elect => self.refuse(Refusal::LateWorker, cx),
+            Phase::Connect(_) => self.next_address(Fault::TimedOut, cx),
+            Phase::Secure => self.next_worker(Fault::TimedOut, cx),
+            Phase::Offer | Phase::Answer => self.answer_is_late(cx),
+            Phase::Exchange => self.exchange_is_late(cx),
         }
     }
 

@@ -59,17 +59,32 @@ pub struct Session {
 #[derive(Debug)]
 enum State {
     Hello(IpAddr),
-    Request { client: IpAddr, scan: Scan, since: Time },
-    Elect(Box<Deal>),
-    Connect(Box<Deal>, u8),
-    Secure(Box<Deal>),
-    Offer(Box<Deal>),
-    Answer(Box<Deal>),
-    Exchange(Box<Deal>),
+    Request {
+        client: IpAddr,
+        scan: Scan,
+        since: Time,
+    },
+    /// Between the request and the end of its response, or the opening of its tunnel.
+    Deal(Phase, Box<Deal>),
     Tunnel(Tunnel),
     Release(Close),
-    Linger { shut: bool, dropped: u32 },
+    Linger {
+        shut: bool,
+        dropped: u32,
+    },
     Closed,
+}
+
+/// How far a deal has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Elect,
+    /// The address of that number is being dialled.
+    Connect(u8),
+    Secure,
+    Offer,
+    Answer,
+    Exchange,
 }
 
 impl Session {
@@ -94,13 +109,8 @@ impl Session {
         let op = match &self.state {
             State::Hello(_) => Op::Secure(Side::Client),
             State::Request { .. } => Op::Fill(Side::Client),
-            State::Elect(_) => Op::Elect,
-            State::Connect(..) => Op::Connect,
-            State::Secure(_) => Op::Secure(Side::Backend),
-            State::Exchange(_) | State::Tunnel(_) if self.is_pending() => Op::Confirm,
-            State::Offer(_) => Op::Flush(Side::Backend),
-            State::Answer(deal) => return self.next_of_answer(deal, blocked),
-            State::Exchange(deal) => return self.next_of_exchange(deal, blocked),
+            State::Deal(Phase::Exchange, _) | State::Tunnel(_) if self.is_pending() => Op::Confirm,
+            State::Deal(phase, deal) => return self.next_of_deal(*phase, deal, blocked),
             State::Tunnel(tunnel) => return tunnel.next(&self.flows, self.holds(), blocked),
             State::Release(_) => Op::Release,
             State::Linger { .. } if !self.output.client.is_empty() => Op::Flush(Side::Client),
@@ -111,20 +121,29 @@ impl Session {
         (!blocked.has(op)).then_some(op)
     }
 
+    fn next_of_deal(&self, phase: Phase, deal: &Deal, blocked: OpSet) -> Option<Op> {
+        let op = match phase {
+            Phase::Elect => Op::Elect,
+            Phase::Connect(_) => Op::Connect,
+            Phase::Secure => Op::Secure(Side::Backend),
+            Phase::Offer => Op::Flush(Side::Backend),
+            Phase::Answer => return self.next_of_answer(deal, blocked),
+            Phase::Exchange => return self.next_of_exchange(deal, blocked),
+        };
+        (!blocked.has(op)).then_some(op)
+    }
+
     /// The earliest moment at which something is due, if anything ever is; O(1).
     pub fn poll_timeout(&self) -> Option<Time> {
         let at = match &self.state {
-            State::Offer(deal) | State::Answer(deal) | State::Exchange(deal) => {
+            State::Deal(Phase::Offer | Phase::Answer | Phase::Exchange, deal) => {
                 deal.deadline(&self.flows).0
             }
             State::Tunnel(tunnel) => tunnel.poll_timeout(&self.flows),
             State::Release(_) | State::Closed => Time::NEVER,
-            State::Hello(_)
-            | State::Request { .. }
-            | State::Elect(_)
-            | State::Connect(..)
-            | State::Secure(_)
-            | State::Linger { .. } => self.deadline,
+            State::Hello(_) | State::Request { .. } | State::Deal(..) | State::Linger { .. } => {
+                self.deadline
+            }
         };
         at.deadline()
     }
@@ -141,15 +160,10 @@ impl Session {
 
     /// The name of the present state.
     pub fn state(&self) -> &'static str {
-        match self.state {
+        match &self.state {
             State::Hello(_) => "Hello",
             State::Request { .. } => "Request",
-            State::Elect(_) => "Elect",
-            State::Connect(..) => "Connect",
-            State::Secure(_) => "Secure",
-            State::Offer(_) => "Offer",
-            State::Answer(_) => "Answer",
-            State::Exchange(_) => "Exchange",
+            State::Deal(phase, _) => phase.name(),
             State::Tunnel(_) => "Tunnel",
             State::Release(_) => "Release",
             State::Linger { .. } => "Linger",
@@ -179,21 +193,18 @@ impl Session {
 
     /// How much may be pulled from that side; for [`Op::Pull`].
     pub(crate) fn most(&self, from: Side) -> u64 {
-        match &self.state {
-            State::Answer(deal) | State::Exchange(deal) => deal.bodies[from].most(),
-            _ => u64::MAX,
-        }
+        self.deal().map_or(u64::MAX, |deal| deal.bodies[from].most())
     }
 
     /// What is asked in [`Op::Elect`], with the lease that failed.
     pub(crate) fn ask(&mut self) -> Option<(Ask, Option<Lease>)> {
-        let State::Elect(deal) = &self.state else { return None };
+        let State::Deal(Phase::Elect, deal) = &self.state else { return None };
         Some((deal.ask, self.lease.take()))
     }
 
     /// The lease, and the number of the address to dial, for [`Op::Connect`].
     pub(crate) fn dial(&self) -> Option<(&Lease, u8)> {
-        let State::Connect(_, address) = self.state else { return None };
+        let State::Deal(Phase::Connect(address), _) = self.state else { return None };
         Some((self.lease.as_ref()?, address))
     }
 
@@ -207,9 +218,10 @@ impl Session {
     pub(crate) fn released(&mut self, cx: &Cx<'_>) -> Option<(Option<Lease>, Report)> {
         let State::Release(close) = self.state else { return None };
         let report = self.report(close, cx.now);
-        self.state = match close {
-            Close::Refused(_) | Close::Answered => State::Linger { shut: false, dropped: 0 },
-            _ => State::Closed,
+        self.state = if matches!(close, Close::Refused(_) | Close::Answered) {
+            State::Linger { shut: false, dropped: 0 }
+        } else {
+            State::Closed
         };
         self.deadline = cx.now.after(crate::limits::LINGER);
         Some((self.lease.take(), report))
@@ -226,13 +238,13 @@ impl Session {
     pub(crate) fn check(&self) {
         let leased = self.lease.is_some();
         match &self.state {
-            State::Tunnel(_) | State::Exchange(_) | State::Answer(_) | State::Offer(_) => {
+            State::Deal(Phase::Elect, _) | State::Release(_) => {}
+            State::Deal(..) | State::Tunnel(_) => {
                 debug_assert!(leased, "{} without a lease", self.state());
             }
             State::Hello(_) | State::Request { .. } | State::Linger { .. } | State::Closed => {
                 debug_assert!(!leased, "{} with a lease", self.state());
             }
-            State::Elect(_) | State::Connect(..) | State::Secure(_) | State::Release(_) => {}
         }
         debug_assert!(!self.is_closed() || self.held() == 0, "closed with bytes in hand");
         debug_assert!(!self.is_tunnel() || self.input.iter().all(Buf::is_empty), "bytes unjudged");
@@ -288,48 +300,29 @@ impl Session {
     }
 
     fn deal(&self) -> Option<&Deal> {
-        self.state.deal()
+        if let State::Deal(_, deal) = &self.state { Some(deal) } else { None }
     }
 
-    /// Takes the deal out of the present state, which the caller replaces.
-    fn take_deal(&mut self) -> Option<Box<Deal>> {
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Elect(deal)
-            | State::Connect(deal, _)
-            | State::Secure(deal)
-            | State::Offer(deal)
-            | State::Answer(deal)
-            | State::Exchange(deal) => Some(deal),
-            other => {
-                self.state = other;
-                None
-            }
+    fn phase(&self) -> Option<Phase> {
+        if let State::Deal(phase, _) = self.state { Some(phase) } else { None }
+    }
+
+    fn enter(&mut self, next: Phase) {
+        if let State::Deal(phase, _) = &mut self.state {
+            *phase = next;
         }
     }
 }
 
-impl State {
-    fn deal(&self) -> Option<&Deal> {
+impl Phase {
+    const fn name(self) -> &'static str {
         match self {
-            Self::Elect(deal)
-            | Self::Connect(deal, _)
-            | Self::Secure(deal)
-            | Self::Offer(deal)
-            | Self::Answer(deal)
-            | Self::Exchange(deal) => Some(deal),
-            _ => None,
-        }
-    }
-
-    fn deal_mut(&mut self) -> Option<&mut Deal> {
-        match self {
-            Self::Elect(deal)
-            | Self::Connect(deal, _)
-            | Self::Secure(deal)
-            | Self::Offer(deal)
-            | Self::Answer(deal)
-            | Self::Exchange(deal) => Some(deal),
-            _ => None,
+            Self::Elect => "Elect",
+            Self::Connect(_) => "Connect",
+            Self::Secure => "Secure",
+            Self::Offer => "Offer",
+            Self::Answer => "Answer",
+            Self::Exchange => "Exchange",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{Cx, Session, State};
+use super::{Cx, Phase, Session, State};
 use crate::Side;
 use crate::limits::LINGER_MOST;
 use crate::op::{Fault, Read};
@@ -13,7 +13,7 @@ impl Session {
     pub(crate) fn filled(&mut self, side: Side, got: Result<Read, Fault>, cx: &mut Cx<'_>) {
         match (&self.state, side) {
             (State::Request { .. }, Side::Client) => self.request_filled(got, cx),
-            (State::Answer(_), Side::Backend) => self.answer_filled(got, cx),
+            (State::Deal(Phase::Answer, _), Side::Backend) => self.answer_filled(got, cx),
             (State::Linger { .. }, Side::Client) => self.lingered(got, cx),
             _ => self.body_filled(side, got, cx),
         }
@@ -42,11 +42,8 @@ impl Session {
     }
 
     fn offer_is_out(&mut self) {
-        if matches!(self.state, State::Offer(_))
-            && self.output.backend.is_empty()
-            && let Some(deal) = self.take_deal()
-        {
-            self.state = State::Answer(deal);
+        if self.phase() == Some(Phase::Offer) && self.output.backend.is_empty() {
+            self.enter(Phase::Answer);
         }
     }
 
@@ -69,7 +66,7 @@ impl Session {
         match got {
             Ok(Read::Moved(count)) => {
                 self.flows[from].add_pulled(count.get(), cx.now);
-                if let Some(deal) = self.state.deal_mut() {
+                if let State::Deal(_, deal) = &mut self.state {
                     deal.bodies[from].pulled(count.get().into());
                 }
             }
@@ -115,21 +112,22 @@ impl Session {
     /// That side takes no more bytes: what was for it is dropped; what it still sends is not.
     fn sink_lost(&mut self, to: Side, fault: Fault, cx: &mut Cx<'_>) {
         self.note(to, fault);
-        match &mut self.state {
-            State::Linger { .. } => {
-                self.output.client.clear(cx.buffers);
-                self.state = State::Closed;
-            }
-            State::Tunnel(tunnel) => {
+        match (&mut self.state, to) {
+            (State::Tunnel(tunnel), _) => {
                 tunnel.ended(to);
                 self.cut(to, cx);
                 self.finish_tunnel(cx);
             }
-            _ if to == Side::Client => self.finish(Close::Faulted(to, fault), cx),
+            (State::Deal(..), Side::Client) => self.finish(Close::Faulted(to, fault), cx),
             // It may have answered before it stopped reading: a 413, say.
-            _ => {
+            (State::Deal(..), Side::Backend) => {
                 self.cut(to, cx);
                 self.offer_is_out();
+            }
+            // What is left is the client that we have finished with.
+            _ => {
+                self.output.client.clear(cx.buffers);
+                self.state = State::Closed;
             }
         }
     }

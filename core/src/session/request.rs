@@ -1,7 +1,7 @@
 //! From the client's first byte to the head that goes to the backend.
 
 use super::deal::{Deal, NoDeal};
-use super::{Cx, Session, State};
+use super::{Cx, Phase, Session, State};
 use crate::Side;
 use crate::balance::{Lease, NoWorker};
 use crate::head::{Request, Scan, slots};
@@ -60,18 +60,16 @@ impl Session {
             Err(bad) => Err(NoDeal { refusal: Refusal::Head(bad), rule: None, to_head: false }),
         };
         match made {
-            Ok(deal) => self.elect(Box::new(deal), cx),
+            Ok(deal) => {
+                self.deadline = cx.now.after(deal.terms.answer);
+                self.state = State::Deal(Phase::Elect, Box::new(deal));
+            }
             Err(no) => {
                 let forward = no.rule.and_then(|rule| cx.rules.forward(rule));
                 let upgrade = forward.map_or(&Upgrade::Never, |forward| &forward.upgrade);
                 self.refuse_as(no.refusal, upgrade, no.to_head, cx);
             }
         }
-    }
-
-    fn elect(&mut self, deal: Box<Deal>, cx: &Cx<'_>) {
-        self.deadline = cx.now.after(deal.terms.answer);
-        self.state = State::Elect(deal);
     }
 
     /// A worker was elected, or there is none.
@@ -87,28 +85,27 @@ impl Session {
     }
 
     fn dial_address(&mut self, address: u8, cx: &Cx<'_>) {
-        let Some(deal) = self.take_deal() else { return };
-        self.deadline = cx.now.after(deal.terms.connect);
-        self.state = State::Connect(deal, address);
+        if let Some(deal) = self.deal() {
+            self.deadline = cx.now.after(deal.terms.connect);
+            self.enter(Phase::Connect(address));
+        }
     }
 
     /// The address was reached, or not.
-    pub(crate) fn connected(&mut self, got: Result<(), Fault>, cx: &mut Cx<'_>) {
-        let State::Connect(deal, _) = &self.state else { return };
-        match got {
-            Ok(()) => {
+    pub(crate) fn connected(&mut self, got: Result<(), Fault>, cx: &Cx<'_>) {
+        match (got, self.deal()) {
+            (Ok(()), Some(deal)) => {
                 self.deadline = cx.now.after(deal.terms.answer);
-                if let Some(deal) = self.take_deal() {
-                    self.state = State::Secure(deal);
-                }
+                self.enter(Phase::Secure);
             }
-            Err(fault) => self.next_address(fault, cx),
+            (Ok(()), None) => {}
+            (Err(fault), _) => self.next_address(fault, cx),
         }
     }
 
     /// One address failed: the next one, or the next worker where there is none.
-    pub(super) fn next_address(&mut self, fault: Fault, cx: &mut Cx<'_>) {
-        let State::Connect(_, address) = self.state else { return };
+    pub(super) fn next_address(&mut self, fault: Fault, cx: &Cx<'_>) {
+        let Some(Phase::Connect(address)) = self.phase() else { return };
         let last = matches!(fault, Fault::Exhausted | Fault::Unresolved | Fault::Resources);
         if last || address + 1 >= ADDRESSES_MOST {
             return self.next_worker(fault, cx);
@@ -120,23 +117,23 @@ impl Session {
     /// The worker failed before anything was sent to it: the next one (D11: whatever the reason).
     pub(super) fn next_worker(&mut self, fault: Fault, cx: &Cx<'_>) {
         self.note(Side::Backend, fault);
-        if let Some(deal) = self.take_deal() {
-            self.elect(deal, cx);
+        if let Some(deal) = self.deal() {
+            self.deadline = cx.now.after(deal.terms.answer);
+            self.enter(Phase::Elect);
         }
     }
 
     /// The backend is ready: writes the head for it, with what is there of the body (R5: nothing else).
     fn offer(&mut self, cx: &mut Cx<'_>) {
-        let Some(mut deal) = self.take_deal() else { return };
-        let written = self.write_offer(&mut deal, cx);
-        deal.since = cx.now;
-        self.state = State::Offer(deal);
-        if let Err(refusal) = written {
-            self.refuse(refusal, cx);
+        match self.write_offer(cx) {
+            Ok(()) => self.enter(Phase::Offer),
+            Err(refusal) => self.refuse(refusal, cx),
         }
     }
 
-    fn write_offer(&mut self, deal: &mut Deal, cx: &mut Cx<'_>) -> Result<(), Refusal> {
+    fn write_offer(&mut self, cx: &mut Cx<'_>) -> Result<(), Refusal> {
+        let State::Deal(_, deal) = &mut self.state else { return Ok(()) };
+        deal.since = cx.now;
         let head = &self.input.client.bytes()[deal.head.clone()];
         let mut slots = slots();
         let request = Request::parse(head, &mut slots).map_err(Refusal::Head)?;
@@ -148,8 +145,8 @@ impl Session {
         let way = forward::Way { rules, forward, rest, client, offer };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);
         self.input.client.consume(deal.head.end);
-        let body = deal.bodies.client.take(self.input.client.bytes());
-        self.take_body(Side::Client, body.map_err(|_| Refusal::Chunk)?, cx);
+        let taken = deal.bodies.client.take(self.input.client.bytes());
+        self.take_body(Side::Client, taken.map_err(|_| Refusal::Chunk)?, cx);
         Ok(())
     }
 

@@ -46,6 +46,7 @@ pub(crate) struct Kept {
 #[derive(Debug)]
 pub(crate) struct Store {
     scratch: Scratch,
+    #[expect(clippy::vec_box, reason = "a lease moves one pointer, and a slot holds no more")]
     kept: Vec<Box<Kept>>,
     pipes: Pipes,
 }

@@ -9,16 +9,14 @@ use underpass_core::Fault;
 
 /// The word that core knows for an error of the system.
 pub(crate) fn fault(error: &io::Error) -> Fault {
-    use io::ErrorKind as Kind;
-    match error.kind() {
-        Kind::ConnectionRefused => Fault::Refused,
-        Kind::ConnectionReset | Kind::ConnectionAborted => Fault::Reset,
-        Kind::BrokenPipe | Kind::NotConnected => Fault::Closed,
-        Kind::TimedOut => Fault::TimedOut,
-        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::NotFound => {
-            Fault::Unreachable
-        }
-        Kind::AddrNotAvailable | Kind::OutOfMemory => Fault::Resources,
+    use rustix::io::Errno;
+    match Errno::from_io_error(error) {
+        Some(Errno::CONNREFUSED) => Fault::Refused,
+        Some(Errno::CONNRESET | Errno::CONNABORTED) => Fault::Reset,
+        Some(Errno::PIPE | Errno::NOTCONN) => Fault::Closed,
+        Some(Errno::TIMEDOUT) => Fault::TimedOut,
+        Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NETDOWN) => Fault::Unreachable,
+        Some(Errno::ADDRNOTAVAIL) => Fault::Resources,
         _ if is_exhaustion(error) => Fault::Resources,
         _ => Fault::Other,
     }

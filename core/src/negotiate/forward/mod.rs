@@ -1,0 +1,129 @@
+//! Stage 3 of 6 · the heads that go on: what is dropped, what is added, what is made anew.
+//!
+//! Hop-by-hop fields end here (RFC 9110 §7.6.1); ours are written after the strip, so that no
+//! `Connection` can remove them (R35, CVE-2022-31813). [`mod@request`] writes the head for the
+//! backend, [`mod@response`] those for the client.
+
+mod request;
+mod response;
+
+pub use request::{Way, request};
+pub use response::{interim, response, switch};
+
+use crate::head::{Buf, Buffers, Fields, Framing};
+
+/// Fields that mean something to one connection only, and framing, which is written anew.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "proxy-connection",
+    "keep-alive",
+    "upgrade",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "content-length",
+    "http2-settings",
+    "proxy-authenticate",
+];
+
+/// Fields that `Connection` cannot remove: whoever names them there means to deceive the backend (R35).
+const PROTECTED: [&str; 11] = [
+    "host",
+    "authorization",
+    "cookie",
+    "origin",
+    "forwarded",
+    "via",
+    "set-cookie",
+    "date",
+    "location",
+    "expect",
+    "content-type",
+];
+
+/// Prefixes of fields that `Connection` cannot remove (R35).
+const PROTECTED_PREFIXES: [&str; 2] = ["x-forwarded-", "sec-websocket-"];
+
+/// Writes head lines behind what a buffer holds.
+struct Lines<'a> {
+    out: &'a mut Buf,
+    buffers: &'a mut Buffers,
+}
+
+impl Lines<'_> {
+    fn line(&mut self, parts: &[&[u8]]) {
+        for part in parts {
+            self.out.append(part, self.buffers);
+        }
+        self.out.append(b"\r\n", self.buffers);
+    }
+
+    fn field(&mut self, name: &str, value: &[u8]) {
+        self.line(&[name.as_bytes(), b": ", value]);
+    }
+
+    fn framing(&mut self, framing: Framing) {
+        match framing {
+            Framing::Length(length) => {
+                self.field("Content-Length", length.to_string().as_bytes());
+            }
+            Framing::Chunked => self.field("Transfer-Encoding", b"chunked"),
+            Framing::None | Framing::Close => {}
+        }
+    }
+
+    fn connection(&mut self, upgrade: Option<&[u8]>) {
+        match upgrade {
+            Some(token) => {
+                self.field("Connection", b"Upgrade");
+                self.field("Upgrade", token);
+            }
+            None => self.field("Connection", b"close"),
+        }
+    }
+}
+
+/// Whether a field goes on: it is not hop-by-hop, and `Connection` does not name it, or must not (R35).
+fn passes(fields: &Fields<'_, '_>, name: &str) -> bool {
+    let any = |list: &[&str]| list.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let prefixed = |prefix: &&str| {
+        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    if any(&HOP_BY_HOP) {
+        return false;
+    }
+    let protected = any(&PROTECTED) || PROTECTED_PREFIXES.iter().any(prefixed);
+    protected || !fields.lists("connection", name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::{Request, slots};
+
+    fn passing(connection: &str) -> Vec<String> {
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: h\r\nConnection: {connection}\r\nKeep-Alive: 5\r\nTE: trailers\r\n\
+             Trailer: x\r\nProxy-Connection: x\r\nHTTP2-Settings: x\r\nUpgrade: x\r\n\
+             X-Hop: 1\r\nCookie: a=b\r\nX-Forwarded-For: 1.2.3.4\r\nSec-WebSocket-Key: k\r\n\r\n"
+        );
+        let mut slots = slots();
+        let request = Request::parse(head.as_bytes(), &mut slots).unwrap();
+        let names = request.fields.iter().map(|(name, _)| name);
+        names.filter(|name| passes(&request.fields, name)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_belongs_to_one_connection_ends_here() {
+        let all = ["Host", "X-Hop", "Cookie", "X-Forwarded-For", "Sec-WebSocket-Key"];
+        assert_eq!(passing("close"), all);
+    }
+
+    /// R35: `Connection` removes what is hop-by-hop, and nothing that a backend decides by.
+    #[test]
+    fn connection_removes_only_what_it_may() {
+        let kept = ["Host", "Cookie", "X-Forwarded-For", "Sec-WebSocket-Key"];
+        let named = "x-hop, host, COOKIE, X-Forwarded-For, Sec-WebSocket-Key";
+        assert_eq!(passing(named), kept);
+    }
+}

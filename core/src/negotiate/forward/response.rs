@@ -1,0 +1,139 @@
+//! Stage 3 of 6 · the response heads that go to the client.
+
+use super::{Lines, passes};
+use crate::head::{Buf, Buffers, Framing, Response};
+use crate::negotiate::offer::is_http;
+
+/// Fields that describe a body, which a 101 has not (R16, D16).
+const CONTENT: [&str; 4] =
+    ["content-type", "content-encoding", "content-range", "content-location"];
+
+/// Writes the head of a verified 101 to the client: made anew, with what is end-to-end (R16).
+pub fn switch(response: &Response<'_, '_>, token: &str, out: &mut Buf, buffers: &mut Buffers) {
+    let mut lines = Lines { out, buffers };
+    lines.line(&[b"HTTP/1.1 101 Switching Protocols"]);
+    for (name, value) in response.fields.iter() {
+        let content = CONTENT.iter().any(|known| name.eq_ignore_ascii_case(known));
+        if !content && passes(&response.fields, name) {
+            lines.field(name, value);
+        }
+    }
+    let spelled = response.fields.list("upgrade").next().unwrap_or(token.as_bytes());
+    lines.connection(Some(spelled));
+    lines.line(&[]);
+}
+
+/// Writes an interim response to the client (R37).
+pub fn interim(response: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers) {
+    let mut lines = Lines { out, buffers };
+    status_line(&mut lines, response);
+    end_to_end(&mut lines, response);
+    lines.line(&[]);
+}
+
+/// Writes a final response head to the client; its body follows as it comes, framed as `framing` says.
+pub fn response(
+    response: &Response<'_, '_>,
+    framing: Framing,
+    out: &mut Buf,
+    buffers: &mut Buffers,
+) {
+    let mut lines = Lines { out, buffers };
+    status_line(&mut lines, response);
+    end_to_end(&mut lines, response);
+    lines.framing(framing);
+    if framing == Framing::None {
+        // It may still say how long a body would be (HEAD, 304), or that there is none.
+        for length in response.fields.all("content-length") {
+            lines.field("Content-Length", length);
+        }
+    }
+    let protocols: Vec<&[u8]> =
+        response.fields.list("upgrade").filter(|token| !is_http(token)).collect();
+    if response.status == 426 && !protocols.is_empty() {
+        lines.field("Connection", b"Upgrade, close");
+        lines.field("Upgrade", &protocols.join(&b", "[..]));
+    } else {
+        lines.connection(None);
+    }
+    lines.line(&[]);
+}
+
+fn status_line(lines: &mut Lines<'_>, response: &Response<'_, '_>) {
+    let status = response.status.to_string();
+    lines.line(&[b"HTTP/1.1 ", status.as_bytes(), b" ", response.reason.as_bytes()]);
+}
+
+fn end_to_end(lines: &mut Lines<'_>, response: &Response<'_, '_>) {
+    for (name, value) in response.fields.iter() {
+        if passes(&response.fields, name) {
+            lines.field(name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::slots;
+
+    type Writer = fn(&Response<'_, '_>, &mut Buf, &mut Buffers);
+
+    fn written(head: &str, write: Writer) -> String {
+        let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
+        let parsed = Response::parse(head.as_bytes(), &mut slots).unwrap();
+        write(&parsed, &mut out, &mut buffers);
+        String::from_utf8(out.bytes().to_vec()).unwrap()
+    }
+
+    fn as_final(parsed: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers) {
+        response(parsed, parsed.framing(false), out, buffers);
+    }
+
+    /// R16, D16, and P-10 of `reference/httpd.md`.
+    #[test]
+    fn a_101_is_made_anew() {
+        let head = "HTTP/1.1 101 Anything\r\nConnection: Upgrade, X-Hop\r\nupgrade: WebSocket\r\nX-Hop: 1\r\n\
+                    Keep-Alive: 5\r\nTrailer: x\r\nContent-Length: 5\r\nContent-Type: a/b\r\n\
+                    Set-Cookie: c=d\r\nSec-WebSocket-Accept: xyz\r\n\r\n";
+        let switched = |parsed: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers| {
+            switch(parsed, "websocket", out, buffers);
+        };
+        let expected = "HTTP/1.1 101 Switching Protocols\r\nSet-Cookie: c=d\r\nSec-WebSocket-Accept: xyz\r\n\
+                        Connection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n";
+        assert_eq!(written(head, switched), expected);
+    }
+
+    #[test]
+    fn a_response_keeps_its_framing_and_closes() {
+        let head =
+            "HTTP/1.1 200 Fine\r\nConnection: keep-alive\r\nContent-Length: 5\r\nA: b\r\n\r\n";
+        let expected =
+            "HTTP/1.1 200 Fine\r\nA: b\r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
+        assert_eq!(written(head, as_final), expected);
+        let chunked = "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert!(written(chunked, as_final).contains("\r\nTransfer-Encoding: chunked\r\n"));
+        let unchanged = "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n";
+        assert!(written(unchanged, as_final).contains("\r\nContent-Length: 5\r\n"));
+    }
+
+    /// A backend's 426 reaches the client with the protocols that it wants, but never with HTTP's own (R8).
+    #[test]
+    fn a_426_says_what_is_wanted() {
+        let head =
+            "HTTP/1.1 426 Upgrade Required\r\nUpgrade: h2c, websocket\r\nContent-Length: 0\r\n\r\n";
+        let text = written(head, as_final);
+        assert!(
+            text.contains("\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n"),
+            "{text}"
+        );
+        let plain = head.replace("426", "200");
+        assert!(!written(&plain, as_final).contains("Upgrade: "), "only a 426 says so");
+    }
+
+    #[test]
+    fn an_interim_response_has_no_connection_of_its_own() {
+        let head = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: close\r\n\r\n";
+        assert_eq!(written(head, interim), "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+    }
+}
