@@ -21,7 +21,7 @@ pub const INTERIM_MOST: u8 = 10;
 pub const ADDRESSES_MOST: u8 = 8;
 
 /// Turns of [`pump`](crate::pump) that one session takes before others have theirs.
-pub const BUDGET: u32 = 64;
+pub const BUDGET: u32 = 32;
 
 /// Bytes that one pull may move: the size of a driver's scratch buffer.
 pub const PULL_MOST: u32 = 64 * 1024;

@@ -26,11 +26,11 @@ pub(crate) struct Listener {
 pub(crate) enum Accepted {
     /// A connection.
     Client(TcpStream, SocketAddr),
-    /// A connection was taken only to be closed: there is no descriptor for it.
+    /// A connection went as it came: there is no descriptor for it, or it was gone already.
     Shed,
     /// No connection is waiting.
     Drained,
-    /// Nothing can be accepted now: no descriptor, not even the spare one.
+    /// Nothing can be accepted for a while: there is no descriptor, not even the spare one.
     Exhausted,
 }
 
@@ -52,8 +52,11 @@ impl Listener {
             Ok((stream, client)) => Accepted::Client(stream, client),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::Drained,
             Err(error) if is_exhaustion(&error) => self.shed(&error),
-            // The client has gone while it waited, or a signal came: the next one, please.
-            Err(_) => Accepted::Shed,
+            Err(error) if is_passing(&error) => Accepted::Shed,
+            Err(error) => {
+                tracing::error!(%error, "nothing can be accepted");
+                Accepted::Exhausted
+            }
         }
     }
 
@@ -68,6 +71,11 @@ impl Listener {
         self.spare = spare();
         Accepted::Shed
     }
+}
+
+/// Whether the next accept may go well: the client has gone while it waited, or a signal came.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
 }
 
 fn spare() -> Option<File> {

@@ -15,7 +15,7 @@ use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, Cx, Pumped, Session, Side, limits, pump};
 
 use crate::accept::{Accepted, Listener};
-use crate::carrier::{Pipes, Store};
+use crate::carrier::Store;
 use crate::deadlines::Deadlines;
 use crate::dial::Backend;
 use crate::leg::Leg;
@@ -87,7 +87,7 @@ impl EventLoop {
             ready: Vec::new(),
             turn: Vec::new(),
             buffers: Buffers::default(),
-            store: Store::new(Pipes::new(PIPES)),
+            store: Store::new(PIPES),
             names,
             began: Instant::now(),
         };

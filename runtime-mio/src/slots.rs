@@ -93,6 +93,15 @@ impl Slots {
 mod tests {
     use super::*;
 
+    /// The budget of an idle tunnel is 256 bytes, its deadline included. mio's streams are
+    /// descriptors, beside which it keeps a note of its own in debug builds only.
+    #[test]
+    fn a_slot_is_small() {
+        let notes = 2 * (size_of::<mio::net::TcpStream>() - size_of::<std::os::fd::RawFd>());
+        let slot = size_of::<Option<Slot>>() - notes;
+        assert!(slot <= 248, "a slot takes {slot} bytes");
+    }
+
     #[test]
     fn a_token_says_slot_generation_and_side() {
         let key = Key { number: 0x7fff_fff0, generation: Slots::GENERATIONS - 1 };

@@ -34,8 +34,9 @@ pub struct Ask {
 #[must_use = "a lease that is dropped keeps its worker busy for ever"]
 pub struct Lease {
     worker: WorkerId,
-    /// The client whose handshake this is, while it is under way.
-    pending: Option<IpAddr>,
+    /// The client whose handshake this is, while it is under way; boxed, because a tunnel has none
+    /// and there are many of them.
+    pending: Option<Box<IpAddr>>,
 }
 
 /// Why no worker was elected.
@@ -119,7 +120,7 @@ impl Pool {
     pub fn confirm(&mut self, lease: &mut Lease) {
         if let Some(client) = lease.pending.take() {
             self.health_mut(lease.worker).confirmed();
-            self.forget(client);
+            self.forget(*client);
         }
     }
 
@@ -127,7 +128,7 @@ impl Pool {
     pub fn settle(&mut self, lease: Lease, verdict: Verdict, now: Time) {
         if let Some(client) = lease.pending {
             self.health_mut(lease.worker).abandoned();
-            self.forget(client);
+            self.forget(*client);
         }
         let health = self.health_mut(lease.worker);
         health.returned();
@@ -159,7 +160,7 @@ impl Pool {
         self.health_mut(ask.worker).leased();
         self.pending += 1;
         *self.clients.entry(ask.client).or_insert(0) += 1;
-        Lease { worker: ask.worker, pending: Some(ask.client) }
+        Lease { worker: ask.worker, pending: Some(Box::new(ask.client)) }
     }
 
     fn forget(&mut self, client: IpAddr) {

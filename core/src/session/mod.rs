@@ -62,7 +62,6 @@ enum State {
     Request {
         client: IpAddr,
         scan: Scan,
-        since: Time,
     },
     /// Between the request and the end of its response, or the opening of its tunnel.
     Deal(Phase, Box<Deal>),

@@ -25,7 +25,7 @@ impl Session {
     fn await_request(&mut self, cx: &Cx<'_>) {
         if let State::Hello(client) = self.state {
             // The head's clock began with the connection: a slow handshake is a slow head (R50).
-            self.state = State::Request { client, scan: Scan::default(), since: self.began };
+            self.state = State::Request { client, scan: Scan::default() };
             self.deadline = cx.rules.limits.head.deadline(self.began, 0);
         }
     }
@@ -44,12 +44,12 @@ impl Session {
     }
 
     fn read_request(&mut self, cx: &mut Cx<'_>) {
-        let State::Request { client, scan, since } = &mut self.state else { return };
+        let State::Request { client, scan } = &mut self.state else { return };
         let (bytes, limits) = (self.input.client.bytes(), &cx.rules.limits);
         let head = match scan.find(bytes, limits) {
             Ok(Some(head)) => head,
             Ok(None) => {
-                self.deadline = limits.head.deadline(*since, bytes.len() as u64);
+                self.deadline = limits.head.deadline(self.began, bytes.len() as u64);
                 return;
             }
             Err(bad) => return self.refuse(Refusal::Head(bad), cx),

@@ -1,88 +1,29 @@
 //! Carriers: where tunnelled bytes wait between two sockets.
 //!
-//! A small message goes through the loop's one [`Scratch`]: one read, one write. What the sink does
-//! not take is kept in a leased buffer. A direction that fills the scratch three times running moves
-//! to a leased pipe and `splice`, which costs half the CPU, and back when its reads become small
-//! (`systems.md` 1). Nothing is held by a direction in which nothing is in flight, once it is parked.
+//! A small message goes through the loop's one scratch buffer: one read, one write. What the sink
+//! does not take is kept in a leased buffer. A direction that fills the scratch three times running
+//! moves to a leased pipe and `splice`, which costs half the CPU, and back when its reads become
+//! small (`systems.md` 1). What is leased is given back when the tunnel is parked.
 
 mod pipe;
+mod store;
 
 use std::io;
-use std::ops::Range;
 
-use pipe::Pipe;
-pub(crate) use pipe::Pipes;
+use underpass_core::Side;
 
 use crate::leg::Leg;
-use underpass_core::Side;
-use underpass_core::limits::PULL_MOST;
+pub(crate) use store::Store;
+use store::{Leased, Via};
 
-/// Full reads in a row that make a direction a stream.
-const STREAM: u8 = 3;
 /// Splices below [`SMALL`] in a row that make it none.
 const TRICKLE: u8 = 3;
-/// A splice that would have been cheaper as a copy.
+/// Below this size a copy is cheaper than a splice.
 const SMALL: usize = 16 * 1024;
 
-/// What a direction holds outside the scratch.
-#[derive(Debug)]
-pub(crate) enum Carrier {
-    /// Nothing; so many reads in a row were full.
-    Empty(u8),
-    /// Bytes that the sink did not take.
-    Kept(Box<Kept>),
-    /// A pipe, with so many bytes in it, and so many small splices in a row.
-    Piped { pipe: Pipe, held: u32, small: u8 },
-}
-
-/// Bytes in a leased buffer.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    bytes: Vec<u8>,
-    start: usize,
-}
-
-/// What the directions of one loop share.
-#[derive(Debug)]
-pub(crate) struct Store {
-    scratch: Scratch,
-    #[expect(clippy::vec_box, reason = "a lease moves one pointer, and a slot holds no more")]
-    kept: Vec<Box<Kept>>,
-    pipes: Pipes,
-}
-
-/// The loop's one buffer, between a pull and the push that follows it.
-#[derive(Debug)]
-struct Scratch {
-    bytes: Box<[u8]>,
-    /// The direction whose bytes these are, by the side that they come from.
-    of: Option<(Side, Range<usize>)>,
-}
-
-impl Store {
-    /// Free buffers beyond this number go back to the allocator.
-    const KEPT: usize = 64;
-
-    pub(crate) fn new(pipes: Pipes) -> Self {
-        let bytes = vec![0; PULL_MOST as usize].into();
-        Self { scratch: Scratch { bytes, of: None }, kept: Vec::new(), pipes }
-    }
-
-    fn keep(&mut self, bytes: &[u8]) -> Box<Kept> {
-        let mut kept =
-            self.kept.pop().unwrap_or_else(|| Box::new(Kept { bytes: Vec::new(), start: 0 }));
-        kept.bytes.clear();
-        kept.bytes.extend_from_slice(bytes);
-        kept.start = 0;
-        kept
-    }
-}
-
-impl Default for Carrier {
-    fn default() -> Self {
-        Self::Empty(0)
-    }
-}
+/// What one direction of one session keeps between turns.
+#[derive(Debug, Default)]
+pub(crate) struct Carrier(Option<Box<Leased>>);
 
 /// One direction of one session, and what it may use of the loop's.
 pub(crate) struct Lane<'a> {
@@ -95,89 +36,94 @@ pub(crate) struct Lane<'a> {
 impl Lane<'_> {
     /// Moves at most `most` bytes from the leg into the carrier, which is empty.
     pub(crate) fn pull(&mut self, leg: &mut Leg, most: u64) -> io::Result<usize> {
-        self.choose();
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        match self.carrier {
-            Carrier::Piped { pipe, held, small } => {
-                let moved = leg.source(usize::MAX, |leg| pipe.fill(&*leg, most))?;
-                *held = u32::try_from(moved).expect("a pipe is smaller than 4 GiB");
-                *small = if moved < SMALL { *small + 1 } else { 0 };
-                Ok(moved)
-            }
-            Carrier::Kept(_) => unreachable!("core pulls into an empty carrier only"),
-            Carrier::Empty(full) => {
-                debug_assert!(self.store.scratch.of.is_none(), "the scratch was not stowed");
-                let room = self.store.scratch.bytes.len().min(most);
-                let moved = leg.read(&mut self.store.scratch.bytes[..room])?;
-                *full = if moved == self.store.scratch.bytes.len() { *full + 1 } else { 0 };
-                self.store.scratch.of = (moved > 0).then_some((self.from, 0..moved));
-                Ok(moved)
-            }
+        self.choose(leg);
+        if let Some(Leased { pipe: Some(pipe), via: Via::Splice { held, small }, .. }) =
+            self.carrier.0.as_deref_mut()
+        {
+            debug_assert!(*held == 0, "pulled into a pipe that is not empty");
+            let moved = leg.read_by(0, |leg| pipe.fill(leg, most))?;
+            *held = u32::try_from(moved).expect("a pipe is smaller than 4 GiB");
+            *small = if moved < SMALL { *small + 1 } else { 0 };
+            return Ok(moved);
         }
+        self.read(leg, most)
+    }
+
+    fn read(&mut self, leg: &mut Leg, most: usize) -> io::Result<usize> {
+        let scratch = &mut self.store.scratch;
+        debug_assert!(scratch.of.is_none(), "the scratch was not stowed");
+        let room = scratch.bytes.len().min(most);
+        let moved = leg.read(&mut scratch.bytes[..room])?;
+        scratch.of = (moved > 0).then_some((self.from, 0..moved));
+        Ok(moved)
     }
 
     /// Moves bytes from the carrier to the leg.
     pub(crate) fn push(&mut self, leg: &mut Leg) -> io::Result<usize> {
-        if let Some((from, range)) = &mut self.store.scratch.of
-            && *from == self.from
-        {
-            let moved = leg.write(&self.store.scratch.bytes[range.clone()])?;
+        let scratch = &mut self.store.scratch;
+        if let Some((_, range)) = scratch.of.as_mut().filter(|(from, _)| *from == self.from) {
+            let moved = leg.write(&scratch.bytes[range.clone()])?;
             range.start += moved;
-            if range.start == range.end {
-                self.store.scratch.of = None;
-            }
+            scratch.of = scratch.of.take().filter(|(_, range)| range.start < range.end);
             return Ok(moved);
         }
-        match self.carrier {
-            Carrier::Kept(kept) => {
-                let moved = leg.write(&kept.bytes[kept.start..])?;
-                kept.start += moved;
-                Ok(moved)
-            }
-            Carrier::Piped { pipe, held, .. } => {
-                let moved = leg.sink(*held as usize, |leg| pipe.drain(&*leg, *held as usize))?;
+        let leased = self.carrier.0.as_deref_mut().expect("core pushes what was pulled");
+        match (&mut leased.via, &leased.pipe) {
+            (Via::Splice { held, .. }, Some(pipe)) => {
+                let moved = leg.write_by(0, |leg| pipe.drain(leg, *held as usize))?;
                 *held -= u32::try_from(moved).expect("no more went out than was held");
                 Ok(moved)
             }
-            Carrier::Empty(_) => unreachable!("core pushes only what was pulled"),
+            _ => {
+                let moved = leg.write(&leased.bytes[leased.start..])?;
+                leased.start += moved;
+                Ok(moved)
+            }
         }
     }
 
     /// Keeps what is left of the direction's bytes in the scratch, which others need.
     pub(crate) fn stow(&mut self) {
-        if self.store.scratch.of.as_ref().is_some_and(|(from, _)| *from == self.from)
-            && let Some((_, range)) = self.store.scratch.of.take()
-        {
-            let bytes = std::mem::take(&mut self.store.scratch.bytes);
-            *self.carrier = Carrier::Kept(self.store.keep(&bytes[range]));
-            self.store.scratch.bytes = bytes;
-        }
+        let scratch = &mut self.store.scratch;
+        let Some((_, range)) = scratch.of.take_if(|(from, _)| *from == self.from) else { return };
+        let mut leased = self.carrier.0.take().unwrap_or_else(|| self.store.lease());
+        leased.bytes.clear();
+        leased.bytes.extend_from_slice(&self.store.scratch.bytes[range]);
+        leased.start = 0;
+        self.carrier.0 = Some(leased);
     }
 
-    /// Gives back what an empty carrier holds.
+    /// Gives back what was leased.
     pub(crate) fn park(&mut self) {
-        match std::mem::take(self.carrier) {
-            Carrier::Empty(_) => {}
-            Carrier::Kept(kept) => {
-                if self.store.kept.len() < Store::KEPT {
-                    self.store.kept.push(kept);
-                }
-            }
-            Carrier::Piped { pipe, held, .. } => self.store.pipes.give_back(pipe, held == 0),
+        if let Some(leased) = self.carrier.0.take() {
+            self.store.give_back(leased);
         }
     }
 
     /// Chooses how the next bytes are carried; nothing is in flight.
-    fn choose(&mut self) {
-        match self.carrier {
-            Carrier::Empty(full) if *full >= STREAM => {
-                if let Some(pipe) = self.store.pipes.lease() {
-                    *self.carrier = Carrier::Piped { pipe, held: 0, small: 0 };
+    fn choose(&mut self, leg: &mut Leg) {
+        match self.carrier.0.as_deref_mut() {
+            Some(Leased { via: via @ Via::Splice { .. }, .. }) => {
+                if matches!(via, Via::Splice { small: TRICKLE.., .. }) {
+                    *via = Via::Copy;
+                    leg.trickles();
                 }
             }
-            Carrier::Piped { small, .. } if *small >= TRICKLE => self.park(),
-            Carrier::Kept(_) => self.park(),
-            Carrier::Empty(_) | Carrier::Piped { .. } => {}
+            _ if leg.streams() => self.begin_to_splice(),
+            _ => {}
         }
+    }
+
+    /// Takes a pipe, if there is one to be had: copying always works.
+    fn begin_to_splice(&mut self) {
+        let mut leased = self.carrier.0.take().unwrap_or_else(|| self.store.lease());
+        if leased.pipe.is_none() {
+            leased.pipe = self.store.pipes.lease();
+        }
+        if leased.pipe.is_some() {
+            leased.via = Via::Splice { held: 0, small: 0 };
+        }
+        self.carrier.0 = Some(leased);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use mio::event::Event;
 use mio::net::TcpStream;
 use socket2::SockRef;
+use underpass_core::limits::PULL_MOST;
 
 /// A TCP connection, registered once and edge-triggered.
 ///
@@ -21,12 +22,17 @@ pub(crate) struct Leg {
     /// The peer has hung up. No further edge will tell of its end, so that from now on a short read
     /// does not mean that the socket is drained: it is read until it says so itself.
     hung_up: bool,
+    /// So many reads in a row moved as much as a read may.
+    full: u8,
 }
+
+/// Full reads in a row that make a leg the source of a stream.
+const STREAM: u8 = 3;
 
 impl Leg {
     /// A leg of which nothing is known yet but that it was registered.
     pub(crate) const fn new(stream: TcpStream, writable: bool) -> Self {
-        Self { stream, readable: false, writable, hung_up: false }
+        Self { stream, readable: false, writable, hung_up: false, full: 0 }
     }
 
     /// Takes what an event says. Events are hints: a bit that is set in vain costs one call.
@@ -48,47 +54,53 @@ impl Leg {
 
     /// Reads into `room`; a short read drains the socket, unless it has hung up.
     pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let wanted = room.len();
-        self.source(wanted, |leg| leg.stream.read(room))
+        let got = self.read_by(room.len(), |leg| leg.stream.read(room));
+        if let Ok(count) = got {
+            self.full = if count < PULL_MOST as usize { 0 } else { self.full.saturating_add(1) };
+        }
+        got
     }
 
-    /// Reads by `read`, which was asked for `wanted` bytes.
-    pub(crate) fn source(
+    /// Whether more comes than a read can move, again and again.
+    pub(crate) const fn streams(&self) -> bool {
+        self.full >= STREAM
+    }
+
+    /// Forgets that the leg was the source of a stream.
+    pub(crate) const fn trickles(&mut self) {
+        self.full = 0;
+    }
+
+    /// Reads by `read`: fewer bytes than `whole` drain the socket, as "it would block" always does.
+    pub(crate) fn read_by(
         &mut self,
-        wanted: usize,
+        whole: usize,
         mut read: impl FnMut(&mut Self) -> io::Result<usize>,
     ) -> io::Result<usize> {
         if !self.readable {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let got = uninterrupted(|| read(self));
-        self.readable = match &got {
-            Ok(count) => *count == wanted || self.hung_up,
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-        };
+        self.readable = goes_on(&got, whole) || self.hung_up && got.is_ok();
         got
     }
 
     /// Writes the first of `bytes`; a short write fills the socket.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let wanted = bytes.len();
-        self.sink(wanted, |leg| leg.stream.write(bytes))
+        self.write_by(bytes.len(), |leg| leg.stream.write(bytes))
     }
 
-    /// Writes by `write`, which was asked for `wanted` bytes.
-    pub(crate) fn sink(
+    /// Writes by `write`: fewer bytes than `whole` fill the socket, as "it would block" always does.
+    pub(crate) fn write_by(
         &mut self,
-        wanted: usize,
+        whole: usize,
         mut write: impl FnMut(&mut Self) -> io::Result<usize>,
     ) -> io::Result<usize> {
         if !self.writable {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let put = uninterrupted(|| write(self));
-        self.writable = match &put {
-            Ok(count) => *count == wanted,
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-        };
+        self.writable = goes_on(&put, whole);
         put
     }
 
@@ -107,6 +119,14 @@ impl Leg {
 impl AsFd for Leg {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
+    }
+}
+
+/// Whether a further call may move bytes, after one that could have moved `whole`.
+fn goes_on(moved: &io::Result<usize>, whole: usize) -> bool {
+    match moved {
+        Ok(count) => *count >= whole,
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
     }
 }
 
