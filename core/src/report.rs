@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::negotiate::Refusal;
 use crate::op::Fault;
+use crate::route::WorkerId;
 use crate::time::Time;
 use crate::{Both, Side};
 
@@ -37,6 +38,8 @@ pub enum Close {
 pub struct Report {
     /// Why it ended.
     pub close: Close,
+    /// The worker that it was for, if it was routed.
+    pub worker: Option<WorkerId>,
     /// The status that the client was sent; 0 if none.
     pub status: u16,
     /// When the connection was accepted.

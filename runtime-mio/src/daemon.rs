@@ -1,7 +1,7 @@
 //! The daemon: listeners, one loop a core, signals.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZero;
 use std::sync::Arc;
@@ -80,7 +80,12 @@ fn log_to_stderr(level: LogLevel) {
         LogLevel::Debug => tracing::Level::DEBUG,
         LogLevel::Trace => tracing::Level::TRACE,
     };
-    tracing_subscriber::fmt().with_max_level(most).with_writer(io::stderr).init();
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_max_level(most)
+        .with_ansi(colours)
+        .with_writer(io::stderr)
+        .init();
 }
 
 /// Every tunnel needs two descriptors: as many as the system lets us have.

@@ -7,7 +7,8 @@ use std::task::Poll;
 
 use mio::Registry;
 use underpass_core::balance::{Ask, Lease, NoWorker, Verdict};
-use underpass_core::report::Report;
+use underpass_core::report::{Close, Report};
+use underpass_core::route::Rules;
 use underpass_core::time::Time;
 use underpass_core::{Both, Fault, Io, Read, Side};
 
@@ -126,10 +127,12 @@ impl Io for Turn<'_> {
         if let Some(lease) = lease {
             self.shared.pool().settle(lease, Verdict::Fine, self.now);
         }
+        // Core has done with the backend: its connection need not wait for the client's to linger.
+        *self.backend = Backend::None;
         if report.close.is_abrupt() {
             self.client.make_abrupt();
         }
-        tell(report);
+        tell(report, &self.shared.rules);
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {
@@ -178,10 +181,17 @@ fn narrow(count: usize) -> Option<NonZeroU32> {
     NonZeroU32::new(u32::try_from(count).expect("buffers and pipes are smaller than 4 GiB"))
 }
 
-/// One line for each end, for whoever looks for trouble; the access log is its own matter.
-fn tell(report: &Report) {
-    let Report { close, status, began, ended, pulled, pushed, fault, .. } = report;
-    let (took, fault) =
-        (ended.since(*began), fault.map(|(side, fault)| format!("{side}: {fault}")));
-    tracing::debug!(%close, status, %took, ?pulled, ?pushed, fault, "over");
+/// One line for each end, for whoever looks for trouble: a backend's failure is told to everyone. The
+/// access log is its own matter.
+fn tell(report: &Report, rules: &Rules) {
+    let Report { close, status, began, ended, pulled, pushed, fault, worker, .. } = report;
+    let fault = fault.map(|(side, fault)| format!("{side}: {fault}"));
+    let worker = worker.map(|id| &rules.workers[id.0 as usize]);
+    let worker = worker.map(|worker| format!("{}:{}", worker.host, worker.port));
+    if *status >= 500 && matches!(close, Close::Refused(_)) {
+        tracing::warn!(status, worker, fault, "{close}");
+    } else {
+        let took = ended.since(*began);
+        tracing::debug!(status, worker, fault, %took, ?pulled, ?pushed, "{close}");
+    }
 }

@@ -30,7 +30,7 @@ impl Session {
                 self.output.client.clear(cx.buffers);
                 self.state = State::Closed;
             }
-            State::Release(_) | State::Closed => {}
+            State::Release(..) | State::Closed => {}
         }
     }
 

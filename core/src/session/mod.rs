@@ -18,7 +18,7 @@ use crate::limits::Limits;
 use crate::negotiate::Refusal;
 use crate::op::Fault;
 use crate::report::{Close, Report};
-use crate::route::{Rules, Upgrade};
+use crate::route::{Rules, Upgrade, WorkerId};
 use crate::time::Time;
 use crate::tunnel::{Flow, Tunnel};
 use crate::{Both, Op, OpSet, Side};
@@ -66,7 +66,8 @@ enum State {
     /// Between the request and the end of its response, or the opening of its tunnel.
     Deal(Phase, Box<Deal>),
     Tunnel(Tunnel),
-    Release(Close),
+    /// Over, with what the report says of it; the worker that it was for, if it was routed.
+    Release(Close, Option<WorkerId>),
     Linger {
         shut: bool,
         dropped: u32,
@@ -111,7 +112,7 @@ impl Session {
             State::Deal(Phase::Exchange, _) | State::Tunnel(_) if self.is_pending() => Op::Confirm,
             State::Deal(phase, deal) => return self.next_of_deal(*phase, deal, blocked),
             State::Tunnel(tunnel) => return tunnel.next(&self.flows, self.holds(), blocked),
-            State::Release(_) => Op::Release,
+            State::Release(..) => Op::Release,
             State::Linger { .. } if !self.output.client.is_empty() => Op::Flush(Side::Client),
             State::Linger { shut: false, .. } => Op::Shut(Side::Client),
             State::Linger { shut: true, .. } => Op::Fill(Side::Client),
@@ -139,7 +140,7 @@ impl Session {
                 deal.deadline(&self.flows).0
             }
             State::Tunnel(tunnel) => tunnel.poll_timeout(&self.flows),
-            State::Release(_) | State::Closed => Time::NEVER,
+            State::Release(..) | State::Closed => Time::NEVER,
             State::Hello(_) | State::Request { .. } | State::Deal(..) | State::Linger { .. } => {
                 self.deadline
             }
@@ -164,7 +165,7 @@ impl Session {
             State::Request { .. } => "Request",
             State::Deal(phase, _) => phase.name(),
             State::Tunnel(_) => "Tunnel",
-            State::Release(_) => "Release",
+            State::Release(..) => "Release",
             State::Linger { .. } => "Linger",
             State::Closed => "Closed",
         }
@@ -215,8 +216,8 @@ impl Session {
     /// What is given back and told in [`Op::Release`]; the state moves on at once, because a lease
     /// that is handed over is gone.
     pub(crate) fn released(&mut self, cx: &Cx<'_>) -> Option<(Option<Lease>, Report)> {
-        let State::Release(close) = self.state else { return None };
-        let report = self.report(close, cx.now);
+        let State::Release(close, worker) = self.state else { return None };
+        let report = self.report(close, worker, cx.now);
         self.state = if matches!(close, Close::Refused(_) | Close::Answered) {
             State::Linger { shut: false, dropped: 0 }
         } else {
@@ -237,7 +238,7 @@ impl Session {
     pub(crate) fn check(&self) {
         let leased = self.lease.is_some();
         match &self.state {
-            State::Deal(Phase::Elect, _) | State::Release(_) => {}
+            State::Deal(Phase::Elect, _) | State::Release(..) => {}
             State::Deal(..) | State::Tunnel(_) => {
                 debug_assert!(leased, "{} without a lease", self.state());
             }
@@ -257,9 +258,10 @@ impl Session {
         Both::from_fn(|side| !self.output[side].is_empty())
     }
 
-    fn report(&self, close: Close, now: Time) -> Report {
+    fn report(&self, close: Close, worker: Option<WorkerId>, now: Time) -> Report {
         Report {
             close,
+            worker,
             status: self.status,
             began: self.began,
             answered: self.answered.deadline(),
@@ -287,7 +289,7 @@ impl Session {
         refusal.write(upgrade, bodiless, &mut self.output.client, cx.buffers);
         self.input.iter_mut().for_each(|buf| buf.clear(cx.buffers));
         self.output.backend.clear(cx.buffers);
-        self.state = State::Release(Close::Refused(refusal));
+        self.state = State::Release(Close::Refused(refusal), self.worker());
     }
 
     /// Ends the session: nothing more is written to anybody but by lingering.
@@ -295,7 +297,12 @@ impl Session {
         for buf in self.input.iter_mut().chain(self.output.iter_mut()) {
             buf.clear(cx.buffers);
         }
-        self.state = State::Release(close);
+        self.state = State::Release(close, self.worker());
+    }
+
+    fn worker(&self) -> Option<WorkerId> {
+        let leased = self.lease.as_ref().map(Lease::worker);
+        leased.or_else(|| self.deal().map(|deal| deal.ask.worker))
     }
 
     fn deal(&self) -> Option<&Deal> {
