@@ -22,9 +22,11 @@ impl Scan {
     pub fn find(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<Range<usize>>, BadHead> {
         while let Some(at) = memchr::memchr(b'\n', &bytes[self.seen as usize..]) {
             let end = self.seen as usize + at;
-            let line = &bytes[self.line as usize..end];
-            let line = line.strip_suffix(b"\r").ok_or(BadHead::Syntax)?;
-            self.within(line.len(), limits)?;
+            let ended = &bytes[self.line as usize..end];
+            let line = ended.strip_suffix(b"\r");
+            // Too long comes first: it may have been said before the line's end came.
+            self.within(line.unwrap_or(ended).len(), limits)?;
+            let line = line.ok_or(BadHead::Syntax)?;
             (self.seen, self.line) = (narrow(end + 1)?, narrow(end + 1)?);
             match (line.is_empty(), self.lines) {
                 (true, 0) if self.start == 0 => self.start = self.seen,
@@ -101,6 +103,7 @@ mod tests {
         assert_eq!(whole(b"GET /\r\nabcdefghijk\r\n"), Err(BadHead::FieldTooLong));
         assert_eq!(whole(b"GET /\r\nabcdefghijkl"), Err(BadHead::FieldTooLong));
         assert_eq!(whole(b"GET /\r\nabcdefghij\r\n"), Ok(None));
+        assert_eq!(whole(b"GET /\r\nabcdefghijkl\n"), Err(BadHead::FieldTooLong));
     }
 
     /// R32: the count of fields.

@@ -12,6 +12,7 @@ impl Session {
         if self.poll_timeout().is_none_or(|at| cx.now < at) {
             return;
         }
+        let holds = self.holds();
         match &mut self.state {
             State::Hello(_) | State::Request { .. } if self.input.client.is_empty() => {
                 self.finish(Close::Unasked, cx);
@@ -22,7 +23,7 @@ impl Session {
                 self.deal_is_late(phase, cx);
             }
             State::Tunnel(tunnel) => {
-                if let Some(close) = tunnel.expire(&self.flows, cx.now) {
+                if let Some(close) = tunnel.expire(&self.flows, holds, cx.now) {
                     self.finish(close, cx);
                 }
             }

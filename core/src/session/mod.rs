@@ -139,7 +139,7 @@ impl Session {
             State::Deal(Phase::Offer | Phase::Answer | Phase::Exchange, deal) => {
                 deal.deadline(&self.flows).0
             }
-            State::Tunnel(tunnel) => tunnel.poll_timeout(&self.flows),
+            State::Tunnel(tunnel) => tunnel.poll_timeout(&self.flows, self.holds()),
             State::Release(..) | State::Closed => Time::NEVER,
             State::Hello(_) | State::Request { .. } | State::Deal(..) | State::Linger { .. } => {
                 self.deadline

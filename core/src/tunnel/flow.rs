@@ -67,10 +67,11 @@ impl Flow {
         }
     }
 
-    /// The next move towards the source: nothing is pulled before what is in flight has gone, so a
-    /// direction holds no more than one pull, and back-pressure is the kernel's.
-    pub fn inward(&self, from: Side) -> Option<Op> {
-        (self.end == End::Open && self.in_flight == 0).then_some(Op::Pull(from))
+    /// The next move towards the source; `holds` says that core holds bytes for the sink. Nothing is
+    /// pulled before what is in flight has gone, so a direction holds no more than one pull, what core
+    /// holds and what the carrier holds are never counted for each other, and back-pressure is the kernel's.
+    pub fn inward(&self, from: Side, holds: bool) -> Option<Op> {
+        (self.end == End::Open && self.in_flight == 0 && !holds).then_some(Op::Pull(from))
     }
 
     /// The clock starts: the direction was opened at `now`.
@@ -132,13 +133,13 @@ mod tests {
         flow.add_pulled(10, NOW);
         flow.drain(NOW);
         assert_eq!(
-            (flow.outward(Backend, false), flow.inward(Client)),
+            (flow.outward(Backend, false), flow.inward(Client, false)),
             (Some(Op::Push(Backend)), None)
         );
         flow.add_pushed(10, NOW);
         assert_eq!(flow.outward(Backend, false), Some(Op::Shut(Backend)));
         flow.shut(NOW);
-        assert_eq!((flow.outward(Backend, false), flow.inward(Client)), (None, None));
+        assert_eq!((flow.outward(Backend, false), flow.inward(Client, false)), (None, None));
         assert!(flow.is_over());
     }
 
@@ -148,7 +149,7 @@ mod tests {
         flow.add_pulled(10, NOW);
         flow.add_pushed(4, NOW);
         flow.cut(NOW);
-        assert_eq!((flow.outward(Backend, true), flow.inward(Client)), (None, None));
+        assert_eq!((flow.outward(Backend, true), flow.inward(Client, false)), (None, None));
         assert_eq!((flow.pulled(), flow.pushed(), flow.in_flight()), (10, 4, 6));
     }
 
@@ -158,18 +159,20 @@ mod tests {
         flow.add_pulled(10, NOW);
         assert_eq!(flow.outward(Backend, true), Some(Op::Flush(Backend)));
         assert_eq!(flow.outward(Backend, false), Some(Op::Push(Backend)));
+        // A head without a residue counts in no flow, and still stands before all that is pulled.
+        assert_eq!(Flow::default().inward(Client, true), None);
     }
 
     #[test]
     fn pulls_only_into_an_empty_carrier() {
         let mut flow = Flow::default();
-        assert_eq!(flow.inward(Client), Some(Op::Pull(Client)));
+        assert_eq!(flow.inward(Client, false), Some(Op::Pull(Client)));
         flow.add_pulled(10, NOW);
-        assert_eq!(flow.inward(Client), None);
+        assert_eq!(flow.inward(Client, false), None);
         flow.add_pushed(9, NOW);
-        assert_eq!((flow.inward(Client), flow.in_flight()), (None, 1));
+        assert_eq!((flow.inward(Client, false), flow.in_flight()), (None, 1));
         flow.add_pushed(1, NOW);
-        assert_eq!(flow.inward(Client), Some(Op::Pull(Client)));
+        assert_eq!(flow.inward(Client, false), Some(Op::Pull(Client)));
     }
 
     #[test]

@@ -58,11 +58,12 @@ impl Tunnel {
     /// last, when nothing can be moved. `holds` says for which sides core holds bytes.
     pub fn next(&self, flows: &Both<Flow>, holds: Both<bool>, blocked: OpSet) -> Option<Op> {
         let out = |from: Side| flows[from].outward(!from, holds[!from]);
+        let into = |from: Side| flows[from].inward(from, holds[!from]);
         let order = [
             out(self.turn),
             out(!self.turn),
-            flows[self.turn].inward(self.turn),
-            flows[!self.turn].inward(!self.turn),
+            into(self.turn),
+            into(!self.turn),
             (self.carrier == Carrier::Due && is_quiet(flows)).then_some(Op::Park),
         ];
         order.into_iter().flatten().find(|&op| !blocked.has(op))
@@ -96,28 +97,32 @@ impl Tunnel {
     }
 
     /// The earliest moment at which something is due; O(1).
-    pub fn poll_timeout(&self, flows: &Both<Flow>) -> Time {
+    pub fn poll_timeout(&self, flows: &Both<Flow>, holds: Both<bool>) -> Time {
         let park = self.park_at(flows);
-        self.ends(flows).into_iter().fold(park, |earliest, (at, _)| earliest.min(at))
+        self.ends(flows, holds).into_iter().fold(park, |earliest, (at, _)| earliest.min(at))
     }
 
     /// What is due at `now`: the end of the tunnel, with its reason, or only the parking.
-    pub fn expire(&mut self, flows: &Both<Flow>, now: Time) -> Option<Close> {
+    pub fn expire(&mut self, flows: &Both<Flow>, holds: Both<bool>, now: Time) -> Option<Close> {
         if self.park_at(flows) <= now {
             self.carrier = Carrier::Due;
         }
-        self.ends(flows).into_iter().find(|&(at, _)| at <= now).map(|(_, close)| close)
+        self.ends(flows, holds).into_iter().find(|&(at, _)| at <= now).map(|(_, close)| close)
     }
 
     /// When each clock runs out, and what that means (R51, R52). A clock that is off never does.
-    fn ends(&self, flows: &Both<Flow>) -> [(Time, Close); 5] {
+    fn ends(&self, flows: &Both<Flow>, holds: Both<bool>) -> [(Time, Close); 5] {
         let quiet = last_moved(flows);
         let half_closed = Side::BOTH.into_iter().any(|side| flows[side].is_over());
         let half = if half_closed { quiet.after(self.half_closed.into()) } else { Time::NEVER };
         let stuck = |from: Side| {
             let flow = &flows[from];
-            let waits = !flow.is_over() && (flow.in_flight() > 0 || flow.end() == End::Drain);
-            if waits { flow.moved().after(self.stall.into()) } else { Time::NEVER }
+            let waits = holds[!from] || flow.in_flight() > 0 || flow.end() == End::Drain;
+            if waits && !flow.is_over() {
+                flow.moved().after(self.stall.into())
+            } else {
+                Time::NEVER
+            }
         };
         [
             (self.until, Close::Lifetime),
@@ -187,40 +192,49 @@ mod tests {
     #[test]
     fn each_clock_ends_the_tunnel_with_its_reason() {
         let (mut idle, flows) = tunnel(|terms| terms.idle = Wait::from_secs(9));
-        assert_eq!(idle.poll_timeout(&flows), at(9));
-        assert_eq!(idle.expire(&flows, at(8)), None);
-        assert_eq!(idle.expire(&flows, at(9)), Some(Close::Idle));
+        assert_eq!(idle.poll_timeout(&flows, NONE), at(9));
+        assert_eq!(idle.expire(&flows, NONE, at(8)), None);
+        assert_eq!(idle.expire(&flows, NONE, at(9)), Some(Close::Idle));
 
         let (mut life, mut flows) = tunnel(|terms| terms.lifetime = Wait::from_secs(7));
         flows.client.touch(at(6));
-        assert_eq!(life.expire(&flows, at(7)), Some(Close::Lifetime));
+        assert_eq!(life.expire(&flows, NONE, at(7)), Some(Close::Lifetime));
 
         let (mut half, mut flows) = tunnel(|terms| terms.half_closed = Wait::from_secs(5));
-        assert_eq!(half.poll_timeout(&flows), Time::NEVER);
+        assert_eq!(half.poll_timeout(&flows, NONE), Time::NEVER);
         flows.client.drain(at(1));
         flows.client.shut(at(2));
-        assert_eq!(half.expire(&flows, at(6)), None);
-        assert_eq!(half.expire(&flows, at(7)), Some(Close::HalfClosed));
+        assert_eq!(half.expire(&flows, NONE, at(6)), None);
+        assert_eq!(half.expire(&flows, NONE, at(7)), Some(Close::HalfClosed));
     }
 
     /// R52: the clock of a stuck write runs only while something is to be written, and restarts with every byte.
     #[test]
     fn a_stuck_write_ends_the_tunnel() {
         let (mut tunnel, mut flows) = tunnel(|terms| terms.answer = Wait::from_secs(3));
-        assert_eq!(tunnel.poll_timeout(&flows), Time::NEVER);
+        assert_eq!(tunnel.poll_timeout(&flows, NONE), Time::NEVER);
         flows.backend.add_pulled(10, at(1));
         flows.backend.add_pushed(4, at(3));
-        assert_eq!(tunnel.expire(&flows, at(5)), None);
-        assert_eq!(tunnel.expire(&flows, at(6)), Some(Close::Stalled(Client)));
+        assert_eq!(tunnel.expire(&flows, NONE, at(5)), None);
+        assert_eq!(tunnel.expire(&flows, NONE, at(6)), Some(Close::Stalled(Client)));
+    }
+
+    /// R52: a client that does not take the 101 itself is stuck, too.
+    #[test]
+    fn a_head_that_is_not_taken_ends_the_tunnel() {
+        let (mut tunnel, flows) = tunnel(|terms| terms.answer = Wait::from_secs(3));
+        let holds = Both { client: true, backend: false };
+        let closed = tunnel.expire(&flows, holds, at(3));
+        assert_eq!(closed, Some(Close::Stalled(Client)));
     }
 
     #[test]
     fn activity_in_either_direction_is_activity() {
         let (mut tunnel, mut flows) = tunnel(|terms| terms.idle = Wait::from_secs(9));
         flows.backend.touch(at(5));
-        assert_eq!(tunnel.expire(&flows, at(13)), None);
+        assert_eq!(tunnel.expire(&flows, NONE, at(13)), None);
         flows.client.touch(at(13));
-        assert_eq!(tunnel.poll_timeout(&flows), at(22));
+        assert_eq!(tunnel.poll_timeout(&flows, NONE), at(22));
     }
 
     #[test]
@@ -241,10 +255,14 @@ mod tests {
         flows.client.touch(at(1));
         tunnel.pulled(Client);
         assert_eq!(tunnel.next(&flows, NONE, all_pulls()), None);
-        assert_eq!(tunnel.poll_timeout(&flows), at(3));
-        assert_eq!(tunnel.expire(&flows, at(3)), None);
+        assert_eq!(tunnel.poll_timeout(&flows, NONE), at(3));
+        assert_eq!(tunnel.expire(&flows, NONE, at(3)), None);
         assert_eq!(tunnel.next(&flows, NONE, all_pulls()), Some(Op::Park));
-        assert_eq!(tunnel.poll_timeout(&flows), Time::NEVER, "a spent clock must not ring again");
+        assert_eq!(
+            tunnel.poll_timeout(&flows, NONE),
+            Time::NEVER,
+            "a spent clock must not ring again"
+        );
     }
 
     #[test]
@@ -252,7 +270,7 @@ mod tests {
         let (mut tunnel, flows) = tunnel(|terms| terms.park = Park::Never);
         tunnel.pulled(Client);
         assert_eq!(tunnel.next(&flows, NONE, all_pulls()), None);
-        assert_eq!(tunnel.poll_timeout(&flows), Time::NEVER);
+        assert_eq!(tunnel.poll_timeout(&flows, NONE), Time::NEVER);
     }
 
     fn all_pulls() -> OpSet {
