@@ -1,0 +1,74 @@
+//! What a head costs: found, parsed, routed, and written anew.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use underpass_benches::{BROWSER, SWITCH, rules};
+use underpass_core::head::{Buf, Buffers, Request, Response, Scan, slots};
+use underpass_core::limits::Limits;
+use underpass_core::negotiate::forward::{Way, request as write};
+use underpass_core::negotiate::{Offer, judge};
+use underpass_core::route::{CleanPath, Forward, Rules};
+
+fn parse(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("head");
+    group.throughput(Throughput::Bytes(BROWSER.len() as u64));
+    for piece in [BROWSER.len(), 16, 1] {
+        let name = if piece == BROWSER.len() { "whole".into() } else { format!("by {piece}") };
+        group.bench_function(format!("scan and parse, {name}"), |bencher| {
+            bencher.iter(|| {
+                let mut scan = Scan::default();
+                let mut ends = (piece..BROWSER.len()).step_by(piece).chain([BROWSER.len()]);
+                let head =
+                    ends.find_map(|end| scan.find(&BROWSER[..end], &Limits::DEFAULT).ok()?);
+                let mut slots = slots();
+                let head = &BROWSER[head.expect("the head is good")];
+                black_box(Request::parse(head, &mut slots)).is_ok()
+            });
+        });
+    }
+    group.finish();
+}
+
+fn negotiate(criterion: &mut Criterion) {
+    let rules = rules();
+    let mut fields = slots();
+    let request = Request::parse(BROWSER, &mut fields).expect("the head is good");
+    let mut group = criterion.benchmark_group("negotiate");
+    group.bench_function("route and offer", |bencher| {
+        bencher.iter(|| {
+            let path = CleanPath::parse(request.path).expect("the path is good");
+            let (_, forward, _) = route(&rules, black_box(&path));
+            Offer::of(&request, forward)
+        });
+    });
+    let path = CleanPath::parse(request.path).expect("the path is good");
+    let (rules, forward, rest) = route(&rules, &path);
+    let offer = Offer::of(&request, forward).expect("the handshake is good");
+    let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let way = Way { rules, forward, rest, client, offer: &offer };
+    group.bench_function("write the forwarded head", |bencher| {
+        let (mut out, mut buffers) = (Buf::default(), Buffers::default());
+        bencher.iter(|| {
+            write(&request, black_box(way), &mut out, &mut buffers);
+            out.clear(&mut buffers);
+        });
+    });
+    group.bench_function("parse and judge the 101", |bencher| {
+        bencher.iter(|| {
+            let mut slots = slots();
+            let response = Response::parse(black_box(SWITCH), &mut slots).expect("it is good");
+            judge(&offer, true, &response).is_ok()
+        });
+    });
+    group.finish();
+}
+
+fn route<'r, 'p>(rules: &'r Rules, path: &'p CleanPath) -> (&'r Rules, &'r Forward, &'p [u8]) {
+    let (number, rest) = rules.find(path.as_bytes(), true).expect("a rule matches");
+    (rules, rules.forward(number).expect("it forwards"), rest)
+}
+
+criterion_group!(benches, parse, negotiate);
+criterion_main!(benches);

@@ -1,0 +1,36 @@
+//! What the loop costs when the legs cost nothing.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use underpass_benches::{Bench, rules};
+
+/// Pull, push and pull, push, then two pulls that are blocked, and the parking.
+const OPS: u64 = 7;
+
+fn echo(criterion: &mut Criterion) {
+    let rules = rules();
+    let mut bench = Bench::new(&rules);
+    let mut session = bench.accept();
+    bench.open(&mut session);
+    let mut group = criterion.benchmark_group("pump");
+    group.throughput(Throughput::Elements(OPS));
+    group.bench_function("a message each way, per op", |bencher| {
+        bencher.iter(|| bench.echo(&mut session));
+    });
+    group.finish();
+    bench.close(&mut session);
+}
+
+fn life(criterion: &mut Criterion) {
+    let rules = rules();
+    let mut bench = Bench::new(&rules);
+    criterion.bench_function("pump/handshake, tunnel, close", |bencher| {
+        bencher.iter(|| {
+            let mut session = bench.accept();
+            bench.open(&mut session);
+            bench.close(&mut session);
+        });
+    });
+}
+
+criterion_group!(benches, echo, life);
+criterion_main!(benches);

@@ -1,0 +1,121 @@
+//! Bytes as a request head: found, parsed, and forwarded.
+//!
+//! ```text
+//! [ configuration | limits | first cut | further cuts | the head … ]
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
+
+use underpass_core::head::{BadHead, Buf, Buffers, Fields, Framing, Request, Scan, slots};
+use underpass_core::limits::{HEAD_MOST, Limits};
+use underpass_core::negotiate::forward::{Way, request as write};
+use underpass_core::negotiate::{Offer, Refusal};
+use underpass_core::route::{CleanPath, Fallback, Forward, Rules, Upgrade};
+
+use crate::rules::rules;
+
+/// Checks that the head comes out the same however it is cut, and that what we make of it is as
+/// strict as what we take.
+pub fn check(data: &[u8]) {
+    let [configuration, limits, first, further, bytes @ ..] = data else { return };
+    let limits = limits_of(*limits);
+    let found = Scan::default().find(bytes, &limits);
+    let dribbled = dribble(bytes, (*first).into(), usize::from(*further) + 1, &limits);
+    match (&found, &dribbled) {
+        // What is wrong with bad bytes may depend on how many of them were looked at.
+        (Err(_), Err(_)) => return,
+        _ => assert_eq!(found, dribbled, "the cuts matter"),
+    }
+    let Ok(Some(range)) = found else { return };
+    let mut slots = slots();
+    if let Ok(request) = Request::parse(&bytes[range], &mut slots) {
+        assert_ne!(request.framing, Framing::Close, "a request that ends with its connection");
+        let _ = forward(&request, rules(*configuration));
+    }
+}
+
+fn limits_of(number: u8) -> Limits {
+    match number % 4 {
+        0 => Limits::DEFAULT,
+        1 => Limits { line: 40, field: 30, fields: 4, ..Limits::DEFAULT },
+        2 => Limits { line: 60_000, field: 60_000, fields: 200, ..Limits::DEFAULT },
+        _ => Limits { line: 0, field: 0, fields: 0, ..Limits::DEFAULT },
+    }
+}
+
+fn dribble(
+    bytes: &[u8],
+    first: usize,
+    further: usize,
+    limits: &Limits,
+) -> Result<Option<Range<usize>>, BadHead> {
+    let mut scan = Scan::default();
+    for end in (first..bytes.len()).step_by(further) {
+        if let Some(range) = scan.find(&bytes[..end], limits)? {
+            return Ok(Some(range));
+        }
+    }
+    scan.find(bytes, limits)
+}
+
+fn forward(request: &Request<'_, '_>, rules: &Rules) -> Result<(), Refusal> {
+    if !request.path.starts_with(b"/") {
+        return Err(Refusal::NoRule);
+    }
+    let path = CleanPath::parse(request.path).map_err(Refusal::Path)?;
+    let found = rules.find(path.as_bytes(), request.fields.has("upgrade"));
+    let (rule, rest) = found.ok_or(Refusal::NoRule)?;
+    let forward = rules.forward(rule).ok_or(Refusal::NoRule)?;
+    let offer = Offer::of(request, forward)?;
+    let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let (mut out, mut buffers) = (Buf::default(), Buffers::default());
+    write(request, Way { rules, forward, rest, client, offer: &offer }, &mut out, &mut buffers);
+    accept(out.bytes(), request, forward, &offer);
+    out.clear(&mut buffers);
+    assert_eq!(buffers.leased(), 0, "a buffer is lost");
+    Ok(())
+}
+
+/// Our own head must pass our own parser, and mean what the client's did.
+fn accept(bytes: &[u8], request: &Request<'_, '_>, forward: &Forward, offer: &Offer) {
+    let wide = Limits { line: HEAD_MOST as u32, field: HEAD_MOST as u32, ..Limits::RESPONSE };
+    let found = Scan::default().find(bytes, &wide);
+    assert_eq!(found, Ok(Some(0..bytes.len())), "it ends where it ends: {}", bytes.escape_ascii());
+    clean(bytes);
+    let mut slots = slots();
+    let again = Request::parse(bytes, &mut slots)
+        .unwrap_or_else(|bad| panic!("{bad}: {}", bytes.escape_ascii()));
+    assert_eq!((again.method, again.version), (request.method, request.version));
+    assert_eq!((again.framing, again.query), (request.framing, request.query));
+    fields(&again.fields, forward, offer);
+    let any = Forward { upgrade: Upgrade::Any, fallback: Fallback::Http, ..forward.clone() };
+    assert_eq!(Offer::of(&again, &any).as_ref(), Ok(offer), "{}", bytes.escape_ascii());
+}
+
+/// No byte that could end a line but CR LF, and no NUL (R29).
+fn clean(bytes: &[u8]) {
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\r' => assert_eq!(bytes.get(at + 1), Some(&b'\n'), "a bare CR at {at}"),
+            b'\n' => assert_eq!(bytes[at - 1], b'\r', "a bare LF at {at}"),
+            byte => assert_ne!(*byte, 0, "a NUL at {at}"),
+        }
+    }
+}
+
+/// One host, one framing, nothing hop-by-hop but ours (R35).
+fn fields(fields: &Fields<'_, '_>, forward: &Forward, offer: &Offer) {
+    let count = |name: &str| fields.all(name).count();
+    assert_eq!(count("host"), 1);
+    assert!(count("content-length") + count("transfer-encoding") <= 1, "two framings");
+    assert_eq!(count("connection"), 1);
+    let hops = ["keep-alive", "proxy-connection", "te", "trailer", "http2-settings"];
+    assert!(!hops.iter().any(|hop| fields.has(hop)), "a hop-by-hop field went on");
+    let token = offer.token().map(str::as_bytes);
+    assert_eq!(fields.one("upgrade"), Ok(token));
+    assert_eq!(fields.lists("connection", "upgrade"), token.is_some());
+    if forward.add_headers {
+        assert_eq!((count("x-forwarded-for"), count("x-forwarded-server")), (1, 1));
+    }
+}

@@ -1,0 +1,48 @@
+//! The configurations that fuzzed bytes are judged by.
+
+use std::sync::OnceLock;
+
+use underpass_core::config::{self, Input, Source};
+use underpass_core::route::Rules;
+
+/// The configuration of that number; every number has one.
+pub fn rules(number: u8) -> &'static Rules {
+    static RULES: OnceLock<Vec<Rules>> = OnceLock::new();
+    let all = RULES.get_or_init(|| TEXTS.iter().map(|text| load(text)).collect());
+    &all[usize::from(number) % all.len()]
+}
+
+/// One for each way to treat upgrades, with one setting each of those that change heads and clocks.
+const TEXTS: [&str; 8] = [
+    "ProxyPass /ws/ ws://b:9000/\nProxyPass / http://b/base",
+    "ProxyPass / ws://b/ upgrade=ANY timeout=5",
+    "ProxyPass /no !\nProxyPass / http://[::1]:81/x/ upgrade=foo,WebSocket\nProxyPreserveHost On",
+    "ProxyPass /ws ws://b\nProxyPass / http://b\nProxyWebsocketFallbackToProxyHttp Off",
+    "ProxyPass / http://b/ upgrade=NONE\nProxyAddHeaders Off",
+    "ProxyPass / ws://b/\nProxyWebsocketAsyncDelay 2\nProxyWebsocketIdleTimeout 3\nTimeout 4",
+    "ProxyPass / ws://b/ connectiontimeout=1 retry=9\nProxyWebsocketAsync Off",
+    "ProxyPass / http://b/\nRequestReadTimeout header=1-2,MinRate=10 body=1,MinRate=10",
+];
+
+fn load(text: &str) -> Rules {
+    let lines = text.lines().chain(["Listen 80"]);
+    let line = |text: &str| Input::Line { name: "fuzz".into(), text: text.into() };
+    let inputs: Vec<_> = lines.map(line).collect();
+    match config::load(&mut Nothing, &inputs, &[]) {
+        Ok(config) => config.rules,
+        Err(problems) => panic!("{text:?}: {}", problems[0]),
+    }
+}
+
+/// Neither files nor an environment.
+struct Nothing;
+
+impl Source for Nothing {
+    fn read(&mut self, path: &str) -> Result<String, String> {
+        Err(format!("there is no {path} here"))
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}

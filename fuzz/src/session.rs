@@ -1,0 +1,51 @@
+//! Bytes as two peers and a script: a whole session, to its end.
+//!
+//! ```text
+//! [ configuration | what the client sends … FF what the backend sends … FF the script … ]
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use arbitrary::{Arbitrary, Unstructured};
+use underpass_core::head::Buffers;
+use underpass_core::{Both, Cx, Pumped, Session, pump};
+
+use crate::rules::rules;
+use crate::verdict;
+use crate::wires::{Step, Wires};
+
+/// Checks that the session ends, that what it delivers is what was sent, and that it gives back
+/// whatever it was lent.
+pub fn check(data: &[u8]) {
+    let Some((&configuration, rest)) = data.split_first() else { return };
+    let mut parts = rest.splitn(3, |&byte| byte == 0xFF);
+    let mut part = || parts.next().unwrap_or_default();
+    let (client, backend, script) = (part(), part(), Unstructured::new(part()));
+    let script = Vec::<Step>::arbitrary_take_rest(script).unwrap_or_default();
+    let rules = rules(configuration);
+    let mut wires = Wires::new(rules, Both { client, backend }, &script);
+    let mut buffers = Buffers::default();
+    let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let mut session = Session::new(home, &rules.limits, wires.now);
+    let budget = 1 + u32::from(configuration >> 4) * 4;
+    // Each turn uses the script up, or moves what is left, at once, or the clock.
+    for _ in 0..script.len() + TURNS {
+        let now = wires.now;
+        let left = wires.script.len();
+        let mut cx = Cx { now, rules, buffers: &mut buffers };
+        match pump(&mut session, &mut wires, &mut cx, budget) {
+            Pumped::Again => {}
+            Pumped::Waiting(at) => {
+                assert!(at.is_none_or(|at| at > now), "{} is overdue", session.state());
+                if wires.script.len() == left {
+                    wires.now = at.unwrap_or_else(|| panic!("stuck in {}", session.state()));
+                }
+            }
+            Pumped::Closed => return verdict::judge(&wires, &buffers),
+        }
+    }
+    panic!("no end of {}", session.state());
+}
+
+/// More turns than any session needs once everything works.
+const TURNS: usize = 200;

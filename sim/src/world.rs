@@ -1,0 +1,278 @@
+//! One run: a proxy, a backend, a backend that refuses, and clients, on turmoil's hosts.
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::net::Ipv4Addr;
+use std::panic;
+use std::rc::Rc;
+use std::sync::Once;
+use std::time::{Duration, UNIX_EPOCH};
+
+use tokio::task::spawn_local;
+use tokio::time::{sleep, timeout};
+use turmoil::net::{TcpListener, TcpStream};
+use turmoil::{Builder, Sim};
+use underpass_core::Both;
+use underpass_core::balance::Pool;
+use underpass_core::config::{self, Input, Source};
+use underpass_core::head::Buffers;
+use underpass_core::limits;
+use underpass_core::route::{Rules, Worker};
+use underpass_core::time::Time;
+
+use crate::driver::{Dial, Legs, Loop, drive};
+use crate::errand::{self, Errand, Failure};
+use crate::rng::Rng;
+use crate::trace::{Event, Trace};
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Run {
+    /// The number that stands for all events.
+    pub hash: u64,
+    /// Every event.
+    pub events: Vec<Event>,
+    /// What should not have happened.
+    pub failures: Vec<Failure>,
+    /// How many errands there were.
+    pub errands: usize,
+}
+
+/// Runs the world of a seed until every client has what it came for and every session is over.
+pub fn run(seed: u64) -> Run {
+    count_panics();
+    PANICS.set(0);
+    let world = Rc::new(World::draw(seed));
+    let mut sim = world.network();
+    world.populate(&mut sim);
+    if let Err(error) = sim.run() {
+        world.fail("the run", error.to_string());
+    }
+    drop(sim);
+    world.judge();
+    let trace = world.home.trace.borrow();
+    Run {
+        hash: trace.hash(),
+        events: trace.events().to_vec(),
+        failures: world.failures.take(),
+        errands: world.errands.len(),
+    }
+}
+
+/// What the hosts share: they live on one thread.
+struct World {
+    seed: u64,
+    errands: Vec<Errand>,
+    home: Rc<Loop<TcpStream>>,
+    accepted: Cell<u64>,
+    closed: Cell<u64>,
+    failures: RefCell<Vec<Failure>>,
+}
+
+impl World {
+    fn draw(seed: u64) -> Self {
+        let count = 4 + Rng::of(seed, "errands", 0).below(9);
+        let errand = |number| Errand::draw(&mut Rng::of(seed, "errand", number));
+        let rules = rules();
+        let home = Loop {
+            pool: Rc::new(RefCell::new(Pool::new(&rules.workers, limits::PENDING))),
+            rules,
+            buffers: RefCell::new(Buffers::default()),
+            trace: RefCell::new(Trace::default()),
+            now,
+            dial,
+        };
+        Self {
+            seed,
+            errands: (0..count as u64).map(errand).collect(),
+            home: Rc::new(home),
+            accepted: Cell::new(0),
+            closed: Cell::new(0),
+            failures: RefCell::default(),
+        }
+    }
+
+    /// A network that loses nothing: turmoil's TCP does not retransmit.
+    fn network(&self) -> Sim<'static> {
+        let mut chance = Rng::of(self.seed, "network", 0);
+        let slowest = Duration::from_millis(1 + chance.piece(100) as u64);
+        let mut builder = Builder::new();
+        builder
+            .rng_seed(self.seed)
+            .epoch(UNIX_EPOCH)
+            .tick_duration(Duration::from_millis(1))
+            .simulation_duration(PATIENCE * 3)
+            .min_message_latency(Duration::from_millis(1))
+            .max_message_latency(slowest)
+            // Segments, not bytes: with fewer, turmoil loses ends and forgets wakes.
+            .tcp_capacity(65_536);
+        if self.seed % 2 == 1 {
+            builder.enable_random_order();
+        }
+        builder.build()
+    }
+
+    fn populate(self: &Rc<Self>, sim: &mut Sim<'static>) {
+        let world = Rc::clone(self);
+        sim.host("proxy", move || proxy(Rc::clone(&world)));
+        let world = Rc::clone(self);
+        sim.host("alive", move || backend(Rc::clone(&world)));
+        sim.host("dead", pending);
+        sim.client("clients", clients(Rc::clone(self)));
+    }
+
+    fn fail(&self, whose: &str, failure: Failure) {
+        self.failures.borrow_mut().push(format!("{whose}: {failure}"));
+    }
+
+    /// Whatever was lent must be back, and each session must have said once how it ended.
+    fn judge(&self) {
+        let home = &self.home;
+        let pool = home.pool.borrow();
+        let counts = [
+            ("sessions not closed", self.accepted.get() - self.closed.get()),
+            ("errands without a session", self.errands.len() as u64 - self.accepted.get()),
+            ("leases out", pool.busy().into()),
+            ("handshakes under way", pool.pending().into()),
+            ("buffers leased", home.buffers.borrow().leased() as u64),
+            ("panics", PANICS.get()),
+        ];
+        for (what, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            self.fail("at the end", format!("{count} {what}"));
+        }
+        let trace = home.trace.borrow();
+        for session in 0..self.accepted.get() {
+            let events = trace.events().iter().filter(|event| event.session == session);
+            let reports: Vec<_> = events.filter_map(|event| event.what.ended()).collect();
+            if !matches!(reports[..], [bytes] if bytes[..2] == bytes[2..]) {
+                let why = format!("{} reports, bytes in and out: {reports:?}", reports.len());
+                self.fail(&format!("session {session}"), why);
+            }
+        }
+    }
+}
+
+async fn proxy(world: Rc<World>) -> turmoil::Result {
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let number = world.accepted.replace(world.accepted.get() + 1);
+        let world = Rc::clone(&world);
+        spawn_local(async move {
+            let chance = Both::from_fn(|side| Rng::of(world.seed, &side.to_string(), number));
+            drive(Rc::clone(&world.home), number, peer.ip(), Legs::new(stream, chance)).await;
+            world.closed.set(world.closed.get() + 1);
+        });
+    }
+}
+
+async fn backend(world: Rc<World>) -> turmoil::Result {
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let world = Rc::clone(&world);
+        spawn_local(async move {
+            if let Err(failure) = serve(&world, stream).await {
+                world.fail("the backend", failure);
+            }
+        });
+    }
+}
+
+async fn serve(world: &World, mut stream: TcpStream) -> Result<(), Failure> {
+    let (head, rest) = errand::head(&mut stream).await?;
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    let number: usize =
+        path.trim_start_matches('/').parse().map_err(|_| format!("asked for {path}"))?;
+    let errand = world.errands.get(number).ok_or_else(|| format!("errand {number}?"))?;
+    if !rest.is_empty() {
+        return Err(format!("errand {number}: {} bytes stand behind the head", rest.len()));
+    }
+    let mut chance = Rng::of(world.seed, "answer", number as u64);
+    let answered = errand.answer(number, stream, &mut chance).await;
+    answered.map_err(|failure| format!("errand {number}, {errand:?}: {failure}"))
+}
+
+async fn clients(world: Rc<World>) -> turmoil::Result {
+    let ask = |number| spawn_local(client(Rc::clone(&world), number));
+    let asking: Vec<_> = (0..world.errands.len()).map(ask).collect();
+    for (number, asking) in asking.into_iter().enumerate() {
+        let asked = timeout(PATIENCE, asking).await;
+        let asked = asked.map_err(|_| "it takes too long".to_owned());
+        let asked = asked.and_then(|joined| joined.unwrap_or_else(|error| Err(error.to_string())));
+        if let Err(failure) = asked {
+            world.fail(&format!("client {number}, {:?}", world.errands[number]), failure);
+        }
+    }
+    // Everybody has what he came for; the last sessions are still saying goodbye.
+    let quiet = async {
+        while world.closed.get() < world.accepted.get() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, quiet).await.unwrap_or_default();
+    Ok(())
+}
+
+async fn client(world: Rc<World>, number: usize) -> Result<(), Failure> {
+    let mut chance = Rng::of(world.seed, "ask", number as u64);
+    sleep(Duration::from_millis(chance.below(50) as u64)).await;
+    let connected = TcpStream::connect(("proxy", PORT)).await;
+    let stream = connected.map_err(|error| format!("connecting: {error}"))?;
+    world.errands[number].ask(number, stream, &mut chance).await
+}
+
+const PORT: u16 = 80;
+/// How long, in virtual time, anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn now() -> Time {
+    let elapsed = turmoil::sim_elapsed().expect("sessions live in the simulation only");
+    Time::from_micros(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
+}
+
+fn dial(worker: &Worker, address: u8) -> Option<Dial<TcpStream>> {
+    let place = (worker.host.clone(), worker.port);
+    (address == 0).then(|| -> Dial<TcpStream> { Box::pin(TcpStream::connect(place)) })
+}
+
+/// The rules of the proxy, as an operator writes them.
+fn rules() -> Rules {
+    const LINES: [&str; 4] = [
+        "Listen 80",
+        "ProxyPass /ws/ ws://alive/",
+        "ProxyPass /dead/ ws://dead/",
+        "ProxyPass /http/ http://alive/",
+    ];
+    let inputs = LINES.map(|text| Input::Line { name: "the simulation".into(), text: text.into() });
+    config::load(&mut Nothing, &inputs, &[]).expect("the lines are good").rules
+}
+
+/// Neither files nor an environment.
+struct Nothing;
+
+impl Source for Nothing {
+    fn read(&mut self, path: &str) -> Result<String, String> {
+        Err(format!("there is no {path} in a simulation"))
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+thread_local! {
+    /// Panics of the run on this thread: tokio swallows those of spawned tasks.
+    static PANICS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            PANICS.set(PANICS.get() + 1);
+            print(info);
+        }));
+    });
+}
