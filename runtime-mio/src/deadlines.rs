@@ -66,3 +66,69 @@ impl Deadlines {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slots::Slot;
+    use crate::testing::Wire;
+    use underpass_core::Session;
+    use underpass_core::limits::Limits;
+
+    fn slots(count: usize) -> (Slots, Vec<Key>) {
+        let mut slots = Slots::default();
+        let slot = || {
+            let session = Session::new([127, 0, 0, 1].into(), &Limits::DEFAULT, Time::ZERO);
+            Slot::new(session, Wire::new().expect("loopback works").leg)
+        };
+        let keys = (0..count).map(|_| slots.insert(slot())).collect();
+        (slots, keys)
+    }
+
+    fn at(micros: u64) -> Time {
+        Time::from_micros(micros)
+    }
+
+    #[test]
+    fn the_earliest_wish_is_due_first() {
+        let ((mut slots, keys), mut deadlines) = (slots(2), Deadlines::default());
+        deadlines.wish(keys[0], Some(at(20)), &mut slots);
+        deadlines.wish(keys[1], Some(at(10)), &mut slots);
+        assert_eq!(deadlines.next(&mut slots), Some(at(10)));
+        assert_eq!(deadlines.due(at(9), &mut slots), None);
+        assert_eq!(deadlines.due(at(20), &mut slots), Some(keys[1]));
+        assert_eq!(deadlines.due(at(20), &mut slots), Some(keys[0]));
+        assert_eq!(deadlines.due(at(99), &mut slots), None);
+    }
+
+    /// Activity puts a deadline off without touching the heap, and nobody wakes at the old one.
+    #[test]
+    fn a_wish_that_is_put_off_costs_no_entry_and_no_wake() {
+        let ((mut slots, keys), mut deadlines) = (slots(1), Deadlines::default());
+        for micros in 10..1_000 {
+            deadlines.wish(keys[0], Some(at(micros)), &mut slots);
+        }
+        assert_eq!(deadlines.heap.len(), 1);
+        assert_eq!(deadlines.next(&mut slots), Some(at(999)));
+        deadlines.wish(keys[0], None, &mut slots);
+        assert_eq!(deadlines.next(&mut slots), None);
+        assert_eq!(deadlines.heap.len(), 0);
+    }
+
+    #[test]
+    fn a_wish_that_is_brought_forward_counts_once() {
+        let ((mut slots, keys), mut deadlines) = (slots(1), Deadlines::default());
+        deadlines.wish(keys[0], Some(at(50)), &mut slots);
+        deadlines.wish(keys[0], Some(at(5)), &mut slots);
+        assert_eq!(deadlines.due(at(60), &mut slots), Some(keys[0]));
+        assert_eq!(deadlines.due(at(60), &mut slots), None, "the later entry is void");
+    }
+
+    #[test]
+    fn the_deadline_of_a_session_that_has_gone_is_void() {
+        let ((mut slots, keys), mut deadlines) = (slots(1), Deadlines::default());
+        deadlines.wish(keys[0], Some(at(5)), &mut slots);
+        slots.remove(keys[0]);
+        assert_eq!(deadlines.next(&mut slots), None);
+    }
+}

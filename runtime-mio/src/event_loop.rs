@@ -12,12 +12,11 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::Socket;
 use underpass_core::head::Buffers;
 use underpass_core::time::{Time, Wait};
-use underpass_core::{Both, Cx, Pumped, Session, Side, limits, pump};
+use underpass_core::{Cx, Pumped, Session, Side, limits, pump};
 
 use crate::accept::{Accepted, Listener};
 use crate::carrier::Store;
 use crate::deadlines::Deadlines;
-use crate::dial::Backend;
 use crate::leg::Leg;
 use crate::resolve::{Ask, Names};
 use crate::shared::{Mailbox, Message, Shared};
@@ -209,16 +208,7 @@ impl EventLoop {
             return;
         }
         let session = Session::new(client.ip(), &self.shared.rules.limits, now);
-        let key = self.slots.insert(Slot {
-            session,
-            client: Leg::new(stream, true),
-            backend: Backend::None,
-            carriers: Both::default(),
-            wish: Time::NEVER,
-            armed: Time::NEVER,
-            queued: false,
-            generation: 0,
-        });
+        let key = self.slots.insert(Slot::new(session, Leg::new(stream, true)));
         self.queue(key);
     }
 

@@ -24,6 +24,8 @@ mod leg;
 mod resolve;
 mod shared;
 mod slots;
+#[cfg(test)]
+mod testing;
 mod turn;
 
 use std::io::{self, Write as _};

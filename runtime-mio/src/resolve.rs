@@ -153,3 +153,94 @@ fn answer(asked: &Receiver<Ask>) {
         ask.answer_to.post(Message::Resolved { worker: ask.worker, addresses });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::Mailbox;
+    use crate::slots::Slots;
+    use mio::{Poll, Token, Waker};
+    use underpass_core::route::Recovery;
+
+    const ID: WorkerId = WorkerId(0);
+
+    struct Asking {
+        worker: Worker,
+        names: Names,
+        asked: Receiver<Ask>,
+        _poll: Poll,
+    }
+
+    fn asking(host: &str) -> Asking {
+        let (port, recovery) = (80, Recovery::AtOnce);
+        let worker = Worker { host: host.into(), port, keepalive: true, recovery };
+        let poll = Poll::new().expect("a poll");
+        let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
+        let ((mailbox, _), (asks, asked)) = (Mailbox::new(waker), channel());
+        let names = Names::new(std::slice::from_ref(&worker), asks, mailbox);
+        Asking { worker, names, asked, _poll: poll }
+    }
+
+    impl Asking {
+        fn address(&mut self, number: u8, now: Time) -> Address {
+            self.names.address(ID, &self.worker, number, key(), now)
+        }
+    }
+
+    fn key() -> Key {
+        Slots::default().next_key()
+    }
+
+    fn socket(last: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, last], 80))
+    }
+
+    #[test]
+    fn an_address_needs_no_resolving() {
+        let mut asking = asking("192.0.2.1");
+        for _ in 0..2 {
+            assert_eq!(asking.address(0, Time::ZERO), Address::Known(socket(1)));
+            assert_eq!(asking.address(1, Time::ZERO), Address::Exhausted);
+        }
+        assert!(asking.asked.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_name_is_asked_for_once_and_forgotten_when_all_its_addresses_fail() {
+        let mut asking = asking("back.example");
+        assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
+        assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
+        assert_eq!(asking.asked.try_iter().count(), 1);
+        let waiting = asking.names.answered(ID, vec![socket(1), socket(2)], Time::ZERO);
+        assert_eq!(waiting, [key()]);
+        assert_eq!(asking.address(0, Time::ZERO), Address::Known(socket(1)));
+        assert_eq!(asking.address(1, Time::ZERO), Address::Known(socket(2)));
+        assert_eq!(asking.address(2, Time::ZERO), Address::Exhausted);
+        assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
+    }
+
+    #[test]
+    fn a_name_that_failed_rests_before_it_is_asked_for_again() {
+        let mut asking = asking("back.example");
+        assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
+        assert_eq!(asking.names.answered(ID, Vec::new(), Time::ZERO), [key()]);
+        assert_eq!(asking.address(0, Time::ZERO), Address::Failed);
+        assert_eq!(asking.address(0, Time::ZERO.after(REST)), Address::Asked);
+        assert_eq!(asking.address(1, Time::ZERO.after(REST)), Address::Failed, "still resolving");
+    }
+
+    #[test]
+    fn the_thread_resolves_and_posts() {
+        let asks = start().expect("a thread");
+        let mut poll = Poll::new().expect("a poll");
+        let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
+        let (mailbox, inbox) = Mailbox::new(waker);
+        let ask = Ask { worker: ID, host: "localhost".into(), port: 80, answer_to: mailbox };
+        asks.send(ask).expect("the thread listens");
+        let mut events = mio::Events::with_capacity(1);
+        poll.poll(&mut events, None).expect("it wakes us");
+        let Ok(Message::Resolved { addresses, .. }) = inbox.recv() else { panic!("no answer") };
+        assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
+        assert!(!addresses.is_empty());
+    }
+}

@@ -54,6 +54,22 @@ impl Key {
     }
 }
 
+impl Slot {
+    /// A slot for a connection that was just accepted.
+    pub(crate) fn new(session: Session, client: Leg) -> Self {
+        Self {
+            session,
+            client,
+            backend: Backend::None,
+            carriers: Both::default(),
+            wish: Time::NEVER,
+            armed: Time::NEVER,
+            queued: false,
+            generation: 0,
+        }
+    }
+}
+
 impl Slots {
     /// The greatest generation: those above are tokens of listeners and of the waker.
     pub(crate) const GENERATIONS: u32 = u32::MAX / 2;
@@ -92,6 +108,8 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Wire;
+    use underpass_core::limits::Limits;
 
     /// The budget of an idle tunnel is 256 bytes, its deadline included. mio's streams are
     /// descriptors, beside which it keeps a note of its own in debug builds only.
@@ -100,6 +118,24 @@ mod tests {
         let notes = 2 * (size_of::<mio::net::TcpStream>() - size_of::<std::os::fd::RawFd>());
         let slot = size_of::<Option<Slot>>() - notes;
         assert!(slot <= 248, "a slot takes {slot} bytes");
+    }
+
+    /// An event for a session that has gone finds nobody, even in the same slot.
+    #[test]
+    fn a_slot_is_found_by_its_own_key_only() -> std::io::Result<()> {
+        let mut slots = Slots::default();
+        let slot = || -> std::io::Result<Slot> {
+            let session = Session::new([127, 0, 0, 1].into(), &Limits::DEFAULT, Time::ZERO);
+            Ok(Slot::new(session, Wire::new()?.leg))
+        };
+        let (announced, first) = (slots.next_key(), slots.insert(slot()?));
+        assert_eq!(announced, first);
+        assert!(slots.remove(first).is_some());
+        let second = slots.insert(slot()?);
+        assert_eq!((first.number, slots.len()), (second.number, 1));
+        assert!(slots.get_mut(first).is_none() && slots.remove(first).is_none());
+        assert!(slots.get_mut(second).is_some());
+        Ok(())
     }
 
     #[test]

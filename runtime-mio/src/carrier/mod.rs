@@ -127,3 +127,101 @@ impl Lane<'_> {
         self.carrier.0 = Some(leased);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::thread;
+
+    use super::*;
+    use crate::testing::Wire;
+    use underpass_core::limits::PULL_MOST;
+
+    /// Moves all that comes from one wire to the other; gives how many of the pulls were spliced.
+    fn relay(source: &mut Wire, sink: &mut Wire, store: &mut Store) -> io::Result<(usize, usize)> {
+        let (mut carrier, mut pulls, mut spliced) = (Carrier::default(), 0, 0);
+        let mut lane = Lane { from: Side::Client, carrier: &mut carrier, store };
+        loop {
+            let mut left = source.until(|leg| lane.pull(leg, u64::MAX))?;
+            if left == 0 {
+                lane.park();
+                return Ok((pulls, spliced));
+            }
+            pulls += 1;
+            spliced += usize::from(lane.store.scratch.of.is_none());
+            while left > 0 {
+                // Only what is kept may wait: the scratch is the loop's.
+                left -= match lane.push(&mut sink.leg) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        lane.stow();
+                        sink.wait()?;
+                        0
+                    }
+                    moved => moved?,
+                };
+            }
+        }
+    }
+
+    /// Sends `bytes` through a lane, and gives what arrived, with what [`relay`] says.
+    fn carry(bytes: &[u8], store: &mut Store) -> io::Result<(Vec<u8>, (usize, usize))> {
+        let (mut source, mut sink) = (Wire::new()?, Wire::new()?);
+        let (mut sender, mut receiver) = (source.peer.try_clone()?, sink.peer.try_clone()?);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                sender.write_all(bytes)?;
+                sender.shutdown(std::net::Shutdown::Write)
+            });
+            let received = scope.spawn(move || {
+                let mut all = Vec::new();
+                receiver.read_to_end(&mut all).map(|_| all)
+            });
+            let said = relay(&mut source, &mut sink, store)?;
+            sink.leg.shut()?;
+            Ok((received.join().expect("the receiver ends")?, said))
+        })
+    }
+
+    fn pattern(length: usize) -> Vec<u8> {
+        (0..length).map(|at| (at % 251) as u8).collect()
+    }
+
+    #[test]
+    fn a_small_message_is_copied_and_leaves_nothing_behind() -> io::Result<()> {
+        let mut store = Store::new(4);
+        let (arrived, (pulls, spliced)) = carry(b"hello", &mut store)?;
+        assert_eq!((&arrived[..], pulls, spliced), (&b"hello"[..], 1, 0));
+        assert_eq!(store.free(), 0, "nothing was ever leased");
+        Ok(())
+    }
+
+    #[test]
+    fn a_stream_is_spliced_and_arrives_whole() -> io::Result<()> {
+        let (bytes, mut store) = (pattern(64 << 20), Store::new(4));
+        let (arrived, (pulls, spliced)) = carry(&bytes, &mut store)?;
+        assert!(arrived == bytes, "the bytes have changed");
+        assert!(spliced > 0, "none of {pulls} pulls was spliced");
+        assert_eq!(store.free(), 1, "what was leased is back");
+        Ok(())
+    }
+
+    #[test]
+    fn without_a_pipe_a_stream_is_copied() -> io::Result<()> {
+        let (bytes, mut store) = (pattern(4 << 20), Store::new(0));
+        let (arrived, (_, spliced)) = carry(&bytes, &mut store)?;
+        assert!(arrived == bytes, "the bytes have changed");
+        assert_eq!(spliced, 0);
+        Ok(())
+    }
+
+    /// A body is not read beyond its end.
+    #[test]
+    fn a_pull_takes_no_more_than_it_may() -> io::Result<()> {
+        let (mut wire, mut carrier, mut store) = (Wire::new()?, Carrier::default(), Store::new(0));
+        wire.peer.write_all(&pattern(PULL_MOST as usize))?;
+        let mut lane = Lane { from: Side::Client, carrier: &mut carrier, store: &mut store };
+        assert_eq!(wire.until(|leg| lane.pull(leg, 10))?, 10);
+        lane.stow();
+        Ok(())
+    }
+}

@@ -57,6 +57,12 @@ impl Store {
         Self { scratch, free: Vec::new(), pipes: Pipes::new(pipes) }
     }
 
+    /// How many leases have come back.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.free.len()
+    }
+
     pub(super) fn lease(&mut self) -> Box<Leased> {
         self.free.pop().unwrap_or_default()
     }

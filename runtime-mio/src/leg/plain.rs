@@ -139,3 +139,67 @@ fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usiz
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::testing::Wire;
+
+    fn is_pending(got: &io::Result<usize>) -> bool {
+        got.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    #[test]
+    fn a_short_read_drains_the_socket_until_the_next_event() -> io::Result<()> {
+        let (mut wire, mut room) = (Wire::new()?, [0; 64]);
+        assert!(is_pending(&wire.leg.read(&mut room)), "nothing is known to be there");
+        wire.peer.write_all(b"hello")?;
+        assert_eq!(wire.until(|leg| leg.read(&mut room))?, 5);
+        wire.peer.write_all(b"more")?;
+        assert!(is_pending(&wire.leg.read(&mut room)), "not read before its event");
+        assert_eq!(wire.until(|leg| leg.read(&mut room))?, 4);
+        Ok(())
+    }
+
+    /// Data and FIN may come as one edge: no further one tells of the end (`systems.md` 1).
+    #[test]
+    fn a_short_read_does_not_hide_an_end_that_came_with_it() -> io::Result<()> {
+        let (mut wire, mut room) = (Wire::new()?, [0; 64]);
+        wire.peer.write_all(b"bye")?;
+        wire.peer.shutdown(Shutdown::Write)?;
+        while !wire.leg.hung_up {
+            wire.wait()?;
+        }
+        assert_eq!(wire.leg.read(&mut room)?, 3);
+        assert_eq!(wire.leg.read(&mut room)?, 0, "the end, without another event");
+        Ok(())
+    }
+
+    #[test]
+    fn a_full_socket_is_not_written_before_it_has_room() -> io::Result<()> {
+        let mut wire = Wire::new()?;
+        let bytes = vec![0; 1 << 20];
+        while !is_pending(&wire.leg.write(&bytes)) {}
+        assert!(!wire.leg.is_writable());
+        let mut peer = wire.peer.try_clone()?;
+        let reader = std::thread::spawn(move || io::copy(&mut peer, &mut io::sink()));
+        assert!(wire.until(|leg| leg.write(b"x"))? == 1);
+        drop(wire);
+        reader.join().expect("the reader ends")?;
+        Ok(())
+    }
+
+    #[test]
+    fn an_abrupt_close_is_seen_as_a_reset() -> io::Result<()> {
+        let mut wire = Wire::new()?;
+        wire.leg.write(b"half a response")?;
+        wire.leg.make_abrupt();
+        let Wire { leg, mut peer, .. } = wire;
+        drop(leg);
+        let read = io::Read::read_to_end(&mut peer, &mut Vec::new());
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        Ok(())
+    }
+}
