@@ -48,6 +48,7 @@ pub trait Io {
     /// Tells that side that nothing more will come: close_notify, flush, FIN.
     fn shut(&mut self, side: Side) -> Poll<Result<(), Fault>>;
 
-    /// Gives the carriers back: nothing is in flight.
+    /// Gives the carriers back: nothing is in flight. Bytes for a side that has gone may still be in
+    /// one; they go nowhere, and least of all into another session.
     fn park(&mut self);
 }

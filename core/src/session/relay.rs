@@ -38,7 +38,10 @@ impl Session {
         let flow = &mut self.flows[!to];
         let left = u32::try_from(self.output[to].len()).unwrap_or(u32::MAX);
         let gone = flow.in_flight().saturating_sub(left);
-        flow.add_pushed(gone, cx.now);
+        // R37: an interim head that goes out is no step towards the answer.
+        if gone > 0 || !matches!(self.state, State::Deal(Phase::Answer, _)) {
+            flow.add_pushed(gone, cx.now);
+        }
     }
 
     fn offer_is_out(&mut self) {
@@ -114,7 +117,7 @@ impl Session {
         self.note(to, fault);
         match (&mut self.state, to) {
             (State::Tunnel(tunnel), _) => {
-                tunnel.ended(to);
+                tunnel.broke(to, fault);
                 self.cut(to, cx);
                 self.finish_tunnel(cx);
             }
@@ -141,8 +144,7 @@ impl Session {
         if let State::Tunnel(tunnel) = &self.state
             && self.flows.iter().all(crate::tunnel::Flow::is_over)
         {
-            let ended = Close::Ended(tunnel.first().unwrap_or(Side::Client));
-            let close = self.fault.map_or(ended, |(side, fault)| Close::Faulted(side, fault));
+            let close = tunnel.close();
             self.finish(close, cx);
         }
     }

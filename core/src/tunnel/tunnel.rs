@@ -4,7 +4,7 @@ use super::flow::{End, Flow};
 use crate::report::Close;
 use crate::route::{Park, Terms};
 use crate::time::{Millis, Time, Wait};
-use crate::{Both, Op, OpSet, Side};
+use crate::{Both, Fault, Op, OpSet, Side};
 
 /// What an open tunnel is beside its two [`Flow`]s: they stand outside, because the counts outlive it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Tunnel {
     turn: Side,
     /// The side that ended first.
     first: Option<Side>,
+    /// What broke first since it is open: what broke before was got over.
+    broken: Option<(Side, Fault)>,
 }
 
 /// What becomes of the carriers of a tunnel with nothing in flight.
@@ -51,6 +53,7 @@ impl Tunnel {
             carrier,
             turn: Side::Client,
             first: None,
+            broken: None,
         }
     }
 
@@ -91,9 +94,16 @@ impl Tunnel {
         self.first.get_or_insert(side);
     }
 
-    /// The side that ended first.
-    pub fn first(&self) -> Option<Side> {
-        self.first
+    /// That side has broken.
+    pub fn broke(&mut self, side: Side, fault: Fault) {
+        self.ended(side);
+        self.broken.get_or_insert((side, fault));
+    }
+
+    /// Why it ended, once both directions have.
+    pub fn close(&self) -> Close {
+        let ended = Close::Ended(self.first.unwrap_or(Side::Client));
+        self.broken.map_or(ended, |(side, fault)| Close::Faulted(side, fault))
     }
 
     /// The earliest moment at which something is due; O(1).

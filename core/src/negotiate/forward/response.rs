@@ -42,8 +42,9 @@ pub fn response(
     status_line(&mut lines, response);
     end_to_end(&mut lines, response);
     lines.framing(framing);
-    if framing == Framing::None {
-        // It may still say how long a body would be (HEAD, 304), or that there is none.
+    if framing == Framing::None && response.status != 204 {
+        // It may still say how long a body would be (HEAD, 304), or that there is none; a 204 must
+        // not (RFC 9110 §8.6).
         for length in response.fields.all("content-length") {
             lines.field("Content-Length", length);
         }
@@ -115,6 +116,8 @@ mod tests {
         assert!(written(chunked, as_final).contains("\r\nTransfer-Encoding: chunked\r\n"));
         let unchanged = "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n";
         assert!(written(unchanged, as_final).contains("\r\nContent-Length: 5\r\n"));
+        let empty = "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n";
+        assert!(!written(empty, as_final).contains("Content-Length"));
     }
 
     /// A backend's 426 reaches the client with the protocols that it wants, but never with HTTP's own (R8).

@@ -1,0 +1,269 @@
+//! The driver of the tests: two peers and two carriers in memory, and the luck that each call has.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::task::Poll;
+
+use underpass_core::balance::{Ask, Lease, NoWorker, Pool, pool::Verdict};
+use underpass_core::report::Report;
+use underpass_core::route::Rules;
+use underpass_core::time::Time;
+use underpass_core::{Both, Fault, Io, Op, Read, Side, limits};
+
+/// What happens to one call of the driver.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Luck {
+    /// Not now.
+    Block,
+    /// It moves at most so many bytes; a call that moves none succeeds.
+    Move(usize),
+    /// The peer ends its direction here, whatever it still had to say.
+    End,
+    /// It breaks. A broken leg stays broken.
+    Break(Fault),
+}
+
+/// Everything at once.
+pub(crate) const CALM: Luck = Luck::Move(usize::MAX);
+
+/// What is at the far end of one leg.
+#[derive(Debug, Default)]
+pub(crate) struct Peer {
+    /// What it has said and we have not read.
+    pub(crate) to_come: VecDeque<u8>,
+    /// It says no more than that.
+    pub(crate) ended: bool,
+    /// We have read its end.
+    pub(crate) seen_end: bool,
+    /// How many bytes we have read.
+    pub(crate) taken: usize,
+    /// How many of them core has seen.
+    pub(crate) filled: usize,
+    /// What it was told.
+    pub(crate) heard: Vec<u8>,
+    /// It was told that nothing more will come.
+    pub(crate) told: bool,
+    /// How much more it takes; no end of it if none.
+    pub(crate) window: Option<usize>,
+    /// It can no longer be written to.
+    pub(crate) deaf: Option<Fault>,
+    /// It can no longer be read from, nor written to.
+    pub(crate) lost: Option<Fault>,
+}
+
+/// An [`Io`] over two peers. It checks what a driver can see: nothing is written behind a FIN,
+/// nothing read behind an end, carriers are empty when they must be.
+pub(crate) struct Wires {
+    pub(crate) now: Time,
+    pub(crate) pool: Pool,
+    pub(crate) peers: Both<Peer>,
+    /// What waits between the legs, by the side that it came from.
+    pub(crate) carriers: Both<VecDeque<u8>>,
+    pub(crate) reports: Vec<Report>,
+    /// What dialling each address gives; behind the last is `Exhausted`.
+    pub(crate) addresses: Vec<Result<(), Fault>>,
+    pub(crate) dialled: Vec<u8>,
+    pub(crate) luck: Box<dyn FnMut(Op) -> Luck>,
+    /// Calls that were not `Pending`.
+    pub(crate) done: usize,
+    pub(crate) parks: usize,
+    /// Something broke while bytes were under way.
+    pub(crate) broke_in_flight: bool,
+    failed: Option<Lease>,
+}
+
+impl Wires {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self {
+            now: Time::ZERO,
+            pool: Pool::new(&rules.workers, limits::PENDING),
+            peers: Both::default(),
+            carriers: Both::default(),
+            reports: Vec::new(),
+            addresses: vec![Ok(())],
+            dialled: Vec::new(),
+            luck: Box::new(|_| CALM),
+            done: 0,
+            parks: 0,
+            broke_in_flight: false,
+            failed: None,
+        }
+    }
+
+    /// How many bytes a read of that side gives; 0 is its end.
+    fn readable(&mut self, op: Op, from: Side, room: usize) -> Poll<Result<usize, Fault>> {
+        let luck = (self.luck)(op);
+        let peer = &mut self.peers[from];
+        let again = peer.seen_end && matches!(op, Op::Pull(_));
+        assert!(!again, "{op} behind the end of the {from}");
+        assert!(room > 0, "{op} without room");
+        let most = match luck {
+            Luck::Block => return Poll::Pending,
+            Luck::Move(most) => most.min(room),
+            Luck::End => {
+                peer.to_come.clear();
+                peer.ended = true;
+                room
+            }
+            Luck::Break(fault) => {
+                peer.lost = Some(fault);
+                room
+            }
+        };
+        if let Some(fault) = peer.lost {
+            self.done += 1;
+            self.broke_in_flight |= self.carriers.iter().any(|carrier| !carrier.is_empty());
+            return Poll::Ready(Err(fault));
+        }
+        let count = most.min(peer.to_come.len());
+        peer.seen_end = count == 0 && peer.ended;
+        if count == 0 && !peer.ended {
+            return Poll::Pending;
+        }
+        peer.taken += count;
+        self.done += 1;
+        Poll::Ready(Ok(count))
+    }
+
+    /// How many of `offered` bytes a write to that side takes.
+    fn writable(&mut self, op: Op, to: Side, offered: usize) -> Poll<Result<NonZeroU32, Fault>> {
+        let luck = (self.luck)(op);
+        let peer = &mut self.peers[to];
+        assert!(!peer.told, "{op} behind the FIN");
+        assert!(offered > 0, "{op} without bytes");
+        let most = match luck {
+            Luck::Block => return Poll::Pending,
+            Luck::Move(most) => most,
+            Luck::End => usize::MAX,
+            Luck::Break(fault) => {
+                peer.deaf = Some(fault);
+                0
+            }
+        };
+        if let Some(fault) = peer.lost.or(peer.deaf) {
+            self.done += 1;
+            self.broke_in_flight |= self.carriers.iter().any(|carrier| !carrier.is_empty());
+            return Poll::Ready(Err(fault));
+        }
+        let count = most.min(offered).min(peer.window.unwrap_or(usize::MAX));
+        let Some(moved) = NonZeroU32::new(count as u32) else { return Poll::Pending };
+        peer.window = peer.window.map(|window| window - count);
+        self.done += 1;
+        Poll::Ready(Ok(moved))
+    }
+
+    /// What a move that moves no bytes gives.
+    fn plain(&mut self, op: Op) -> Poll<Result<(), Fault>> {
+        let luck = (self.luck)(op);
+        self.done += usize::from(luck != Luck::Block);
+        match luck {
+            Luck::Block => Poll::Pending,
+            Luck::Move(_) | Luck::End => Poll::Ready(Ok(())),
+            Luck::Break(fault) => Poll::Ready(Err(fault)),
+        }
+    }
+}
+
+fn read(count: usize) -> Read {
+    NonZeroU32::new(count as u32).map_or(Read::Eof, Read::Moved)
+}
+
+impl Io for Wires {
+    fn secure(&mut self, side: Side) -> Poll<Result<(), Fault>> {
+        self.plain(Op::Secure(side)).map(|got| {
+            // A backend that fails here is dialled anew; a client cannot be.
+            self.peers.client.lost = got.err().filter(|_| side == Side::Client);
+            got
+        })
+    }
+
+    fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
+        self.readable(Op::Fill(side), side, room.len()).map_ok(|count| {
+            let bytes = self.peers[side].to_come.drain(..count);
+            room.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
+            self.peers[side].filled += count;
+            read(count)
+        })
+    }
+
+    fn flush(&mut self, to: Side, bytes: &[u8]) -> Poll<Result<NonZeroU32, Fault>> {
+        self.writable(Op::Flush(to), to, bytes.len()).map_ok(|count| {
+            self.peers[to].heard.extend(&bytes[..count.get() as usize]);
+            count
+        })
+    }
+
+    fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
+        assert!(failed.is_none() || self.failed.is_none(), "a failed lease comes once");
+        self.failed = self.failed.take().or(failed);
+        match self.plain(Op::Elect) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(self.pool.elect(ask, self.failed.take(), self.now)),
+            Poll::Ready(Err(_)) => {
+                if let Some(lease) = self.failed.take() {
+                    self.pool.settle(lease, Verdict::Failed, self.now);
+                }
+                Poll::Ready(Err(NoWorker::Busy))
+            }
+        }
+    }
+
+    fn connect(&mut self, _: &Lease, address: u8) -> Poll<Result<(), Fault>> {
+        self.plain(Op::Connect).map(|got| {
+            self.dialled.push(address);
+            let dialled = self.addresses.get(usize::from(address)).copied();
+            got.and(dialled.unwrap_or(Err(Fault::Exhausted)))
+        })
+    }
+
+    fn confirm(&mut self, lease: &mut Lease) {
+        self.done += 1;
+        self.pool.confirm(lease);
+    }
+
+    fn release(&mut self, lease: Option<Lease>, report: &Report) {
+        self.done += 1;
+        for lease in lease.into_iter().chain(self.failed.take()) {
+            self.pool.settle(lease, Verdict::Fine, self.now);
+        }
+        self.reports.push(*report);
+    }
+
+    fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {
+        assert!(self.carriers[from].is_empty(), "pulled into a carrier that holds bytes");
+        let room = usize::try_from(most).unwrap_or(usize::MAX).min(limits::PULL_MOST as usize);
+        self.readable(Op::Pull(from), from, room).map_ok(|count| {
+            self.carriers[from].extend(self.peers[from].to_come.drain(..count));
+            read(count)
+        })
+    }
+
+    fn push(&mut self, to: Side) -> Poll<Result<NonZeroU32, Fault>> {
+        self.writable(Op::Push(to), to, self.carriers[!to].len()).map_ok(|count| {
+            self.peers[to].heard.extend(self.carriers[!to].drain(..count.get() as usize));
+            count
+        })
+    }
+
+    fn shut(&mut self, side: Side) -> Poll<Result<(), Fault>> {
+        assert!(!self.peers[side].told, "shut twice");
+        assert!(self.carriers[!side].is_empty(), "shut before what was in flight had gone");
+        self.plain(Op::Shut(side)).map(|got| {
+            let peer = &mut self.peers[side];
+            let got = peer.lost.or(peer.deaf).map_or(got, Err);
+            (peer.told, peer.deaf) = (got.is_ok(), got.err());
+            got
+        })
+    }
+
+    fn park(&mut self) {
+        for from in Side::BOTH {
+            // What was for a sink that is gone can go nowhere: it is thrown away with its carrier.
+            let gone = self.peers[!from].lost.or(self.peers[!from].deaf).is_some();
+            assert!(gone || self.carriers[from].is_empty(), "parked with bytes in flight");
+            self.carriers[from].clear();
+        }
+        self.done += 1;
+        self.parks += 1;
+    }
+}
