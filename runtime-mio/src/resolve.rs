@@ -235,8 +235,10 @@ mod tests {
         let mut poll = Poll::new().expect("a poll");
         let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
         let (mailbox, inbox) = Mailbox::new(waker);
-        let ask = Ask { worker: ID, host: "localhost".into(), port: 80, answer_to: mailbox };
-        asks.send(ask).expect("the thread listens");
+        // The mailbox outlives the question, as a loop's does: with its waker the wake would go.
+        let answer_to = mailbox.clone();
+        asks.send(Ask { worker: ID, host: "localhost".into(), port: 80, answer_to })
+            .expect("the thread listens");
         let mut events = mio::Events::with_capacity(1);
         poll.poll(&mut events, None).expect("it wakes us");
         let Ok(Message::Resolved { addresses, .. }) = inbox.recv() else { panic!("no answer") };
