@@ -65,11 +65,18 @@ impl Listener {
             self.spare = spare();
             return Accepted::Exhausted;
         }
-        let taken = self.socket.accept();
-        tracing::warn!(%error, "a connection is turned away");
-        drop(taken);
+        // The system says that it is out of descriptors even when nobody waits: only this accept knows.
+        let shed = match self.socket.accept().map(drop) {
+            Ok(()) => {
+                tracing::warn!(%error, "a connection is turned away");
+                Accepted::Shed
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::Drained,
+            Err(error) if is_passing(&error) => Accepted::Shed,
+            Err(_) => Accepted::Exhausted,
+        };
         self.spare = spare();
-        Accepted::Shed
+        shed
     }
 }
 

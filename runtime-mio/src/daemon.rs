@@ -45,15 +45,16 @@ impl fmt::Display for CannotRun {
     }
 }
 
-/// Runs until SIGTERM or SIGINT.
-pub(crate) fn run(config: Config) -> Result<(), CannotRun> {
+/// Runs until SIGTERM or SIGINT; `ready` is told the addresses that are listened on.
+pub(crate) fn run(config: Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), CannotRun> {
     log_to_stderr(config.log_level);
+    // Before anybody can know that we run: the first signal must find its listener.
+    let signals = Signals::new([SIGTERM, SIGINT])?;
     raise_descriptor_limit();
     let loops = config.threads.map_or_else(cores, |threads| usize::from(threads.get()));
-    let mut sockets = listen(&config.listens, loops)?;
+    let (addresses, mut sockets) = listen(&config.listens, loops)?;
     let shared = Arc::new(Shared::new(config.rules));
     let asks = resolve::start()?;
-    let signals = Signals::new([SIGTERM, SIGINT])?;
     let mut mailboxes = Vec::new();
     let mut threads = Vec::new();
     for number in 0..loops {
@@ -64,6 +65,7 @@ pub(crate) fn run(config: Config) -> Result<(), CannotRun> {
         threads.push(thread::Builder::new().name(name).spawn(move || event_loop.run())?);
     }
     drop(asks);
+    ready(&addresses);
     stop_on(signals, mailboxes)?;
     join(threads)
 }
@@ -98,17 +100,23 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Binds every address for every loop, and says which addresses they are.
-fn listen(listens: &[Listen], loops: usize) -> Result<Vec<Vec<Socket>>, CannotRun> {
-    let mut all = Vec::new();
-    for listen in listens {
-        let (address, sockets) = bind(listen.address, loops)
-            .map_err(|error| CannotRun::Listen(listen.address, error))?;
-        // Whoever asked for port 0 learns the port from this line; nobody else is hurt if it is lost.
+/// Binds every address for every loop.
+fn listen(
+    listens: &[Listen],
+    loops: usize,
+) -> Result<(Vec<SocketAddr>, Vec<Vec<Socket>>), CannotRun> {
+    let bound = listens.iter().map(|listen| {
+        bind(listen.address, loops).map_err(|error| CannotRun::Listen(listen.address, error))
+    });
+    bound.collect::<Result<Vec<_>, _>>().map(|all| all.into_iter().unzip())
+}
+
+/// Says which addresses are listened on: who asked for port 0 learns the port from it.
+pub(crate) fn announce(addresses: &[SocketAddr]) {
+    for address in addresses {
+        // Nobody is hurt if it is lost.
         let _ = writeln!(io::stderr(), "underpass: listening on {address}");
-        all.push(sockets);
     }
-    Ok(all)
 }
 
 /// `Listen 8080` means every address: where there is no IPv6, every address of IPv4.

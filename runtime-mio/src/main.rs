@@ -29,6 +29,7 @@ mod testing;
 mod turn;
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -38,7 +39,7 @@ use cli::{Cli, Command, Configuration};
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Run(given) => configure::load(&given).and_then(run),
+        Command::Run(given) => configure::load(&given).and_then(|it| run(it, daemon::announce)),
         Command::Check(given) => check(&given),
         Command::Directives { name } => {
             describe::describe(name.as_deref()).and_then(|text| say(&text))
@@ -55,20 +56,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: Config) -> Result<(), String> {
-    daemon::run(config).map_err(|error| format!("underpass: {error}\n"))
+fn run(config: Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), String> {
+    daemon::run(config, ready).map_err(|error| format!("underpass: {error}\n"))
 }
 
 fn check(given: &Configuration) -> Result<(), String> {
     let config = configure::load(given)?;
     let (rules, listens) = (config.rules.rules.len(), config.listens.len());
-    say(&format!("The configuration is good: {rules} rules, {listens} addresses to listen on.\n"))
+    say(&format!("The configuration is good. Rules: {rules}. Addresses to listen on: {listens}.\n"))
 }
 
-fn run_demo(listen: std::net::SocketAddr) -> Result<(), String> {
+fn run_demo(listen: SocketAddr) -> Result<(), String> {
     let directives =
         demo::start(listen).map_err(|error| format!("underpass: no demo: {error}\n"))?;
-    run(configure::load_lines(&directives)?)
+    run(configure::load_lines(&directives)?, |addresses| {
+        daemon::announce(addresses);
+        demo::invite(&directives, addresses);
+    })
 }
 
 fn say(text: &str) -> Result<(), String> {

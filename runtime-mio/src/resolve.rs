@@ -244,5 +244,6 @@ mod tests {
         let Ok(Message::Resolved { addresses, .. }) = inbox.recv() else { panic!("no answer") };
         assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
         assert!(!addresses.is_empty());
+        drop(mailbox);
     }
 }

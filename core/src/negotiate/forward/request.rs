@@ -46,6 +46,7 @@ pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: 
         x_forwarded(&mut lines, request, &way);
     }
     lines.framing(length_kept(request));
+    // R6: a connection on which an upgrade was asked for is never used again.
     lines.connection(way.offer.token().map(str::as_bytes));
     lines.line(&[]);
 }
