@@ -17,7 +17,7 @@
 //! ```
 //!
 //! To read it, follow the bytes: [`head`] · [`route`] · [`negotiate`] · [`balance`] · [`tunnel`] ·
-//! [`exchange`] · [`mod@report`]; then [`session`], which hands each stage its work, and [`mod@pump`].
+//! [`exchange`] · [`mod@report`]; then [`session`], which hands each stage its work, and `pump.rs`.
 //! [`config`] makes the [`Rules`](route::Rules) out of text; [`limits`] has every bound.
 //!
 //! | State | asks for | leaves when |
@@ -133,7 +133,7 @@ pub mod io;
 pub mod limits;
 pub mod negotiate;
 pub mod op;
-pub mod pump;
+mod pump;
 pub mod report;
 pub mod route;
 pub mod session;

@@ -1,8 +1,8 @@
 //! One client connection and what becomes of it: the state, the next move, and the clocks.
 //!
-//! [`request`] takes the session from its first byte to the head that goes to the backend,
-//! [`answer`] from the backend's head to a tunnel or an exchange, [`relay`] moves bodies and
-//! tunnelled bytes, [`expire`] is what happens when a clock runs out.
+//! `request.rs` takes the session from its first byte to the head that goes to the backend,
+//! `answer.rs` from the backend's head to a tunnel or an exchange, `relay.rs` moves bodies and
+//! tunnelled bytes, `expire.rs` is what happens when a clock runs out.
 
 mod answer;
 mod deal;

@@ -1,8 +1,8 @@
 //! Stage 3 of 6 · the heads that go on: what is dropped, what is added, what is made anew.
 //!
 //! Hop-by-hop fields end here (RFC 9110 §7.6.1); ours are written after the strip, so that no
-//! `Connection` can remove them (R35, CVE-2022-31813). [`mod@request`] writes the head for the
-//! backend, [`mod@response`] those for the client.
+//! `Connection` can remove them (R35, CVE-2022-31813). `request.rs` writes the head for the
+//! backend, `response.rs` those for the client.
 
 mod request;
 mod response;

@@ -1,0 +1,106 @@
+//! Laws that hold for all inputs, tried on many: paths, chunks, and the buffers between them.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use underpass_core::exchange::Body;
+use underpass_core::head::{Buf, Buffers, Framing, Scan};
+use underpass_core::limits::Limits;
+use underpass_core::route::{CleanPath, path::encode};
+
+/// Pieces that paths are made of, the nasty ones first.
+fn segment() -> impl Strategy<Value = String> {
+    const NASTY: [&str; 13] =
+        ["", ".", "..", "%2e", "%2E%2e", "%zz", "%", "%2F", "%00", "a%20b", "~", "é", "|"];
+    let any = (any::<bool>(), prop::sample::select(&NASTY[..]), "[a-z;=]{0,4}");
+    any.prop_map(|(is_nasty, nasty, plain)| if is_nasty { nasty.to_owned() } else { plain })
+}
+
+/// A chunked body of those pieces, and what is in it.
+fn chunked(pieces: &[Vec<u8>]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+        body.extend(format!("{:x};x=y\r\n", piece.len()).bytes());
+        body.extend(piece);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"0\r\n\r\n");
+    body
+}
+
+proptest! {
+    /// A cleaned path stays what it is when it is written and cleaned again, and hides no segment.
+    #[test]
+    fn cleaning_a_path_again_changes_nothing(segments in vec(segment(), 0..8)) {
+        let raw = format!("/{}", segments.join("/"));
+        if let Ok(clean) = CleanPath::parse(raw.as_bytes()) {
+            let mut written = Vec::new();
+            encode(clean.as_bytes(), &mut written);
+            prop_assert_eq!(CleanPath::parse(&written), Ok(clean.clone()));
+            let mut names = clean.as_bytes().split(|&byte| byte == b'/').skip(1);
+            prop_assert!(names.all(|name| name != b"." && name != b".."));
+            prop_assert!(!clean.as_bytes().windows(2).any(|two| two == b"//"));
+        }
+    }
+
+    /// A body is taken whole, and nothing behind it, however it is cut.
+    #[test]
+    fn a_chunked_body_ends_where_it_ends(
+        pieces in vec(vec(any::<u8>(), 0..40), 0..6),
+        behind in vec(any::<u8>(), 0..20),
+        cuts in vec(1_usize..30, 1..40),
+    ) {
+        let body = chunked(&pieces);
+        let all = [&body[..], &behind].concat();
+        let (mut taken, mut state) = (0, Body::from(Framing::Chunked));
+        for cut in cuts.iter().cycle() {
+            let end = (taken + cut).min(all.len());
+            taken += state.take(&all[taken..end]).expect("the body is good");
+            if state.is_done() || end == all.len() {
+                break;
+            }
+        }
+        prop_assert!(state.is_done());
+        prop_assert_eq!(taken, body.len());
+    }
+
+    /// A head is found at the same place, or refused with the same status, however it dribbles in.
+    #[test]
+    fn a_head_is_found_however_it_is_cut(
+        lines in vec("[ -~]{0,30}", 0..6),
+        end in prop::sample::select(&["\r\n", "\n", "\r\r\n"][..]),
+        cuts in vec(1_usize..20, 1..40),
+    ) {
+        let head = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>() + end;
+        let limits = Limits { line: 25, field: 20, fields: 3, ..Limits::DEFAULT };
+        let whole = Scan::default().find(head.as_bytes(), &limits).map_err(|bad| bad.status());
+        let (mut scan, mut seen, mut cuts) = (Scan::default(), 0, cuts.iter().cycle());
+        let dribbled = loop {
+            seen = (seen + cuts.next().unwrap_or(&1)).min(head.len());
+            match scan.find(&head.as_bytes()[..seen], &limits).map_err(|bad| bad.status()) {
+                Ok(None) if seen < head.len() => {}
+                found => break found,
+            }
+        };
+        prop_assert_eq!(dribbled, whole);
+    }
+
+    /// What goes into a buffer comes out of it, in order, and the buffer goes back.
+    #[test]
+    fn a_buffer_is_a_queue(moves in vec((any::<bool>(), 0_usize..5_000), 0..60)) {
+        let (mut buf, mut buffers, mut model) = (Buf::default(), Buffers::default(), Vec::new());
+        for (at, (comes, count)) in moves.into_iter().enumerate() {
+            if comes {
+                let bytes = vec![at as u8; count.min(60_000 - model.len())];
+                buf.append(&bytes, &mut buffers);
+                model.extend(bytes);
+            } else {
+                let count = count.min(model.len());
+                buf.consume(count);
+                model.drain(..count);
+            }
+            prop_assert_eq!(buf.bytes(), &model[..]);
+        }
+        buf.clear(&mut buffers);
+        prop_assert_eq!(buffers.leased(), 0);
+    }
+}
