@@ -32,5 +32,16 @@ fn life(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, echo, life);
+/// One request of many on a connection, by a backend's connection that was kept as well.
+fn exchange(criterion: &mut Criterion) {
+    let rules = rules();
+    let mut bench = Bench::new(&rules);
+    let mut session = bench.accept();
+    criterion.bench_function("pump/keep-alive GET exchange", |bencher| {
+        bencher.iter(|| bench.exchange(&mut session));
+    });
+    bench.close(&mut session);
+}
+
+criterion_group!(benches, echo, exchange, life);
 criterion_main!(benches);

@@ -12,7 +12,7 @@ use underpass_core::limits::{BUDGET, PENDING};
 use underpass_core::report::Report;
 use underpass_core::route::Rules;
 use underpass_core::time::Time;
-use underpass_core::{Both, Cx, Fault, Io, Pumped, Read, Session, Side, pump};
+use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, pump};
 
 /// What a browser sends to open a WebSocket.
 pub const BROWSER: &[u8] = b"GET /ws/chat?room=lobby HTTP/1.1\r\n\
@@ -38,6 +38,23 @@ pub const SWITCH: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
     Date: Sun, 22 Nov 2026 12:00:00 GMT\r\n\r\n";
 
+/// What a browser asks for in between.
+pub const GET: &[u8] = b"GET /api/rooms?page=2 HTTP/1.1\r\n\
+    Host: app.example\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+    Chrome/146.0.0.0 Safari/537.36\r\n\
+    Accept: application/json\r\n\
+    Accept-Encoding: gzip, deflate, br, zstd\r\n\
+    Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n\
+    Cookie: session=4f9c6b1e7a8d4c2f9b3e5d7a1c8f6e2b; theme=dark; consent=1\r\n\r\n";
+
+/// What a backend answers to that.
+pub const ROOMS: &[u8] = b"HTTP/1.1 200 OK\r\n\
+    Content-Type: application/json\r\n\
+    Date: Sun, 22 Nov 2026 12:00:00 GMT\r\n\
+    Content-Length: 29\r\n\r\n\
+    {\"rooms\":[\"lobby\",\"kitchen\"]}";
+
 /// Bytes of a message.
 pub const MESSAGE: NonZeroU32 = NonZeroU32::new(64).expect("64 is not zero");
 
@@ -47,8 +64,9 @@ pub const MESSAGE: NonZeroU32 = NonZeroU32::new(64).expect("64 is not zero");
 ///
 /// Never: the lines are good.
 pub fn rules() -> Rules {
-    const LINES: [&str; 5] = [
+    const LINES: [&str; 6] = [
         "Listen 80",
+        "MaxKeepAliveRequests 0",
         "ProxyPass /static !",
         "ProxyPass /api/ http://api.internal:8080/",
         "ProxyPass /events/ ws://events.internal:9001/",
@@ -88,6 +106,15 @@ impl<'r> Bench<'r> {
         debug_assert!(session.is_tunnel(), "{pumped:?} in {}", session.state());
     }
 
+    /// A GET and its answer, in one turn; both connections are kept for the next.
+    pub fn exchange(&mut self, session: &mut Session) {
+        self.null.heads = Both { client: GET, backend: ROOMS };
+        let pumped = self.turn(session);
+        debug_assert!(matches!(pumped, Pumped::Waiting(_)), "{pumped:?} in {}", session.state());
+        debug_assert_eq!(session.state(), "Request", "the connection is not kept");
+        debug_assert!(self.null.kept, "the backend's connection is not kept");
+    }
+
     /// A message from each side to the other.
     pub fn echo(&mut self, session: &mut Session) {
         self.null.messages = Both { client: true, backend: true };
@@ -95,7 +122,7 @@ impl<'r> Bench<'r> {
         debug_assert!(matches!(pumped, Pumped::Waiting(_)), "the tunnel ended");
     }
 
-    /// The end of both directions.
+    /// The end of both directions, or of a client's connection that was kept.
     pub fn close(&mut self, session: &mut Session) {
         self.null.ended = true;
         let pumped = self.turn(session);
@@ -119,11 +146,14 @@ struct Null {
     messages: Both<bool>,
     /// Whether both sides have ended.
     ended: bool,
+    /// Whether the backend's connection was kept after the last exchange.
+    kept: bool,
 }
 
 impl Null {
     fn new(pool: Pool) -> Self {
-        Self { pool, heads: Both::default(), messages: Both::default(), ended: false }
+        let (heads, messages) = (Both::default(), Both::default());
+        Self { pool, heads, messages, ended: false, kept: false }
     }
 }
 
@@ -138,6 +168,9 @@ impl Io for Null {
 
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
         let head = std::mem::take(&mut self.heads[side]);
+        if head.is_empty() && self.ended {
+            return Poll::Ready(Ok(Read::Eof));
+        }
         room[..head.len()].copy_from_slice(head);
         moved(head.len()).map_ok(Read::Moved)
     }
@@ -150,15 +183,18 @@ impl Io for Null {
         Poll::Ready(self.pool.elect(ask, failed, Time::ZERO))
     }
 
-    fn connect(&mut self, _: &Lease, _: u8) -> Poll<Result<(), Fault>> {
-        Poll::Ready(Ok(()))
+    fn connect(&mut self, _: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
+        // There is an idle connection once there has been an exchange.
+        let missing = dial == Dial::Idle && !self.kept;
+        Poll::Ready(if missing { Err(Fault::Exhausted) } else { Ok(()) })
     }
 
     fn confirm(&mut self, lease: &mut Lease) {
         self.pool.confirm(lease);
     }
 
-    fn release(&mut self, lease: Option<Lease>, _: &Report) {
+    fn release(&mut self, lease: Option<Lease>, report: &Report) {
+        self.kept = report.reusable;
         if let Some(lease) = lease {
             self.pool.settle(lease, Verdict::Fine, Time::ZERO);
         }
@@ -210,6 +246,20 @@ mod tests {
         bench.echo(&mut session);
         let pushed = session.flows().iter().map(|flow| flow.pushed()).collect::<Vec<_>>();
         assert_eq!(pushed, [u64::from(MESSAGE.get()); 2]);
+        bench.close(&mut session);
+        assert!(session.is_closed());
+        assert_eq!((bench.buffers.leased(), bench.null.pool.busy()), (0, 0));
+    }
+
+    #[test]
+    fn connections_are_kept_where_that_is_measured() {
+        let rules = rules();
+        let mut bench = Bench::new(&rules);
+        let mut session = bench.accept();
+        for _ in 0..1_000 {
+            bench.exchange(&mut session);
+        }
+        assert!(bench.null.kept && !session.is_closed());
         bench.close(&mut session);
         assert!(session.is_closed());
         assert_eq!((bench.buffers.leased(), bench.null.pool.busy()), (0, 0));

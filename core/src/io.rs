@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use crate::Side;
 use crate::balance::{Ask, Lease, NoWorker};
-use crate::op::{Fault, Read};
+use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
 
 /// A driver of sessions: one method for each [`Op`](crate::Op).
@@ -26,17 +26,23 @@ pub trait Io {
     /// Elects a worker. A failed lease is handed over once, in the first call, even if that is `Pending`.
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>>;
 
-    /// Dials the worker's address of that number, counted from 0, and drops any earlier attempt.
+    /// Gets an idle connection to the worker, or dials one of its addresses; any earlier attempt is
+    /// dropped.
     ///
-    /// Asked for an address that the worker does not have it answers [`Fault::Exhausted`]; asked for
-    /// a further one while its name is still being resolved, [`Fault::Unresolved`].
-    fn connect(&mut self, lease: &Lease, address: u8) -> Poll<Result<(), Fault>>;
+    /// An idle connection is one on which the backend has said nothing since its last exchange, and
+    /// which it has not closed, as far as the driver can see: core cannot.
+    ///
+    /// Asked for an idle connection where there is none, or for an address that the worker does not
+    /// have, it answers [`Fault::Exhausted`]; asked for a further address while its name is still
+    /// being resolved, [`Fault::Unresolved`].
+    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>>;
 
     /// Tells the pool that the worker has answered ([`Pool::confirm`](crate::balance::Pool::confirm)).
     fn confirm(&mut self, lease: &mut Lease);
 
-    /// Takes the report of an exchange or a tunnel, and the lease if there was one. It cannot wait:
-    /// a lease that is handed over is gone.
+    /// Takes the report of an exchange or a tunnel, and the lease if there was one; the backend's
+    /// connection is done with, and may be kept for others if the report says so. It cannot wait: a
+    /// lease that is handed over is gone.
     fn release(&mut self, lease: Option<Lease>, report: &Report);
 
     /// Moves at most `most` bytes from that side's socket into the direction's carrier, which is empty.

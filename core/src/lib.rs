@@ -25,13 +25,13 @@
 //! | `Hello` | Secure(Client) | the handshake is done |
 //! | `Request` | Fill(Client) | the head is whole: routed and offered, or refused |
 //! | `Elect` | Elect | a lease, or 503 |
-//! | `Connect` | Connect, one address after the other | up; or every address failed → `Elect` |
+//! | `Connect` | Connect: an idle connection, then one address after the other | up; or every address failed → `Elect` |
 //! | `Secure` | Secure(Backend) | the handshake is done; or failed → `Elect` |
 //! | `Offer` | Flush(Backend) | our head is out |
-//! | `Answer` | the request's body both ways, Fill(Backend), Flush(Client) of interim heads | verified 101 → `Tunnel`; another final head → `Exchange`; nonsense → 502 |
+//! | `Answer` | the request's body both ways, Fill(Backend), Flush(Client) of interim heads | verified 101 → `Tunnel`; another final head → `Exchange`; nonsense → 502; an idle connection that was stale → `Connect` |
 //! | `Tunnel` | Confirm, then Flush of residue, Push, Shut, Pull, Park | both directions shut; idle; half-closed; lifetime; stalled; fault |
 //! | `Exchange` | Confirm, then both bodies by their framing | the response is out |
-//! | `Release` | Release | at once: lease and report are given back |
+//! | `Release` | Release | at once: lease and report are given back; the connection is kept → `Request` |
 //! | `Linger` | Flush(Client), Shut(Client), Fill(Client) into nothing | the client has closed, or time is up |
 //! | `Closed` | – | – |
 //!
@@ -50,7 +50,7 @@
 //! use underpass_core::head::Buffers;
 //! use underpass_core::report::Report;
 //! use underpass_core::time::Time;
-//! use underpass_core::{Both, Cx, Fault, Io, Pumped, Read, Session, Side, limits, pump};
+//! use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, limits, pump};
 //!
 //! struct Wires { pool: Pool, to_come: Both<Vec<u8>>, gone: Both<Vec<u8>> }
 //!
@@ -72,7 +72,7 @@
 //!     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
 //!         Poll::Ready(self.pool.elect(ask, failed, Time::ZERO))
 //!     }
-//!     fn connect(&mut self, _: &Lease, _: u8) -> Poll<Result<(), Fault>> { Poll::Ready(Ok(())) }
+//!     fn connect(&mut self, _: &Lease, _: Dial) -> Poll<Result<(), Fault>> { Poll::Ready(Ok(())) }
 //!     fn confirm(&mut self, lease: &mut Lease) { self.pool.confirm(lease) }
 //!     fn release(&mut self, _: Option<Lease>, report: &Report) { println!("{}", report.close) }
 //!     fn pull(&mut self, _: Side, _: u64) -> Poll<Result<Read, Fault>> { Poll::Pending }
@@ -142,7 +142,7 @@ pub mod time;
 pub mod tunnel;
 
 pub use io::Io;
-pub use op::{Fault, Op, OpSet, Read};
+pub use op::{Dial, Fault, Op, OpSet, Read};
 pub use pump::{Pumped, pump};
 pub use session::{Cx, Session};
 pub use side::{Both, Side};

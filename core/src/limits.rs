@@ -32,6 +32,12 @@ pub const PENDING: Pending = Pending { total: 8_192, worker: 4_096, client: 2_04
 /// How long a client is told to wait when [`PENDING`] is reached and nothing better is known.
 pub const RETRY_AFTER: Wait = Wait::from_secs(1);
 
+/// Idle connections that one loop keeps to one worker.
+pub const IDLE_MOST: usize = 32;
+
+/// How long a connection to a worker is kept idle: shorter than what most backends grant.
+pub const IDLE_TTL: Wait = Wait::from_secs(30);
+
 /// How long, and for how many bytes, a client that we have finished with may still send: closing
 /// on unread bytes would make its kernel throw our last words away.
 pub const LINGER: Wait = Wait::from_secs(2);
@@ -66,6 +72,10 @@ pub struct Limits {
     pub head: Pace,
     /// How long the request body may take (R50).
     pub body: Pace,
+    /// How long a client may be silent between two requests (`KeepAliveTimeout`).
+    pub keep_alive: Wait,
+    /// How many requests one connection may carry (`MaxKeepAliveRequests`); 1 = `KeepAlive Off`.
+    pub requests: u32,
 }
 
 impl Limits {
@@ -79,6 +89,8 @@ impl Limits {
         fields: 100,
         head: Pace { first: Wait::from_secs(20), most: Wait::from_secs(40), rate: 500 },
         body: Pace { first: Wait::from_secs(20), most: Wait::FOREVER, rate: 500 },
+        keep_alive: Wait::from_secs(5),
+        requests: 100,
     };
 }
 

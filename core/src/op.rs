@@ -142,6 +142,15 @@ pub enum Fault {
     Other,
 }
 
+/// Which connection to a worker is asked for.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Dial {
+    /// One that an earlier exchange has left idle.
+    Idle,
+    /// A fresh one, to the worker's address of that number, counted from 0.
+    Address(u8),
+}
+
 impl Fault {
     /// Every fault there is.
     pub const ALL: [Self; 10] = [

@@ -55,8 +55,8 @@ fn make(op: Op, session: &mut Session, io: &mut impl Io, cx: &mut Cx<'_>) -> Pol
             io.elect(&ask, failed).map(|got| session.elected(got, cx))
         }
         Op::Connect => {
-            let (lease, address) = session.dial().expect("Connect is asked for in Connect only");
-            io.connect(lease, address).map(|got| session.connected(got, cx))
+            let (lease, dial) = session.dial().expect("Connect is asked for in Connect only");
+            io.connect(lease, dial).map(|got| session.connected(got, cx))
         }
         Op::Confirm => {
             let lease = session.lease_mut().expect("Confirm is asked for with a lease only");

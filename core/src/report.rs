@@ -42,7 +42,7 @@ pub struct Report {
     pub worker: Option<WorkerId>,
     /// The status that the client was sent; 0 if none.
     pub status: u16,
-    /// When the connection was accepted.
+    /// When the connection was accepted; for a further request on it, when that one's head began.
     pub began: Time,
     /// When the tunnel opened, or the response began.
     pub answered: Option<Time>,
@@ -52,6 +52,9 @@ pub struct Report {
     pub pulled: Both<u64>,
     /// Bytes that went from each side to the other behind the heads.
     pub pushed: Both<u64>,
+    /// Whether the backend's connection may serve another exchange: nothing of this one is left on
+    /// it, and both sides mean to keep it (R6, R14, R26, R27).
+    pub reusable: bool,
     /// The first thing that broke, and the side on which it did, even if the session got over it.
     pub fault: Option<(Side, Fault)>,
 }

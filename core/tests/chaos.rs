@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::time::Wait;
-use underpass_core::{Fault, Op, Pumped, Side, limits};
+use underpass_core::{Dial, Fault, Op, Pumped, Side, limits};
 use world::plan::Plan;
 use world::wires::CALM;
 use world::{CONF, Luck, Rng, World, heads, rules};
@@ -285,7 +285,7 @@ impl<'a> Chaos<'a> {
             ("a fault with bytes in flight", wires.broke_in_flight),
             (
                 "the next address after one that failed",
-                wires.dialled.last() > Some(&0) && self.switched(),
+                wires.dialled.last() > Some(&Dial::Address(0)) && self.switched(),
             ),
             ("an interim head", interim),
             ("chunks both ways", both),

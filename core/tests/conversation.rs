@@ -10,7 +10,7 @@ use underpass_core::negotiate::Refusal;
 use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::time::Wait;
-use underpass_core::{Fault, Side};
+use underpass_core::{Dial, Fault, Side};
 use world::{CONF, World, heads, rules, rules_with};
 
 use Side::{Backend, Client};
@@ -53,7 +53,7 @@ fn a_tunnel_ends_one_direction_at_a_time() {
 #[test]
 fn an_exchange_is_answered_and_the_client_is_waited_for() {
     let rules = rules(CONF);
-    let mut world = asked(&rules, &heads::get("Content-Length: 5\r\n"));
+    let mut world = asked(&rules, &heads::get("Connection: close\r\nContent-Length: 5\r\n"));
     world.hear(Client, "hel");
     world.hear(Client, "lo");
     assert_eq!(world.heard(Backend), "hello");
@@ -74,7 +74,7 @@ fn the_next_address_is_dialled_and_the_tunnel_ends_well() {
     let mut world = World::new(&rules);
     world.wires.addresses = vec![Err(Fault::Refused), Err(Fault::Unreachable), Ok(())];
     world.hear(Client, &heads::ask(""));
-    assert_eq!(world.wires.dialled, [0, 1, 2]);
+    assert_eq!(world.wires.dialled, [0, 1, 2].map(Dial::Address));
     world.hear(Backend, &heads::switch(""));
     world.end(Backend);
     world.end(Client);
@@ -89,7 +89,11 @@ fn a_worker_that_cannot_be_reached_is_left_alone() {
     let mut world = World::new(&rules);
     world.wires.addresses = vec![Err(Fault::Refused); 2];
     world.hear(Client, &heads::ask(""));
-    assert_eq!(world.wires.dialled, [0, 1, 2], "the last of them does not exist");
+    assert_eq!(
+        world.wires.dialled,
+        [0, 1, 2].map(Dial::Address),
+        "the last of them does not exist"
+    );
     let said = world.heard(Client);
     assert!(said.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{said}");
     assert!(said.contains("\r\nRetry-After: 5\r\n"), "{said}");

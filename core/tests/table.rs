@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use underpass_core::route::Rules;
 use underpass_core::{Fault, Op, Side};
+use world::start::*;
 use world::step::Step;
 use world::wires::CALM;
 use world::{CONF, Luck, World, heads, rules};
@@ -136,13 +137,14 @@ fn outcome(world: &mut World<'_>, step: Step) -> String {
         return format!("{}: {}", world.session.state(), asks_for(world));
     }
     world.step(Step::Move(Op::Release, CALM));
-    let report = *world.report();
+    let report = *world.wires.reports.last().expect("it has just been given");
     let status = if report.status == 0 { String::new() } else { format!("{}, ", report.status) };
     let mut close = report.close.to_string();
     if let Step::Move(_, Luck::Break(fault)) = step {
         close = close.replace(&fault.to_string(), "that fault");
     }
-    format!("the end: {status}{close}; {}", world.session.state())
+    let kept = if report.reusable { ", the backend's connection is kept" } else { "" };
+    format!("the end: {status}{close}; {}{kept}", world.session.state())
 }
 
 type Start = for<'r> fn(&'r Rules) -> World<'r>;
@@ -151,7 +153,7 @@ type Situations = Vec<(&'static str, Start)>;
 
 /// Every state, in its situations.
 fn situations() -> Situations {
-    [before_the_answer(), tunnels(), exchanges(), ends()].concat()
+    [before_the_answer(), tunnels(), exchanges(), kept(), ends()].concat()
 }
 
 fn before_the_answer() -> Situations {
@@ -232,6 +234,37 @@ fn exchanges() -> Situations {
     ]
 }
 
+fn kept() -> Situations {
+    vec![
+        ("an idle connection is asked for, and is there", |rules| idle(rules, "Connect")),
+        ("an idle connection is asked for, and is not there", |rules| {
+            until(rules, "Connect", &heads::get(""))
+        }),
+        ("a head for an idle connection", |rules| idle(rules, "Offer")),
+        ("a head is out on an idle connection, a response is there", |rules| {
+            let mut world = idle(rules, "Answer");
+            world.wires.peers.backend.to_come.extend(length("hi").bytes());
+            world
+        }),
+        ("half an answer has come on an idle connection", |rules| {
+            let mut world = idle(rules, "Answer");
+            world.hear(Side::Backend, "HTTP/1.1 ");
+            world
+        }),
+        ("a kept connection, a head is there", |rules| following(rules, &heads::get(""))),
+        ("a kept connection, half a head has come", |rules| {
+            let mut world = following(rules, "");
+            world.hear(Side::Client, "GET /ws/chat");
+            world
+        }),
+        ("a plain request that has no rule", |rules| until(rules, "Release", NO_RULE)),
+        ("its answer is to be said, another request behind it", |rules| {
+            let world = until(rules, "Release", &[NO_RULE, &heads::get("")].concat());
+            stepped(world, &[Op::Release])
+        }),
+    ]
+}
+
 fn ends() -> Situations {
     vec![
         ("refused", |rules| refused(rules, &[])),
@@ -257,112 +290,4 @@ fn ends() -> Situations {
             world
         }),
     ]
-}
-
-const NO_BODY: &str = "HTTP/1.1 204 No\r\n\r\n";
-const LENGTH: &str = "Content-Length: 5\r\n";
-const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
-
-fn length(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-}
-
-fn stepped<'r>(mut world: World<'r>, ops: &[Op]) -> World<'r> {
-    ops.iter().for_each(|&op| world.step(Step::Move(op, CALM)));
-    world
-}
-
-/// That side's end is read, and nothing of what it still had to say.
-fn ended(mut world: World<'_>, side: Side) -> World<'_> {
-    world.step(Step::Move(Op::Pull(side), Luck::End));
-    world
-}
-
-/// A client that has said `first`, and the rest of a good head after it.
-fn asking<'r>(rules: &'r Rules, first: &str) -> World<'r> {
-    let mut world = World::new(rules);
-    let head = if first == "bad" { "GET /\n".to_owned() } else { heads::ask("") };
-    let first = if first == "bad" { "" } else { first };
-    world.hear(Side::Client, first);
-    world.wires.peers.client.to_come.extend(head[first.len()..].bytes());
-    world
-}
-
-/// A session that stops in that state on its way to the backend.
-fn until<'r>(rules: &'r Rules, state: &str, head: &str) -> World<'r> {
-    let mut world = World::new(rules);
-    world.wires.peers.client.to_come.extend(head.bytes());
-    for _ in 0..99 {
-        if world.session.state() == state {
-            return world;
-        }
-        let _ = world.pump(1);
-    }
-    panic!("it never came to {state}, but to {}", world.session.state());
-}
-
-fn dialling(rules: &Rules, failed: usize) -> World<'_> {
-    let mut world = until(rules, "Connect", &heads::ask(""));
-    world.wires.addresses = vec![Err(Fault::Refused); failed];
-    world.wires.addresses.push(Ok(()));
-    stepped(world, &vec![Op::Connect; failed])
-}
-
-/// A request that was offered; `body` is there behind it.
-fn asked<'r>(rules: &'r Rules, fields: &str, body: &str) -> World<'r> {
-    let mut world = World::new(rules);
-    world.hear(Side::Client, &heads::get(fields));
-    world.wires.peers.client.to_come.extend(body.bytes());
-    assert_eq!(world.session.state(), "Answer");
-    world
-}
-
-fn answering<'r>(rules: &'r Rules, answer: &str) -> World<'r> {
-    let mut world = World::new(rules);
-    world.hear(Side::Client, &heads::ask(""));
-    world.wires.peers.backend.to_come.extend(answer.bytes());
-    world
-}
-
-fn interim(rules: &Rules) -> World<'_> {
-    stepped(answering(rules, "HTTP/1.1 103 Early\r\n\r\n"), &[Op::Fill(Side::Backend)])
-}
-
-fn switched(rules: &Rules) -> World<'_> {
-    let mut world = World::new(rules);
-    world.hear(Side::Client, &format!("{}ab", heads::ask("")));
-    world.wires.peers.backend.to_come.extend(format!("{}xy", heads::switch("")).bytes());
-    stepped(world, &[Op::Fill(Side::Backend)])
-}
-
-/// The worker is confirmed, and the client has not been told of the switch.
-fn unsaid(rules: &Rules) -> World<'_> {
-    let world = answering(rules, &heads::switch(""));
-    let mut world = stepped(world, &[Op::Fill(Side::Backend), Op::Confirm]);
-    for side in Side::BOTH {
-        world.wires.peers[side].to_come.extend(b"abc");
-    }
-    world
-}
-
-fn open(rules: &Rules) -> World<'_> {
-    let mut world = World::tunnel(rules);
-    for side in Side::BOTH {
-        world.wires.peers[side].to_come.extend(b"abc");
-    }
-    world
-}
-
-/// A response that has begun: its head was read alone, and what stands behind it is there.
-fn relaying<'r>(rules: &'r Rules, fields: &str, response: &str, ops: &[Op]) -> World<'r> {
-    let (head, body) = response.split_once("\r\n\r\n").expect("a whole head");
-    let mut world = asked(rules, fields, if fields.is_empty() { "" } else { "hello" });
-    world.wires.peers.backend.to_come.extend(format!("{head}\r\n\r\n").bytes());
-    world.step(Step::Move(Op::Fill(Side::Backend), CALM));
-    world.wires.peers.backend.to_come.extend(body.bytes());
-    stepped(world, ops)
-}
-
-fn refused<'r>(rules: &'r Rules, ops: &[Op]) -> World<'r> {
-    stepped(until(rules, "Release", "nonsense\r\n\r\n"), ops)
 }

@@ -14,7 +14,7 @@ use std::fmt::{self, Write as _};
 use underpass_core::route::Rules;
 use underpass_core::{Fault, Op, Pumped, Side};
 use world::step::Step;
-use world::wires::CALM;
+use world::wires::{CALM, Peer};
 use world::{CONF, Luck, World, heads, rules};
 
 /// Where a walk starts, and by what legs break in it. It goes on until a session has its report:
@@ -160,6 +160,7 @@ fn comes_to_an_end(mut world: World<'_>) {
     for _ in 0..8 {
         world.wires.peers.iter_mut().for_each(|peer| peer.ended = true);
         if world.settle() == Pumped::Closed {
+            assert_eq!(world.wires.reports.len(), 1, "one report for one request");
             return world.assert_nothing_is_lent();
         }
     }
@@ -179,7 +180,8 @@ fn fingerprint(world: &World<'_>) -> u64 {
     }
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     let wires = &world.wires;
-    write!(hash, "{:?}{:?}{:?}", world.session, wires.peers, wires.carriers)
+    let kept = (wires.idle.len(), wires.past.len());
+    write!(hash, "{:?}{:?}{:?}{kept:?}", world.session, wires.peers, wires.carriers)
         .expect("hashing never fails");
     hash.0
 }
@@ -259,6 +261,25 @@ fn an_exchange_keeps_its_promises_whatever_happens() {
     let seen = Walk { start, faults: [Fault::Reset, Fault::Closed] }.run();
     seen.says("exchange");
     assert_eq!(seen.names, ["Answer", "Exchange", "Release"].into());
+}
+
+/// An idle connection that may be stale, and a request that may go out twice, whose answer comes once.
+#[test]
+fn a_stale_connection_is_got_over_whatever_happens() {
+    fn start(rules: &Rules) -> World<'_> {
+        let mut world = World::new(rules);
+        world.wires.idle.push(Peer::default());
+        world.wires.luck = Box::new(|op| if op == Op::Connect { Luck::Block } else { CALM });
+        world.hear(Side::Client, &heads::get(""));
+        assert_eq!(world.session.state(), "Connect");
+        world.wires.luck = Box::new(|_| CALM);
+        world
+    }
+    let seen = Walk { start, faults: [Fault::Reset, Fault::Closed] }.run();
+    seen.says("stale");
+    for name in ["Connect", "Secure", "Offer", "Answer", "Release"] {
+        assert!(seen.names.contains(name), "{name} was never reached");
+    }
 }
 
 /// Three addresses, of which the last answers.

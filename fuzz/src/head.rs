@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
-use underpass_core::head::{BadHead, Buf, Buffers, Fields, Framing, Request, Scan, slots};
+use underpass_core::head::{BadHead, Buf, Buffers, Fields, Framing, Request, Scan, Version, slots};
 use underpass_core::limits::{HEAD_MOST, Limits};
 use underpass_core::negotiate::forward::{Way, request as write};
 use underpass_core::negotiate::{Offer, Refusal};
@@ -88,7 +88,7 @@ fn accept(bytes: &[u8], request: &Request<'_, '_>, forward: &Forward, offer: &Of
         .unwrap_or_else(|bad| panic!("{bad}: {}", bytes.escape_ascii()));
     assert_eq!((again.method, again.version), (request.method, request.version));
     assert_eq!((again.framing, again.query), (request.framing, request.query));
-    fields(&again.fields, forward, offer);
+    fields(&again, forward, offer);
     let any = Forward { upgrade: Upgrade::Any, fallback: Fallback::Http, ..forward.clone() };
     assert_eq!(Offer::of(&again, &any).as_ref(), Ok(offer), "{}", bytes.escape_ascii());
 }
@@ -105,16 +105,21 @@ fn clean(bytes: &[u8]) {
 }
 
 /// One host, one framing, nothing hop-by-hop but ours (R35).
-fn fields(fields: &Fields<'_, '_>, forward: &Forward, offer: &Offer) {
+fn fields(request: &Request<'_, '_>, forward: &Forward, offer: &Offer) {
+    let fields: &Fields<'_, '_> = &request.fields;
     let count = |name: &str| fields.all(name).count();
     assert_eq!(count("host"), 1);
     assert!(count("content-length") + count("transfer-encoding") <= 1, "two framings");
-    assert_eq!(count("connection"), 1);
     let hops = ["keep-alive", "proxy-connection", "te", "trailer", "http2-settings"];
     assert!(!hops.iter().any(|hop| fields.has(hop)), "a hop-by-hop field went on");
     let token = offer.token().map(str::as_bytes);
     assert_eq!(fields.one("upgrade"), Ok(token));
-    assert_eq!(fields.lists("connection", "upgrade"), token.is_some());
+    let connection: &[&[u8]] = match (token, request.version) {
+        (Some(_), _) => &[b"Upgrade"],
+        (None, Version::Http10) => &[b"close"],
+        (None, Version::Http11) => &[],
+    };
+    assert_eq!(fields.all("connection").collect::<Vec<_>>(), connection);
     if forward.add_headers {
         assert_eq!((count("x-forwarded-for"), count("x-forwarded-server")), (1, 1));
     }

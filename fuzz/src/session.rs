@@ -3,12 +3,14 @@
 //! ```text
 //! [ configuration | what the client sends … FF what the backend sends … FF the script … ]
 //! ```
+//!
+//! FE parts what the backend sends on its first connection from what it sends on the next.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use arbitrary::{Arbitrary, Unstructured};
 use underpass_core::head::Buffers;
-use underpass_core::{Both, Cx, Pumped, Session, pump};
+use underpass_core::{Cx, Pumped, Session, pump};
 
 use crate::rules::rules;
 use crate::verdict;
@@ -23,13 +25,13 @@ pub fn check(data: &[u8]) {
     let (client, backend, script) = (part(), part(), Unstructured::new(part()));
     let script = Vec::<Step>::arbitrary_take_rest(script).unwrap_or_default();
     let rules = rules(configuration);
-    let mut wires = Wires::new(rules, Both { client, backend }, &script);
+    let mut wires = Wires::new(rules, client, backend, &script);
     let mut buffers = Buffers::default();
     let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let mut session = Session::new(home, &rules.limits, wires.now);
     let budget = 1 + u32::from(configuration >> 4) * 4;
     // Each turn uses the script up, or moves what is left, at once, or the clock.
-    for _ in 0..script.len() + TURNS {
+    for _ in 0..script.len() + TURNS + client.len() * 8 {
         let now = wires.now;
         let left = wires.script.len();
         let mut cx = Cx { now, rules, buffers: &mut buffers };
@@ -47,5 +49,5 @@ pub fn check(data: &[u8]) {
     panic!("no end of {}", session.state());
 }
 
-/// More turns than any session needs once everything works.
+/// More turns than any request needs once everything works; a further one has its bytes' turns.
 const TURNS: usize = 200;

@@ -11,7 +11,7 @@ use underpass_core::limits::{self, Limits};
 use underpass_core::report::Report;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
-use underpass_core::{Both, Fault, Io, Read, Side};
+use underpass_core::{Both, Dial, Fault, Io, Read, Side};
 
 /// What comes of one call of the driver.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ pub enum Step {
     Ends,
 }
 
-/// Two peers that send fixed bytes, and keep what they get.
+/// Peers that send fixed bytes, and keep what they get: a client, and a backend with several connections.
 ///
 /// When the script is over, everything works at once, and each peer ends when it has sent its bytes:
 /// then the session must come to its end.
@@ -35,41 +35,74 @@ pub struct Wires<'a> {
     pub script: slice::Iter<'a, Step>,
     /// The present moment.
     pub now: Time,
-    /// What each peer sends; an end that the script brings forward cuts it.
-    pub sends: Both<&'a [u8]>,
-    /// How much of that has been read.
-    pub read: Both<usize>,
-    /// What each peer has got.
-    pub got: Both<Vec<u8>>,
-    /// Whether each peer was told that nothing more comes.
-    pub shut: Both<bool>,
+    /// The client.
+    pub client: Peer<'a>,
     /// The workers.
     pub pool: Pool,
-    /// What was reported.
-    pub reports: Vec<Report>,
-    limits: Limits,
+    /// What was reported, with what had moved until then.
+    pub told: Vec<Told<'a>>,
+    /// What a client's head may be.
+    pub limits: Limits,
+    /// The connection of the present request, and whether it had been idle.
+    backend: Option<(Peer<'a>, bool)>,
+    /// What the backend sends on its further connections.
+    fresh: slice::Split<'a, u8, fn(&u8) -> bool>,
+    idle: Vec<Peer<'a>>,
+    /// What the backend got by connections that were given up for the present request.
+    stale: Vec<Vec<u8>>,
     carriers: Both<Vec<u8>>,
-    /// Whether a write to that side broke.
-    gone: Both<bool>,
-    connected: bool,
+}
+
+/// One end of one connection; `read` and `got` count from where the present request began.
+#[derive(Default)]
+pub struct Peer<'a> {
+    /// What it sends; an end that the script brings forward cuts it.
+    pub sends: &'a [u8],
+    /// How much of that has been read.
+    pub read: usize,
+    /// What it has got.
+    pub got: Vec<u8>,
+    /// Whether it was told that nothing more comes.
+    pub shut: bool,
+    /// Whether a write to it broke.
+    gone: bool,
+}
+
+/// A report, and what had moved for it.
+pub struct Told<'a> {
+    /// The report.
+    pub report: Report,
+    /// What was read of the client from this request on.
+    pub asked: &'a [u8],
+    /// The connection to the backend, and whether it had been idle.
+    pub backend: Option<(Peer<'a>, bool)>,
+    /// What the backend got by connections that were given up.
+    pub stale: Vec<Vec<u8>>,
 }
 
 impl<'a> Wires<'a> {
-    /// Wires between peers that send those bytes.
-    pub fn new(rules: &Rules, sends: Both<&'a [u8]>, script: &'a [Step]) -> Self {
+    /// Wires between a client that sends those bytes, and a backend.
+    pub fn new(rules: &Rules, client: &'a [u8], backend: &'a [u8], script: &'a [Step]) -> Self {
+        let is_end: fn(&u8) -> bool = |&byte| byte == 0xFE;
         Self {
             script: script.iter(),
             now: Time::ZERO,
-            sends,
-            read: Both::default(),
-            got: Both::default(),
-            shut: Both::default(),
+            client: Peer { sends: client, ..Peer::default() },
             pool: Pool::new(&rules.workers, limits::PENDING),
-            reports: Vec::new(),
+            told: Vec::new(),
             limits: rules.limits,
+            backend: None,
+            fresh: backend.split(is_end),
+            idle: Vec::new(),
+            stale: Vec::new(),
             carriers: Both::default(),
-            gone: Both::default(),
-            connected: false,
+        }
+    }
+
+    fn peer(&mut self, side: Side) -> &mut Peer<'a> {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Backend => &mut self.backend.as_mut().expect("there is no backend yet").0,
         }
     }
 
@@ -86,7 +119,10 @@ impl<'a> Wires<'a> {
                 Ready(Err(Fault::ALL[usize::from(*number) % Fault::ALL.len()]))
             }
             Some(Step::Ends) => {
-                self.sends[side] = &self.sends[side][..self.read[side]];
+                if side == Side::Client || self.backend.is_some() {
+                    let peer = self.peer(side);
+                    peer.sends = &peer.sends[..peer.read];
+                }
                 Ready(Ok(usize::MAX))
             }
         }
@@ -94,11 +130,12 @@ impl<'a> Wires<'a> {
 
     fn take(&mut self, side: Side, most: usize) -> Poll<Result<&'a [u8], Fault>> {
         assert!(most > 0, "a read of nothing");
-        self.must_be_connected(side);
+        self.peer(side);
         self.step(side).map_ok(|count| {
-            let left = &self.sends[side][self.read[side]..];
+            let peer = self.peer(side);
+            let left = &peer.sends[peer.read..];
             let taken = &left[..left.len().min(count).min(most)];
-            self.read[side] += taken.len();
+            peer.read += taken.len();
             taken
         })
     }
@@ -107,43 +144,65 @@ impl<'a> Wires<'a> {
         assert!(!bytes.is_empty(), "a write of nothing");
         self.must_be_writable(to);
         let step = self.step(to);
-        self.gone[to] = matches!(step, Ready(Err(_)));
+        self.peer(to).gone = matches!(step, Ready(Err(_)));
         step.map_ok(|count| {
             let count = count.min(bytes.len());
-            self.got[to].extend(&bytes[..count]);
-            self.must_not_be_early(to);
+            self.peer(to).got.extend(&bytes[..count]);
+            if to == Side::Backend {
+                self.must_not_be_early();
+            }
             moved(count).expect("it moves one byte at least")
         })
     }
 
-    fn must_be_connected(&self, side: Side) {
-        assert!(side == Side::Client || self.connected, "there is no backend yet");
-    }
-
-    fn must_be_writable(&self, to: Side) {
-        self.must_be_connected(to);
-        assert!(!self.shut[to], "the {to} was told that nothing more comes");
-        assert!(!self.gone[to], "the {to} takes no more");
+    fn must_be_writable(&mut self, to: Side) {
+        let peer = self.peer(to);
+        assert!(!peer.shut, "the {to} was told that nothing more comes");
+        assert!(!peer.gone, "the {to} takes no more");
     }
 
     /// R5, R7: the backend gets nothing before the client's head is whole, and nothing behind a head
     /// that has no body before it has switched.
-    fn must_not_be_early(&self, to: Side) {
-        if to == Side::Client {
-            return;
-        }
-        let asked = Scan::default().find(&self.sends.client[..self.read.client], &self.limits);
+    fn must_not_be_early(&mut self) {
+        let asked = Scan::default().find(&self.client.sends[..self.client.read], &self.limits);
         assert!(matches!(asked, Ok(Some(_))), "a byte before the request was whole");
-        let got = &self.got.backend;
-        let Some(head) = head_of(got) else { return };
+        let peer = self.peer(Side::Backend);
+        let Some(head) = head_of(&peer.got) else { return };
         let mut slots = slots();
-        let request = Request::parse(&got[..head], &mut slots).expect("we forward good heads");
-        if request.framing == Framing::None && got.len() > head {
-            let answer = self.sends.backend[..self.read.backend].windows(4);
+        let request = Request::parse(&peer.got[..head], &mut slots).expect("we forward good heads");
+        if request.framing == Framing::None && peer.got.len() > head {
+            let answer = peer.sends[..peer.read].windows(4);
             assert!(request.fields.has("upgrade"), "bytes behind a request without a body");
             assert!(answer.clone().any(|four| four == b" 101"), "bytes before the switch");
             assert!(answer.clone().any(|four| four == b"\r\n\r\n"), "bytes before the switch");
         }
+    }
+
+    /// Gets another connection for the present request: the one that it had is given up.
+    fn change(&mut self, peer: Option<Peer<'a>>, is_idle: bool) -> Result<(), Fault> {
+        let earlier = self.backend.take().map(|(peer, _)| peer.got);
+        self.stale.extend(earlier);
+        self.backend = Some((peer.ok_or(Fault::Exhausted)?, is_idle));
+        Ok(())
+    }
+
+    /// The present request is over: what the client sends behind it is the next one.
+    fn tell(&mut self, report: &Report) {
+        let asked = &self.client.sends[..self.client.read];
+        if let Ok(Some(head)) = Scan::default().find(asked, &self.limits) {
+            let end = head.end + report.pulled.client as usize;
+            self.client.sends = &self.client.sends[end..];
+            self.client.read -= end;
+        }
+        let mut backend = self.backend.take();
+        if report.reusable {
+            let (peer, _) = backend.as_mut().expect("what is kept was there");
+            assert!(!peer.shut && !peer.gone, "a broken connection is kept");
+            let sends = &peer.sends[peer.read..];
+            self.idle.push(Peer { sends, ..Peer::default() });
+        }
+        let stale = std::mem::take(&mut self.stale);
+        self.told.push(Told { report: *report, asked, backend, stale });
     }
 }
 
@@ -162,7 +221,7 @@ fn read(bytes: &[u8]) -> Read {
 
 impl Io for Wires<'_> {
     fn secure(&mut self, side: Side) -> Poll<Result<(), Fault>> {
-        self.must_be_connected(side);
+        self.peer(side);
         self.step(side).map_ok(drop)
     }
 
@@ -188,10 +247,16 @@ impl Io for Wires<'_> {
         }
     }
 
-    fn connect(&mut self, _: &Lease, _: u8) -> Poll<Result<(), Fault>> {
-        let step = self.step(Side::Backend).map_ok(drop);
-        self.connected = step == Ready(Ok(()));
-        step
+    fn connect(&mut self, _: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
+        if dial == Dial::Idle {
+            let idle = self.idle.pop();
+            return Ready(self.change(idle, true));
+        }
+        self.step(Side::Backend).map(|step| {
+            step?;
+            let sends = self.fresh.next().unwrap_or_default();
+            self.change(Some(Peer { sends, ..Peer::default() }), false)
+        })
     }
 
     fn confirm(&mut self, lease: &mut Lease) {
@@ -203,7 +268,7 @@ impl Io for Wires<'_> {
         if let Some(lease) = lease {
             self.pool.settle(lease, Verdict::Fine, self.now);
         }
-        self.reports.push(*report);
+        self.tell(report);
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {
@@ -226,8 +291,9 @@ impl Io for Wires<'_> {
     fn shut(&mut self, side: Side) -> Poll<Result<(), Fault>> {
         self.must_be_writable(side);
         let step = self.step(side).map_ok(drop);
-        self.shut[side] = step == Ready(Ok(()));
-        self.gone[side] = matches!(step, Ready(Err(_)));
+        let peer = self.peer(side);
+        peer.shut = step == Ready(Ok(()));
+        peer.gone = matches!(step, Ready(Err(_)));
         step
     }
 

@@ -79,7 +79,7 @@ mod tests {
         let mut slots = Slots::default();
         let slot = || {
             let session = Session::new([127, 0, 0, 1].into(), &Limits::DEFAULT, Time::ZERO);
-            Slot::new(session, Wire::new().expect("loopback works").leg)
+            Slot::new(session, Wire::new().expect("loopback works").take_leg())
         };
         let keys = (0..count).map(|_| slots.insert(slot())).collect();
         (slots, keys)

@@ -17,6 +17,7 @@ use underpass_core::{Cx, Pumped, Session, Side, limits, pump};
 use crate::accept::{Accepted, Listener};
 use crate::carrier::Store;
 use crate::deadlines::Deadlines;
+use crate::idle_legs::{IdleLegs, Place};
 use crate::leg::Leg;
 use crate::resolve::{Ask, Names};
 use crate::shared::{Mailbox, Message, Shared};
@@ -49,6 +50,7 @@ pub(crate) struct EventLoop {
     buffers: Buffers,
     store: Store,
     names: Names,
+    idle: IdleLegs,
     began: Instant,
 }
 
@@ -69,6 +71,7 @@ impl EventLoop {
         let poll = Poll::new()?;
         let (mailbox, inbox) = Mailbox::new(Waker::new(poll.registry(), WAKER)?);
         let names = Names::new(&shared.rules.workers, asks, mailbox.clone());
+        let idle = IdleLegs::new(shared.rules.workers.len());
         let mut listeners = Vec::new();
         for (number, socket) in sockets.into_iter().enumerate() {
             let mut listener = Listener::new(socket);
@@ -88,6 +91,7 @@ impl EventLoop {
             buffers: Buffers::default(),
             store: Store::new(PIPES),
             names,
+            idle,
             began: Instant::now(),
         };
         Ok((made, mailbox))
@@ -124,7 +128,8 @@ impl EventLoop {
             return Some(Duration::ZERO);
         }
         let accept = self.listeners.iter().filter_map(|listening| listening.waiting).min();
-        let at = self.deadlines.next(&mut self.slots).into_iter().chain(accept).min()?;
+        let others = accept.into_iter().chain(self.idle.next_deadline());
+        let at = self.deadlines.next(&mut self.slots).into_iter().chain(others).min()?;
         Some(Duration::from_micros(at.since(self.now()).as_micros()))
     }
 
@@ -147,6 +152,9 @@ impl EventLoop {
 
     /// An event of a leg: it is noted there, and the session is ready.
     fn note(&mut self, event: &Event) {
+        if let Some(place) = Place::of(event.token()) {
+            return self.idle.note(place, event);
+        }
         let (key, side) = Key::of(event.token());
         let Some(slot) = self.slots.get_mut(key) else { return };
         match side {
@@ -222,6 +230,7 @@ impl EventLoop {
     }
 
     fn expire(&mut self, now: Time) {
+        self.idle.expire(now);
         while let Some(key) = self.deadlines.due(now, &mut self.slots) {
             self.pump(key, now);
         }
@@ -238,6 +247,7 @@ impl EventLoop {
             carriers: &mut slot.carriers,
             store: &mut self.store,
             names: &mut self.names,
+            idle: &mut self.idle,
             registry: self.poll.registry(),
             shared: &self.shared,
         };

@@ -20,6 +20,7 @@ mod demo;
 mod describe;
 mod dial;
 mod event_loop;
+mod idle_legs;
 mod leg;
 mod resolve;
 mod shared;

@@ -126,7 +126,7 @@ mod tests {
         let mut slots = Slots::default();
         let slot = || -> std::io::Result<Slot> {
             let session = Session::new([127, 0, 0, 1].into(), &Limits::DEFAULT, Time::ZERO);
-            Ok(Slot::new(session, Wire::new()?.leg))
+            Ok(Slot::new(session, Wire::new()?.take_leg()))
         };
         let (announced, first) = (slots.next_key(), slots.insert(slot()?));
         assert_eq!(announced, first);

@@ -10,7 +10,7 @@ use crate::leg::Leg;
 
 /// A leg of ours, the peer that it is connected to, and the poll that it is registered with.
 pub(crate) struct Wire {
-    pub(crate) leg: Leg,
+    pub(crate) leg: Option<Leg>,
     pub(crate) peer: TcpStream,
     poll: Poll,
 }
@@ -25,16 +25,41 @@ impl Wire {
         let poll = Poll::new()?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         poll.registry().register(&mut stream, Token(0), interest)?;
-        Ok(Self { leg: Leg::new(stream, true), peer, poll })
+        Ok(Self { leg: Some(Leg::new(stream, true)), peer, poll })
+    }
+
+    /// Waits for events.
+    pub(crate) fn events(&mut self) -> io::Result<Events> {
+        let mut events = Events::with_capacity(8);
+        self.poll.poll(&mut events, Some(Duration::from_secs(20)))?;
+        assert!(!events.is_empty(), "no event came");
+        Ok(events)
     }
 
     /// Waits for an event, and notes all that have come.
     pub(crate) fn wait(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(8);
-        self.poll.poll(&mut events, Some(Duration::from_secs(20)))?;
-        assert!(!events.is_empty(), "no event came");
-        events.iter().for_each(|event| self.leg.note(event));
+        let events = self.events()?;
+        events.iter().for_each(|event| self.leg().note(event));
         Ok(())
+    }
+
+    /// The leg, which is still ours.
+    pub(crate) fn leg(&mut self) -> &mut Leg {
+        self.leg.as_mut().expect("the leg was not taken")
+    }
+
+    /// Takes the leg out of the wire; it stays registered.
+    pub(crate) fn take_leg(&mut self) -> Leg {
+        self.leg.take().expect("the leg was not taken")
+    }
+
+    /// Puts a leg back.
+    pub(crate) fn put_leg(&mut self, leg: Leg) {
+        self.leg = Some(leg);
+    }
+
+    pub(crate) fn registry(&self) -> &mio::Registry {
+        self.poll.registry()
     }
 
     /// Does a step of the leg's, waiting for events as long as it would block.
@@ -43,7 +68,7 @@ impl Wire {
         mut step: impl FnMut(&mut Leg) -> io::Result<T>,
     ) -> io::Result<T> {
         loop {
-            match step(&mut self.leg) {
+            match step(self.leg()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait()?,
                 done => return done,
             }

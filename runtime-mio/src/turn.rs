@@ -10,10 +10,11 @@ use underpass_core::balance::{Ask, Lease, NoWorker, Verdict};
 use underpass_core::report::{Close, Report};
 use underpass_core::route::Rules;
 use underpass_core::time::Time;
-use underpass_core::{Both, Fault, Io, Read, Side};
+use underpass_core::{Both, Dial, Fault, Io, Read, Side};
 
 use crate::carrier::{Carrier, Lane, Store};
 use crate::dial::{Backend, dial};
+use crate::idle_legs::IdleLegs;
 use crate::leg::{Leg, fault};
 use crate::resolve::{Address, Names};
 use crate::shared::Shared;
@@ -28,6 +29,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) carriers: &'a mut Both<Carrier>,
     pub(crate) store: &'a mut Store,
     pub(crate) names: &'a mut Names,
+    pub(crate) idle: &'a mut IdleLegs,
     pub(crate) registry: &'a Registry,
     pub(crate) shared: &'a Shared,
 }
@@ -62,6 +64,34 @@ impl Turn<'_> {
             Side::Backend => self.backend.up().expect("core moves bytes only between two legs"),
         };
         (Lane { from, carrier: &mut self.carriers[from], store: self.store }, leg)
+    }
+
+    /// Takes an idle leg, if there is one.
+    fn take_idle(&mut self, lease: &Lease) -> Result<(), Fault> {
+        let token = self.key.token(Side::Backend);
+        let taken = self.idle.take(lease.worker(), self.registry, token);
+        let leg = taken.ok_or(Fault::Exhausted)?.map_err(|error| fault(&error))?;
+        *self.backend = Backend::Up(leg);
+        Ok(())
+    }
+
+    fn dial_address(&mut self, lease: &Lease, number: u8) -> Poll<Result<(), Fault>> {
+        if let Backend::Dialing(dialled, leg) = &self.backend
+            && *dialled == number
+        {
+            return if leg.is_writable() { self.dialled() } else { Poll::Pending };
+        }
+        let id = lease.worker();
+        let worker = &self.shared.rules.workers[id.0 as usize];
+        match self.names.address(id, worker, number, self.key, self.now) {
+            Address::Asked => Poll::Pending,
+            Address::Exhausted => Poll::Ready(Err(Fault::Exhausted)),
+            Address::Failed => Poll::Ready(Err(Fault::Unresolved)),
+            Address::Known(address) => match self.begin_to_dial(lease, number, address) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(fault(&error))),
+            },
+        }
     }
 
     fn begin_to_dial(&mut self, lease: &Lease, number: u8, address: SocketAddr) -> io::Result<()> {
@@ -100,22 +130,10 @@ impl Io for Turn<'_> {
         Poll::Ready(self.shared.pool().elect(ask, failed, self.now))
     }
 
-    fn connect(&mut self, lease: &Lease, number: u8) -> Poll<Result<(), Fault>> {
-        if let Backend::Dialing(dialled, leg) = &self.backend
-            && *dialled == number
-        {
-            return if leg.is_writable() { self.dialled() } else { Poll::Pending };
-        }
-        let id = lease.worker();
-        let worker = &self.shared.rules.workers[id.0 as usize];
-        match self.names.address(id, worker, number, self.key, self.now) {
-            Address::Asked => Poll::Pending,
-            Address::Exhausted => Poll::Ready(Err(Fault::Exhausted)),
-            Address::Failed => Poll::Ready(Err(Fault::Unresolved)),
-            Address::Known(address) => match self.begin_to_dial(lease, number, address) {
-                Ok(()) => Poll::Pending,
-                Err(error) => Poll::Ready(Err(fault(&error))),
-            },
+    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
+        match dial {
+            Dial::Idle => Poll::Ready(self.take_idle(lease)),
+            Dial::Address(number) => self.dial_address(lease, number),
         }
     }
 
@@ -124,11 +142,14 @@ impl Io for Turn<'_> {
     }
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
+        // Core has done with the backend: its connection need not wait for the client's to linger.
+        let backend = std::mem::take(self.backend);
         if let Some(lease) = lease {
+            if let (true, Backend::Up(leg)) = (report.reusable, backend) {
+                self.idle.keep(leg, lease.worker(), self.now, self.registry);
+            }
             self.shared.pool().settle(lease, Verdict::Fine, self.now);
         }
-        // Core has done with the backend: its connection need not wait for the client's to linger.
-        *self.backend = Backend::None;
         if report.close.is_abrupt() {
             self.client.make_abrupt();
         }

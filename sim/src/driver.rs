@@ -19,8 +19,9 @@ use underpass_core::limits::BUDGET;
 use underpass_core::report::Report;
 use underpass_core::route::{Rules, Worker, WorkerId};
 use underpass_core::time::Time;
-use underpass_core::{Both, Cx, Fault, Io, Pumped, Read, Session, Side, pump};
+use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, pump};
 
+use crate::idle::Idle;
 use crate::rng::Rng;
 use crate::trace::{Event, Recorder, Trace, What};
 
@@ -30,6 +31,8 @@ pub struct Loop<S> {
     pub rules: Rules,
     /// The workers, perhaps shared with other loops.
     pub pool: Rc<RefCell<Pool>>,
+    /// The connections that wait for a further exchange.
+    pub idle: RefCell<Idle<S>>,
     /// The free buffers.
     pub buffers: RefCell<Buffers>,
     /// What happens.
@@ -37,11 +40,11 @@ pub struct Loop<S> {
     /// The clock.
     pub now: fn() -> Time,
     /// Dials the worker's address of that number; none if it has no such address.
-    pub dial: fn(&Worker, u8) -> Option<Dial<S>>,
+    pub dial: fn(&Worker, u8) -> Option<Attempt<S>>,
 }
 
 /// A connection that is being made.
-pub type Dial<S> = Pin<Box<dyn Future<Output = io::Result<S>>>>;
+pub type Attempt<S> = Pin<Box<dyn Future<Output = io::Result<S>>>>;
 
 /// Drives the session of one accepted connection to its end; `number` is its name in the trace.
 pub async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
@@ -98,7 +101,7 @@ const CARRIER: usize = 4096;
 pub struct Legs<S> {
     client: Leg<S>,
     backend: Option<Leg<S>>,
-    dial: Option<(WorkerId, u8, Dial<S>)>,
+    attempt: Option<(WorkerId, u8, Attempt<S>)>,
     /// Bytes under way, by the side that they come from.
     carriers: Both<Vec<u8>>,
     /// What the backend's leg will be cut by.
@@ -109,8 +112,8 @@ impl<S> Legs<S> {
     /// The legs of a connection that was just accepted.
     pub fn new(client: S, chance: Both<Rng>) -> Self {
         let client = Leg { stream: client, chance: chance.client };
-        let (backend, dial) = (None, None);
-        Self { client, backend, dial, carriers: Both::default(), chance: chance.backend }
+        let (backend, attempt) = (None, None);
+        Self { client, backend, attempt, carriers: Both::default(), chance: chance.backend }
     }
 }
 
@@ -138,6 +141,21 @@ impl<'t, S> Turn<'_, 't, S> {
         };
         (leg, &mut self.legs.carriers, self.task)
     }
+
+    fn dial(&mut self, worker: WorkerId, address: u8) -> Poll<Result<S, Fault>> {
+        let legs = &mut *self.legs;
+        legs.backend = None;
+        if !matches!(legs.attempt, Some((whom, which, _)) if (whom, which) == (worker, address)) {
+            let begun = (self.home.dial)(&self.home.rules.workers[worker.0 as usize], address);
+            legs.attempt = begun.map(|attempt| (worker, address, attempt));
+        }
+        let Some((_, _, attempt)) = &mut legs.attempt else {
+            return Poll::Ready(Err(Fault::Exhausted));
+        };
+        let made = ready!(attempt.as_mut().poll(self.task));
+        legs.attempt = None;
+        Poll::Ready(made.map_err(fault))
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Io for Turn<'_, '_, S> {
@@ -160,18 +178,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io for Turn<'_, '_, S> {
         Poll::Ready(self.home.pool.borrow_mut().elect(ask, failed, self.now))
     }
 
-    fn connect(&mut self, lease: &Lease, address: u8) -> Poll<Result<(), Fault>> {
-        let worker = lease.worker();
-        let legs = &mut *self.legs;
-        if !matches!(legs.dial, Some((whom, which, _)) if (whom, which) == (worker, address)) {
-            let dialled = (self.home.dial)(&self.home.rules.workers[worker.0 as usize], address);
-            legs.dial = dialled.map(|dial| (worker, address, dial));
-        }
-        let Some((_, _, dial)) = &mut legs.dial else { return Poll::Ready(Err(Fault::Exhausted)) };
-        let made = ready!(dial.as_mut().poll(self.task));
-        legs.dial = None;
-        let stream = made.map_err(fault)?;
-        legs.backend = Some(Leg { stream, chance: legs.chance.clone() });
+    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
+        let stream = match dial {
+            Dial::Idle => {
+                let mut idle = self.home.idle.borrow_mut();
+                idle.take(lease.worker(), self.task).ok_or(Fault::Exhausted)
+            }
+            Dial::Address(address) => ready!(self.dial(lease.worker(), address)),
+        };
+        self.legs.chance.draw();
+        let chance = self.legs.chance.clone();
+        self.legs.backend = stream.map(|stream| Some(Leg { stream, chance }))?;
         Poll::Ready(Ok(()))
     }
 
@@ -179,8 +196,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io for Turn<'_, '_, S> {
         self.home.pool.borrow_mut().confirm(lease);
     }
 
-    fn release(&mut self, lease: Option<Lease>, _: &Report) {
+    fn release(&mut self, lease: Option<Lease>, report: &Report) {
+        let leg = self.legs.backend.take();
         if let Some(lease) = lease {
+            if let Some(leg) = leg.filter(|_| report.reusable) {
+                self.home.idle.borrow_mut().keep(lease.worker(), leg.stream);
+            }
             self.home.pool.borrow_mut().settle(lease, Verdict::Fine, self.now);
         }
     }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use underpass_core::balance::{Ask, Lease, NoWorker};
 use underpass_core::report::Report;
 use underpass_core::time::Time;
-use underpass_core::{Fault, Io, Op, Read, Side};
+use underpass_core::{Dial, Fault, Io, Op, Read, Side};
 
 /// Every event of a run, and a hash that rolls over them.
 ///
@@ -35,6 +35,8 @@ pub struct Event {
 pub enum What {
     /// It was asked to make that move, and this came of it.
     Made(Op, Outcome),
+    /// It asked for that connection, and this came of it.
+    Dialled(Dial, Outcome),
     /// Its report: the words for why it ended, the status, and the bytes pulled and pushed, from the
     /// client and from the backend.
     Ended(String, u16, [u64; 4]),
@@ -43,11 +45,11 @@ pub enum What {
 }
 
 impl What {
-    /// The bytes pulled and pushed, if this is a report.
-    pub fn ended(&self) -> Option<[u64; 4]> {
+    /// The status, and the bytes pulled and pushed, if this is a report.
+    pub fn ended(&self) -> Option<(u16, [u64; 4])> {
         match self {
-            Self::Ended(_, _, bytes) => Some(*bytes),
-            Self::Made(..) | Self::Rests(_) => None,
+            Self::Ended(_, status, bytes) => Some((*status, *bytes)),
+            Self::Made(..) | Self::Dialled(..) | Self::Rests(_) => None,
         }
     }
 }
@@ -145,9 +147,10 @@ impl<I: Io> Io for Recorder<'_, I> {
         polled
     }
 
-    fn connect(&mut self, lease: &Lease, address: u8) -> Poll<Result<(), Fault>> {
-        let polled = self.io.connect(lease, address);
-        self.made(Op::Connect, polled)
+    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
+        let polled = self.io.connect(lease, dial);
+        self.add(What::Dialled(dial, polled.into()));
+        polled
     }
 
     fn confirm(&mut self, lease: &mut Lease) {
@@ -224,6 +227,10 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Made(op, outcome) => write!(f, "{:<14} {outcome}", op.to_string()),
+            Self::Dialled(Dial::Idle, outcome) => write!(f, "connect idle   {outcome}"),
+            Self::Dialled(Dial::Address(number), outcome) => {
+                write!(f, "connect {number:<6} {outcome}")
+            }
             Self::Ended(why, status, [up, down, ..]) => {
                 write!(f, "ended          {why}, status {status}, {up} up, {down} down")
             }

@@ -1,29 +1,35 @@
 //! One run: a proxy, a backend, a backend that refuses, and clients, on turmoil's hosts.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::panic;
 use std::rc::Rc;
 use std::sync::Once;
 use std::time::{Duration, UNIX_EPOCH};
 
+use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 use turmoil::net::{TcpListener, TcpStream};
 use turmoil::{Builder, Sim};
-use underpass_core::Both;
 use underpass_core::balance::Pool;
 use underpass_core::config::{self, Input, Source};
 use underpass_core::head::Buffers;
 use underpass_core::limits;
 use underpass_core::route::{Rules, Worker};
 use underpass_core::time::Time;
+use underpass_core::{Both, Dial};
 
-use crate::driver::{Dial, Legs, Loop, drive};
-use crate::errand::{self, Errand, Failure};
+use crate::answering;
+use crate::asking::Client;
+use crate::driver::{Attempt, Legs, Loop, drive};
+use crate::errand::{Errand, Failure};
+use crate::idle::Idle;
 use crate::rng::Rng;
-use crate::trace::{Event, Trace};
+use crate::trace::{Event, Outcome, Trace, What};
+use crate::wire::Wire;
 
 /// What came of a run.
 #[derive(Debug)]
@@ -36,6 +42,37 @@ pub struct Run {
     pub failures: Vec<Failure>,
     /// How many errands there were.
     pub errands: usize,
+    /// What was met that does not happen in every run.
+    pub marks: BTreeSet<Mark>,
+}
+
+/// Something that must happen in some runs.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Mark {
+    /// A client was answered on the same connection after a backend had sent too much.
+    Excess,
+    /// An HTTP/1.0 client's connection was kept.
+    OldKept,
+    /// A pipelined request, not the first one, was answered.
+    Pipelined,
+    /// An idle connection served again.
+    Reused,
+    /// An idle connection was stale, and the request was sent once more.
+    Retried,
+    /// A connection that had carried exchanges became a tunnel.
+    UpgradeOnKept,
+}
+
+impl Mark {
+    /// Every mark there is.
+    pub const ALL: [Self; 6] = [
+        Self::Excess,
+        Self::OldKept,
+        Self::Pipelined,
+        Self::Reused,
+        Self::Retried,
+        Self::UpgradeOnKept,
+    ];
 }
 
 /// Runs the world of a seed until every client has what it came for and every session is over.
@@ -56,6 +93,7 @@ pub fn run(seed: u64) -> Run {
         events: trace.events().to_vec(),
         failures: world.failures.take(),
         errands: world.errands.len(),
+        marks: world.marks.take(),
     }
 }
 
@@ -64,9 +102,15 @@ struct World {
     seed: u64,
     errands: Vec<Errand>,
     home: Rc<Loop<TcpStream>>,
-    accepted: Cell<u64>,
-    closed: Cell<u64>,
+    /// The clients' addresses, by the number of their sessions.
+    accepted: RefCell<Vec<SocketAddr>>,
+    closed: Cell<usize>,
+    /// The statuses that the clients saw, by address.
+    seen: RefCell<BTreeMap<SocketAddr, Vec<u16>>>,
+    marks: RefCell<BTreeSet<Mark>>,
     failures: RefCell<Vec<Failure>>,
+    /// Everybody has what he came for.
+    over: Notify,
 }
 
 impl World {
@@ -76,6 +120,7 @@ impl World {
         let rules = rules();
         let home = Loop {
             pool: Rc::new(RefCell::new(Pool::new(&rules.workers, limits::PENDING))),
+            idle: RefCell::new(Idle::new(rules.workers.len())),
             rules,
             buffers: RefCell::new(Buffers::default()),
             trace: RefCell::new(Trace::default()),
@@ -86,9 +131,12 @@ impl World {
             seed,
             errands: (0..count as u64).map(errand).collect(),
             home: Rc::new(home),
-            accepted: Cell::new(0),
+            accepted: RefCell::default(),
             closed: Cell::new(0),
+            seen: RefCell::default(),
+            marks: RefCell::default(),
             failures: RefCell::default(),
+            over: Notify::new(),
         }
     }
 
@@ -125,38 +173,64 @@ impl World {
         self.failures.borrow_mut().push(format!("{whose}: {failure}"));
     }
 
-    /// Whatever was lent must be back, and each session must have said once how it ended.
+    /// Whatever was lent must be back, and each session must have said once how each request ended.
     fn judge(&self) {
         let home = &self.home;
-        let pool = home.pool.borrow();
+        let (pool, accepted) = (home.pool.borrow(), self.accepted.borrow());
         let counts = [
-            ("sessions not closed", self.accepted.get() - self.closed.get()),
-            ("errands without a session", self.errands.len() as u64 - self.accepted.get()),
+            ("sessions not closed", (accepted.len() - self.closed.get()) as u64),
             ("leases out", pool.busy().into()),
             ("handshakes under way", pool.pending().into()),
             ("buffers leased", home.buffers.borrow().leased() as u64),
+            ("connections idle", (!home.idle.borrow().is_empty()).into()),
             ("panics", PANICS.get()),
         ];
         for (what, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             self.fail("at the end", format!("{count} {what}"));
         }
         let trace = home.trace.borrow();
-        for session in 0..self.accepted.get() {
-            let events = trace.events().iter().filter(|event| event.session == session);
-            let reports: Vec<_> = events.filter_map(|event| event.what.ended()).collect();
-            if !matches!(reports[..], [bytes] if bytes[..2] == bytes[2..]) {
-                let why = format!("{} reports, bytes in and out: {reports:?}", reports.len());
-                self.fail(&format!("session {session}"), why);
-            }
+        for (session, client) in accepted.iter().enumerate() {
+            let events = trace.events().iter().filter(|event| event.session == session as u64);
+            let events: Vec<_> = events.map(|event| &event.what).collect();
+            self.judge_session(session, *client, &events);
         }
+    }
+
+    /// One report for each answer that the client saw, in their order; no byte is lost.
+    fn judge_session(&self, session: usize, client: SocketAddr, events: &[&What]) {
+        let reports: Vec<_> = events.iter().filter_map(|what| what.ended()).collect();
+        let statuses: Vec<_> = reports.iter().map(|(status, _)| *status).collect();
+        let seen = self.seen.borrow().get(&client).cloned().unwrap_or_default();
+        if statuses != seen || reports.iter().any(|(_, bytes)| bytes[..2] != bytes[2..]) {
+            let why = format!("{seen:?} were seen; reported, with bytes in and out: {reports:?}");
+            self.fail(&format!("session {session}"), why);
+        }
+        let dialled = events.iter().filter_map(|what| match what {
+            What::Dialled(dial, Outcome::Done) => Some(Some(*dial)),
+            What::Ended(..) => Some(None),
+            What::Dialled(..) | What::Made(..) | What::Rests(_) => None,
+        });
+        let dialled: Vec<_> = dialled.collect();
+        let idle = dialled.contains(&Some(Dial::Idle));
+        let again = [Some(Dial::Idle), Some(Dial::Address(0))];
+        let retried = dialled.windows(2).any(|two| two == again);
+        let marks = [(idle, Mark::Reused), (retried, Mark::Retried)];
+        let met = marks.into_iter().filter_map(|(met, mark)| met.then_some(mark));
+        self.marks.borrow_mut().extend(met);
     }
 }
 
 async fn proxy(world: Rc<World>) -> turmoil::Result {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
+    let keeper = Rc::clone(&world);
+    spawn_local(async move {
+        keeper.over.notified().await;
+        keeper.home.idle.borrow_mut().clear();
+    });
     loop {
         let (stream, peer) = listener.accept().await?;
-        let number = world.accepted.replace(world.accepted.get() + 1);
+        let number = world.accepted.borrow().len() as u64;
+        world.accepted.borrow_mut().push(peer);
         let world = Rc::clone(&world);
         spawn_local(async move {
             let chance = Both::from_fn(|side| Rng::of(world.seed, &side.to_string(), number));
@@ -168,29 +242,18 @@ async fn proxy(world: Rc<World>) -> turmoil::Result {
 
 async fn backend(world: Rc<World>) -> turmoil::Result {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
-    loop {
+    for number in 0.. {
         let (stream, _) = listener.accept().await?;
         let world = Rc::clone(&world);
         spawn_local(async move {
-            if let Err(failure) = serve(&world, stream).await {
+            let mut chance = Rng::of(world.seed, "answer", number);
+            let served = answering::serve(&world.errands, Wire::new(stream), &mut chance).await;
+            if let Err(failure) = served {
                 world.fail("the backend", failure);
             }
         });
     }
-}
-
-async fn serve(world: &World, mut stream: TcpStream) -> Result<(), Failure> {
-    let (head, rest) = errand::head(&mut stream).await?;
-    let path = head.split(' ').nth(1).unwrap_or_default();
-    let number: usize =
-        path.trim_start_matches('/').parse().map_err(|_| format!("asked for {path}"))?;
-    let errand = world.errands.get(number).ok_or_else(|| format!("errand {number}?"))?;
-    if !rest.is_empty() {
-        return Err(format!("errand {number}: {} bytes stand behind the head", rest.len()));
-    }
-    let mut chance = Rng::of(world.seed, "answer", number as u64);
-    let answered = errand.answer(number, stream, &mut chance).await;
-    answered.map_err(|failure| format!("errand {number}, {errand:?}: {failure}"))
+    Ok(())
 }
 
 async fn clients(world: Rc<World>) -> turmoil::Result {
@@ -206,34 +269,46 @@ async fn clients(world: Rc<World>) -> turmoil::Result {
     }
     // Everybody has what he came for; the last sessions are still saying goodbye.
     let quiet = async {
-        while world.closed.get() < world.accepted.get() {
+        while world.closed.get() < world.accepted.borrow().len() {
             sleep(Duration::from_millis(1)).await;
         }
     };
     timeout(PATIENCE, quiet).await.unwrap_or_default();
+    world.over.notify_one();
+    // The backends learn that what was idle has ended.
+    sleep(GOODBYE).await;
     Ok(())
 }
 
 async fn client(world: Rc<World>, number: usize) -> Result<(), Failure> {
     let mut chance = Rng::of(world.seed, "ask", number as u64);
-    sleep(Duration::from_millis(chance.below(50) as u64)).await;
-    let connected = TcpStream::connect(("proxy", PORT)).await;
-    let stream = connected.map_err(|error| format!("connecting: {error}"))?;
-    world.errands[number].ask(number, stream, &mut chance).await
+    sleep(Duration::from_millis(chance.below(300) as u64)).await;
+    let mut client = Client::new(world.errands[number], number, chance);
+    let mut asked = Ok(());
+    while asked.is_ok() && !client.is_done() {
+        let connected = TcpStream::connect(("proxy", PORT)).await;
+        let stream = connected.map_err(|error| format!("connecting: {error}"))?;
+        asked = client.ask(Wire::new(stream)).await;
+    }
+    world.seen.borrow_mut().extend(client.seen);
+    world.marks.borrow_mut().extend(client.marks);
+    asked
 }
 
 const PORT: u16 = 80;
 /// How long, in virtual time, anything may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an end takes to arrive, at the most.
+const GOODBYE: Duration = Duration::from_millis(250);
 
 fn now() -> Time {
     let elapsed = turmoil::sim_elapsed().expect("sessions live in the simulation only");
     Time::from_micros(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
 }
 
-fn dial(worker: &Worker, address: u8) -> Option<Dial<TcpStream>> {
+fn dial(worker: &Worker, address: u8) -> Option<Attempt<TcpStream>> {
     let place = (worker.host.clone(), worker.port);
-    (address == 0).then(|| -> Dial<TcpStream> { Box::pin(TcpStream::connect(place)) })
+    (address == 0).then(|| -> Attempt<TcpStream> { Box::pin(TcpStream::connect(place)) })
 }
 
 /// The rules of the proxy, as an operator writes them.

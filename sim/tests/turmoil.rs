@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use underpass_sim::trace::What;
-use underpass_sim::{Run, run};
+use underpass_sim::{Mark, Run, run};
 
 /// How many seeds run; `SEEDS=n` runs more.
 const SEEDS: u64 = 256;
@@ -11,8 +11,11 @@ const SEEDS: u64 = 256;
 #[test]
 fn every_client_gets_what_it_came_for() {
     let runs = (0..number("SEEDS").unwrap_or(SEEDS)).map(|seed| (seed, run(seed)));
+    let mut met = BTreeSet::new();
+    let runs = runs.inspect(|(_, run)| met.extend(run.marks.iter().copied()));
     let failed: Vec<_> = runs.filter(|(_, run)| !run.failures.is_empty()).collect();
     assert!(failed.is_empty(), "{}", failed.iter().map(describe).collect::<String>());
+    assert!(Mark::ALL.iter().all(|mark| met.contains(mark)), "only {met:?} happened");
 }
 
 fn describe((seed, run): &(u64, Run)) -> String {
@@ -39,6 +42,7 @@ fn every_way_to_end_happens() {
             (101, "ended by the backend"),
             (101, "ended by the client"),
             (200, "answered"),
+            (404, "refused: no rule for this path"),
             (503, "refused: no backend can take the request now"),
         ]
     );

@@ -87,6 +87,36 @@ pub static DIRECTIVES: &[Directive] = &[
         apply: |loader, args| set(&mut loader.draft.timeout, some_wait(&args[0])),
     },
     Directive {
+        name: "KeepAlive",
+        args: "On|Off",
+        default: Some("On"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "Whether a client may send several requests on one connection.",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.keep_alive, switch(&args[0])),
+    },
+    Directive {
+        name: "KeepAliveTimeout",
+        args: "time[ms|s|mi|h]",
+        default: Some("5"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "How long a client may be silent between two requests.",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.limits.keep_alive, some_wait(&args[0])),
+    },
+    Directive {
+        name: "MaxKeepAliveRequests",
+        args: "number",
+        default: Some("100"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "How many requests one connection may carry; 0 means any number.",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.limits.requests, requests(&args[0])),
+    },
+    Directive {
         name: "RequestReadTimeout",
         args: "[header=first[-most][,MinRate=bytes]] [body=first[-most][,MinRate=bytes]]",
         default: Some("header=20-40,MinRate=500 body=20,MinRate=500"),
@@ -242,6 +272,10 @@ fn threads(word: &Word) -> Result<Option<NonZeroU16>, Flaw> {
     number(word, 1..=u16::MAX).map(NonZeroU16::new)
 }
 
+fn requests(word: &Word) -> Result<u32, Flaw> {
+    number(word, 0..=u32::MAX).map(|most| if most == 0 { u32::MAX } else { most })
+}
+
 fn fields(word: &Word) -> Result<u32, Flaw> {
     number(word, 1..=FIELDS_MOST as u32).map_err(|flaw| match word.text() {
         "0" => flaw.help("0 is httpd's word for no limit, which would leave memory without one"),
@@ -277,6 +311,9 @@ mod tests {
         "Define port 9000",
         "Include other",
         "Timeout 30",
+        "KeepAlive Off",
+        "KeepAliveTimeout 15",
+        "MaxKeepAliveRequests 0",
         "RequestReadTimeout header=10-30,MinRate=500 body=0",
         "LimitRequestLine 4096",
         "LimitRequestFieldSize 4096",

@@ -27,6 +27,8 @@ pub(super) struct Draft {
     pub(super) log_level: LogLevel,
     /// `LimitRequest…` and `RequestReadTimeout`.
     pub(super) limits: Limits,
+    /// `KeepAlive`.
+    pub(super) keep_alive: bool,
     /// `Timeout`.
     pub(super) timeout: Wait,
     /// `ProxyTimeout`.
@@ -55,6 +57,7 @@ impl Default for Draft {
             threads: None,
             log_level: LogLevel::default(),
             limits: Limits::DEFAULT,
+            keep_alive: true,
             timeout: Wait::from_secs(60),
             proxy_timeout: None,
             preserve_host: false,
@@ -82,6 +85,9 @@ impl Draft {
 
     /// What it all means.
     pub(super) fn finish(mut self) -> Config {
+        if !self.keep_alive {
+            self.limits.requests = 1;
+        }
         let mut workers = Vec::new();
         let passes = core::mem::take(&mut self.passes);
         let rules = passes.into_iter().map(|pass| self.rule(pass, &mut workers)).collect();

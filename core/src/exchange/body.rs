@@ -88,7 +88,9 @@ impl Body {
     #[must_use]
     pub fn ended(&mut self) -> bool {
         let whole = matches!(self, Self::Close | Self::Done);
-        *self = Self::Done;
+        if whole {
+            *self = Self::Done;
+        }
         whole
     }
 }

@@ -1,6 +1,6 @@
 //! Stage 1 of 6 · questions about the fields of a head: how often, which value, which tokens.
 
-use super::BadHead;
+use super::{BadHead, Version};
 
 /// The fields of a parsed head, in their order.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,16 @@ impl<'h, 'b> Fields<'h, 'b> {
     /// Whether the list of that name has an element equal to `token`, in any case: never a prefix (D7).
     pub fn lists(&self, name: &str, token: &str) -> bool {
         self.list(name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    /// Whether the sender of a message of that version means to keep the connection (RFC 9112 §9.3).
+    pub fn persists(&self, version: Version) -> bool {
+        match version {
+            Version::Http11 => !self.lists("connection", "close"),
+            Version::Http10 => {
+                self.lists("connection", "keep-alive") && !self.lists("connection", "close")
+            }
+        }
     }
 
     /// Refuses a `Connection` that is no list of tokens, or an `Upgrade` that is no list of protocols.
@@ -115,6 +125,18 @@ mod tests {
         assert_eq!(fields.one("host"), Ok(Some(&b"h"[..])));
         assert_eq!(fields.one("upgrade"), Err(Doubled));
         assert_eq!(fields.one("origin"), Ok(None));
+    }
+
+    #[test]
+    fn connections_persist_by_version_and_by_word() {
+        let persists = |version, value: &str| {
+            let fields = [Header { name: "Connection", value: value.as_bytes() }];
+            Fields(&fields).persists(version)
+        };
+        assert!(persists(Version::Http11, "") && persists(Version::Http11, "keep-alive"));
+        assert!(!persists(Version::Http11, "keep-alive, Close"));
+        assert!(persists(Version::Http10, "Keep-Alive") && !persists(Version::Http10, ""));
+        assert!(!persists(Version::Http10, "keep-alive, close"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Nonsense;
+use super::forward::After;
 use crate::head::{BadHead, Buf, Buffers};
 use crate::op::Fault;
 use crate::route::{BadPath, Upgrade};
@@ -82,12 +83,18 @@ impl Refusal {
 
     /// Writes the whole response behind what `out` holds; without its body if `bodiless` (the answer to a HEAD).
     ///
-    /// It never echoes a byte of the request (CVE-2019-10092), and ends the connection: bytes that
-    /// may stand behind the refused request are not parsed (R7). `upgrade` is what the rule accepts.
-    pub fn write(self, upgrade: &Upgrade, bodiless: bool, out: &mut Buf, buffers: &mut Buffers) {
+    /// It never echoes a byte of the request (CVE-2019-10092). `upgrade` is what the rule accepts.
+    pub fn write(
+        self,
+        upgrade: &Upgrade,
+        bodiless: bool,
+        after: After,
+        out: &mut Buf,
+        buffers: &mut Buffers,
+    ) {
         let (status, reason) = (self.status(), self.reason());
         let body = format!("{status} {reason}: {self}\n");
-        let extra = self.extra_fields(upgrade);
+        let extra = self.extra_fields(upgrade, after);
         let head = format!(
             "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\n\
              Content-Length: {}\r\n{extra}\r\n",
@@ -99,9 +106,11 @@ impl Refusal {
         }
     }
 
-    fn extra_fields(self, upgrade: &Upgrade) -> String {
-        let close = "Connection: close\r\n";
-        let required = "Connection: upgrade, close\r\n";
+    fn extra_fields(self, upgrade: &Upgrade, after: After) -> String {
+        let option = |option| format!("Connection: {option}\r\n");
+        let close = after.option().map(option).unwrap_or_default();
+        let options = ["upgrade"].into_iter().chain(after.option()).collect::<Vec<_>>().join(", ");
+        let required = format!("Connection: {options}\r\n");
         if let Self::NoWorker(wait) = self {
             format!("Retry-After: {}\r\n{close}", wait.as_secs_ceil().max(1))
         } else if self == Self::Version {
@@ -113,7 +122,7 @@ impl Refusal {
             };
             format!("Upgrade: {protocols}\r\n{required}")
         } else {
-            close.to_owned()
+            close
         }
     }
 
@@ -173,7 +182,7 @@ mod tests {
 
     fn written(refusal: Refusal, upgrade: &Upgrade, bodiless: bool) -> String {
         let (mut out, mut buffers) = (Buf::default(), Buffers::default());
-        refusal.write(upgrade, bodiless, &mut out, &mut buffers);
+        refusal.write(upgrade, bodiless, After::Close, &mut out, &mut buffers);
         String::from_utf8(out.bytes().to_vec()).unwrap()
     }
 

@@ -2,16 +2,17 @@
 
 use std::ops::Range;
 
-use super::deal::Deal;
-use super::{Cx, Phase, Session, State};
+use super::deal::{Deal, Keeper};
+use super::{Cx, Phase, Session, State, Then};
 use crate::exchange::Body;
 use crate::head::{BadHead, Framing, Response, Version, slots};
 use crate::limits::{INTERIM_MOST, Limits};
-use crate::negotiate::{Answer, Refusal, forward, judge};
+use crate::negotiate::forward::{self, After};
+use crate::negotiate::{Answer, Offer, Refusal, judge};
 use crate::op::{Fault, Read};
 use crate::report::Close;
 use crate::tunnel::Tunnel;
-use crate::{Op, OpSet, Side};
+use crate::{Both, Dial, Op, OpSet, Side};
 
 impl Session {
     /// The next move while the answer is awaited: the request's body out and in, then the head.
@@ -51,12 +52,31 @@ impl Session {
                 self.input.backend.filled(count.get() as usize);
                 self.read_answers(cx);
             }
+            Ok(Read::Eof) if self.is_stale() => self.dial_anew(cx),
             Ok(Read::Eof) => self.refuse(Refusal::NoAnswer, cx),
+            Err(fault) if self.is_stale() => {
+                self.note(Side::Backend, fault);
+                self.dial_anew(cx);
+            }
             Err(fault) => {
                 self.note(Side::Backend, fault);
                 self.refuse(Refusal::Lost(fault), cx);
             }
         }
+    }
+
+    /// Whether the backend has closed an idle connection while our request was on its way: nothing of
+    /// an answer was seen, and the request may be sent twice.
+    fn is_stale(&self) -> bool {
+        let stale = |deal: &Deal| deal.dial == Dial::Idle && deal.replays && deal.interims == 0;
+        self.input.backend.is_empty() && self.deal().is_some_and(stale)
+    }
+
+    /// The request goes out once more, on a fresh connection.
+    fn dial_anew(&mut self, cx: &mut Cx<'_>) {
+        self.output.backend.clear(cx.buffers);
+        self.flows = Both::default();
+        self.dial_next(Dial::Address(0), cx);
     }
 
     fn read_answers(&mut self, cx: &mut Cx<'_>) {
@@ -77,6 +97,7 @@ impl Session {
     fn read_answer(&mut self, head: Range<usize>, cx: &mut Cx<'_>) -> Result<(), Refusal> {
         let body_is_out = self.body_is_out();
         let State::Deal(_, deal) = &mut self.state else { return Ok(()) };
+        self.input.client.consume(std::mem::take(&mut deal.head).end);
         let mut slots = slots();
         let bytes = &self.input.backend.bytes()[..head.end];
         let response = Response::parse(bytes, &mut slots).map_err(Refusal::BadAnswer)?;
@@ -84,7 +105,7 @@ impl Session {
         let out = &mut self.output.client;
         match answer {
             Answer::Interim => {
-                deal.count_interim()?;
+                deal.count_interim(response.status)?;
                 if deal.wants_interim(response.status) {
                     forward::interim(&response, out, cx.buffers);
                 }
@@ -100,7 +121,10 @@ impl Session {
                 let mut body = Body::from(framing);
                 let taken = body.take(&self.input.backend.bytes()[head.end..]);
                 let taken = taken.map_err(|_| Refusal::BadAnswer(BadHead::Syntax))?;
-                forward::response(&response, framing, out, cx.buffers);
+                deal.judge_connections(&response, framing, body_is_out);
+                let after =
+                    deal.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
+                forward::response(&response, framing, after, out, cx.buffers);
                 self.status = response.status;
                 self.open_exchange(head.end, body, taken, cx);
             }
@@ -108,7 +132,7 @@ impl Session {
         Ok(())
     }
 
-    fn body_is_out(&self) -> bool {
+    pub(super) fn body_is_out(&self) -> bool {
         let done = self.deal().is_some_and(|deal| deal.bodies.client.is_done());
         let flow = &self.flows.client;
         done && self.output.backend.is_empty() && flow.in_flight() == 0 && !flow.is_over()
@@ -202,22 +226,46 @@ impl Session {
             && self.flows.backend.in_flight() == 0
             && !self.is_pending()
         {
-            self.finish(Close::Answered, cx);
+            // R27: what is left of the request, or stands behind the response, is on its connection.
+            let whole = self.body_is_out();
+            let reusable = deal.reusable && whole && self.input.backend.is_empty();
+            let keeps = deal.keeps.filter(|_| whole);
+            let again = |keeper: Keeper| Then::Again(keeper.client, reusable);
+            let then = keeps.map_or(Then::Linger(reusable), again);
+            self.finish_then(Close::Answered, then, cx);
         }
     }
 }
 
 impl Deal {
     /// R37: interim responses are counted, and do not start a clock anew.
-    fn count_interim(&mut self) -> Result<(), Refusal> {
+    fn count_interim(&mut self, status: u16) -> Result<(), Refusal> {
         self.scan = crate::head::Scan::default();
         self.interims += 1;
+        self.odd |= status == 100 && !self.expects;
         if self.interims > INTERIM_MOST { Err(Refusal::Interims) } else { Ok(()) }
     }
 
     /// R37: HTTP/1.0 knows no interim responses, and a 100 goes only to who waits for it.
     fn wants_interim(&self, status: u16) -> bool {
         self.version == Version::Http11 && (status != 100 || self.expects)
+    }
+
+    /// Decides, while the response's head can still say so, which of the connections are kept.
+    fn judge_connections(
+        &mut self,
+        response: &Response<'_, '_>,
+        framing: Framing,
+        body_is_out: bool,
+    ) {
+        let ends = framing == Framing::Close;
+        self.keeps = self.keeps.filter(|_| body_is_out && !ends);
+        let persists = response.fields.persists(response.version);
+        // R6, R26: never after an upgrade, nor when 100 and the final response came in an odd order.
+        let usual = self.offer == Offer::None && !self.odd && !self.expects;
+        // A request in HTTP/1.0 has told the backend to close, whatever it answers.
+        let asked = self.version == Version::Http11;
+        self.reusable = asked && persists && usual && body_is_out && !ends;
     }
 
     fn response_framing(&self, response: &Response<'_, '_>) -> Result<Framing, Refusal> {

@@ -11,7 +11,7 @@ use crate::negotiate::{Offer, Refusal};
 use crate::route::{CleanPath, Forward, Rules, Terms};
 use crate::time::Time;
 use crate::tunnel::Flow;
-use crate::{Both, Side};
+use crate::{Both, Dial, Side};
 
 /// One request that was routed and offered; boxed, and gone when its tunnel opens.
 #[derive(Debug)]
@@ -21,8 +21,16 @@ pub(super) struct Deal {
     pub(super) rule: usize,
     pub(super) offer: Offer,
     pub(super) terms: Terms,
-    /// Where the request head stands in the client's input, until it is forwarded.
+    /// Where the request head stands in the client's input, until it is dropped from there.
     pub(super) head: Range<usize>,
+    /// The request may be sent twice: its head stays where it is until the answer begins.
+    pub(super) replays: bool,
+    /// The connection that it goes out on.
+    pub(super) dial: Dial,
+    /// Whose connection is kept after the exchange, if it is.
+    pub(super) keeps: Option<Keeper>,
+    /// The backend means to keep its connection, and has done nothing odd on it.
+    pub(super) reusable: bool,
     /// The client's version: HTTP/1.0 reads no interim responses and no chunks.
     pub(super) version: Version,
     /// The method is HEAD.
@@ -32,6 +40,8 @@ pub(super) struct Deal {
     /// How far the backend's head has been looked at.
     pub(super) scan: Scan,
     pub(super) interims: u8,
+    /// A 100 came that nobody waited for (R26).
+    pub(super) odd: bool,
     /// What is still to come of the request's and the response's body.
     pub(super) bodies: Both<Body>,
     /// When the offer was made.
@@ -39,11 +49,21 @@ pub(super) struct Deal {
     pace: Pace,
 }
 
+/// Whose connection is kept: what a further request, and the answer to this one, depend on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Keeper {
+    pub(super) client: IpAddr,
+    pub(super) version: Version,
+}
+
 /// A request that gets no deal: why, and what its answer depends on.
 pub(super) struct NoDeal {
     pub(super) refusal: Refusal,
     pub(super) rule: Option<usize>,
     pub(super) to_head: bool,
+    pub(super) keeps: Option<Keeper>,
+    /// How much of the client's input it has taken.
+    pub(super) head: usize,
 }
 
 impl Deal {
@@ -51,14 +71,26 @@ impl Deal {
     pub(super) fn make(
         request: &Request<'_, '_>,
         head: Range<usize>,
+        keeper: Option<Keeper>,
         client: IpAddr,
         rules: &Rules,
     ) -> Result<Self, NoDeal> {
         let to_head = request.method == "HEAD";
-        let no = |rule: Option<usize>| move |refusal| NoDeal { refusal, rule, to_head };
-        let (rule, forward) = route(request, rules).map_err(no(None))?;
-        let offer = Offer::of(request, forward).map_err(no(Some(rule)))?;
+        // R7: bytes may stand behind an upgrade, granted or not; they are not parsed as a request.
+        let keeper = keeper.filter(|_| !request.fields.has("upgrade"));
+        let (bodiless, end) = (request.framing == Framing::None, head.end);
+        let no = |rule, keeps| move |refusal| NoDeal { refusal, rule, to_head, keeps, head: end };
+        // R27: nor is a body that nobody has read.
+        let (rule, forward) =
+            route(request, rules).map_err(no(None, keeper.filter(|_| bodiless)))?;
+        let offer = Offer::of(request, forward).map_err(no(Some(rule), None))?;
+        let plain = bodiless && offer == Offer::None && !request.fields.has("upgrade");
+        let replays = plain && is_idempotent(request.method);
         Ok(Self {
+            replays,
+            dial: if replays { Dial::Idle } else { Dial::Address(0) },
+            keeps: keeper.filter(|_| offer == Offer::None),
+            reusable: false,
             ask: Ask { worker: forward.worker, client },
             rule,
             offer,
@@ -69,6 +101,7 @@ impl Deal {
             expects: request.fields.has("expect"),
             scan: Scan::default(),
             interims: 0,
+            odd: false,
             bodies: Both { client: request.framing.into(), backend: Body::from(Framing::Close) },
             since: Time::ZERO,
             pace: rules.limits.body,
@@ -86,6 +119,11 @@ impl Deal {
         let body = self.pace.deadline(self.since, flows.client.pulled());
         answer.min((body, Side::Client))
     }
+}
+
+/// RFC 9110 §9.2.2; other methods may be, but nobody says so.
+fn is_idempotent(method: &str) -> bool {
+    ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(&method)
 }
 
 /// The first rule for the request's path, if it forwards.

@@ -14,8 +14,11 @@ impl Session {
         }
         let holds = self.holds();
         match &mut self.state {
-            State::Hello(_) | State::Request { .. } if self.input.client.is_empty() => {
-                self.finish(Close::Unasked, cx);
+            // Who does not take our refusal has had its report, and is not late with a request.
+            State::Hello(_) | State::Request { .. }
+                if self.input.client.is_empty() || !self.output.client.is_empty() =>
+            {
+                self.leave(Close::Unasked, cx);
             }
             State::Hello(_) | State::Request { .. } => self.refuse(Refusal::Late, cx),
             State::Deal(phase, _) => {
@@ -39,7 +42,7 @@ impl Session {
         match phase {
             Phase::Elect => self.refuse(Refusal::LateWorker, cx),
             Phase::Connect(_) => self.next_address(Fault::TimedOut, cx),
-            Phase::Secure => self.next_worker(Fault::TimedOut, cx),
+            Phase::Secure => self.not_secured(Fault::TimedOut, cx),
             Phase::Offer | Phase::Answer => self.answer_is_late(cx),
             Phase::Exchange => self.exchange_is_late(cx),
         }

@@ -14,15 +14,16 @@ use std::net::IpAddr;
 
 use crate::balance::{Ask, Lease};
 use crate::head::{Buf, Buffers, Scan};
-use crate::limits::Limits;
+use crate::limits::{LINGER, Limits};
 use crate::negotiate::Refusal;
+use crate::negotiate::forward::After;
 use crate::op::Fault;
 use crate::report::{Close, Report};
 use crate::route::{Rules, Upgrade, WorkerId};
 use crate::time::Time;
 use crate::tunnel::{Flow, Tunnel};
-use crate::{Both, Op, OpSet, Side};
-use deal::Deal;
+use crate::{Both, Dial, Op, OpSet, Side};
+use deal::{Deal, NoDeal};
 
 /// What a driver lends for the length of one turn.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub struct Session {
     answered: Time,
     /// The deadline of the present state, if it is not computed from what has moved.
     deadline: Time,
+    /// Requests that this connection has carried, the present one included.
+    served: u32,
     status: u16,
     fault: Option<(Side, Fault)>,
 }
@@ -66,8 +69,8 @@ enum State {
     /// Between the request and the end of its response, or the opening of its tunnel.
     Deal(Phase, Box<Deal>),
     Tunnel(Tunnel),
-    /// Over, with what the report says of it; the worker that it was for, if it was routed.
-    Release(Close, Option<WorkerId>),
+    /// Over, but not told yet.
+    Release(Box<End>),
     Linger {
         shut: bool,
         dropped: u32,
@@ -79,12 +82,31 @@ enum State {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
     Elect,
-    /// The address of that number is being dialled.
-    Connect(u8),
+    Connect(Dial),
     Secure,
     Offer,
     Answer,
     Exchange,
+}
+
+/// How it was: what the report says, and what comes after it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct End {
+    close: Close,
+    /// The worker that it was for, if it was routed.
+    worker: Option<WorkerId>,
+    then: Then,
+}
+
+/// What becomes of the connections after a report.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Then {
+    /// Both are closed at once.
+    Close,
+    /// The client, whose address this is, may ask again; `true` if the backend's may serve others.
+    Again(IpAddr, bool),
+    /// The client's is closed once it has our last words; `true` if the backend's may serve others.
+    Linger(bool),
 }
 
 impl Session {
@@ -99,6 +121,7 @@ impl Session {
             began: now,
             answered: Time::NEVER,
             deadline: limits.head.deadline(now, 0),
+            served: 0,
             status: 0,
             fault: None,
         }
@@ -108,12 +131,14 @@ impl Session {
     pub fn next_op(&self, blocked: OpSet) -> Option<Op> {
         let op = match &self.state {
             State::Hello(_) => Op::Secure(Side::Client),
+            State::Request { .. } | State::Linger { .. } if !self.output.client.is_empty() => {
+                Op::Flush(Side::Client)
+            }
             State::Request { .. } => Op::Fill(Side::Client),
             State::Deal(Phase::Exchange, _) | State::Tunnel(_) if self.is_pending() => Op::Confirm,
             State::Deal(phase, deal) => return self.next_of_deal(*phase, deal, blocked),
             State::Tunnel(tunnel) => return tunnel.next(&self.flows, self.holds(), blocked),
             State::Release(..) => Op::Release,
-            State::Linger { .. } if !self.output.client.is_empty() => Op::Flush(Side::Client),
             State::Linger { shut: false, .. } => Op::Shut(Side::Client),
             State::Linger { shut: true, .. } => Op::Fill(Side::Client),
             State::Closed => return None,
@@ -202,10 +227,10 @@ impl Session {
         Some((deal.ask, self.lease.take()))
     }
 
-    /// The lease, and the number of the address to dial, for [`Op::Connect`].
-    pub(crate) fn dial(&self) -> Option<(&Lease, u8)> {
-        let State::Deal(Phase::Connect(address), _) = self.state else { return None };
-        Some((self.lease.as_ref()?, address))
+    /// The lease, and which connection is wanted, for [`Op::Connect`].
+    pub(crate) fn dial(&self) -> Option<(&Lease, Dial)> {
+        let State::Deal(Phase::Connect(dial), _) = self.state else { return None };
+        Some((self.lease.as_ref()?, dial))
     }
 
     /// The lease to confirm, for [`Op::Confirm`].
@@ -215,16 +240,19 @@ impl Session {
 
     /// What is given back and told in [`Op::Release`]; the state moves on at once, because a lease
     /// that is handed over is gone.
-    pub(crate) fn released(&mut self, cx: &Cx<'_>) -> Option<(Option<Lease>, Report)> {
-        let State::Release(close, worker) = self.state else { return None };
-        let report = self.report(close, worker, cx.now);
-        self.state = if matches!(close, Close::Refused(_) | Close::Answered) {
-            State::Linger { shut: false, dropped: 0 }
-        } else {
-            State::Closed
-        };
-        self.deadline = cx.now.after(crate::limits::LINGER);
-        Some((self.lease.take(), report))
+    pub(crate) fn released(&mut self, cx: &mut Cx<'_>) -> Option<(Option<Lease>, Report)> {
+        let State::Release(end) = &self.state else { return None };
+        let (end, report) = (**end, self.report(end, cx.now));
+        let lease = self.lease.take();
+        match end.then {
+            Then::Close => self.state = State::Closed,
+            Then::Again(client, _) => self.await_next_request(client, cx),
+            Then::Linger(_) => {
+                self.state = State::Linger { shut: false, dropped: 0 };
+                self.deadline = cx.now.after(LINGER);
+            }
+        }
+        Some((lease, report))
     }
 
     /// Gives back every buffer that holds nothing.
@@ -258,16 +286,17 @@ impl Session {
         Both::from_fn(|side| !self.output[side].is_empty())
     }
 
-    fn report(&self, close: Close, worker: Option<WorkerId>, now: Time) -> Report {
+    fn report(&self, end: &End, now: Time) -> Report {
         Report {
-            close,
-            worker,
+            close: end.close,
+            worker: end.worker,
             status: self.status,
             began: self.began,
             answered: self.answered.deadline(),
             ended: now,
             pulled: Both::from_fn(|side| self.flows[side].pulled()),
             pushed: Both::from_fn(|side| self.flows[side].pushed()),
+            reusable: matches!(end.then, Then::Again(_, true) | Then::Linger(true)),
             fault: self.fault,
         }
     }
@@ -279,25 +308,39 @@ impl Session {
 
     /// Answers the client ourselves. What was to go to the backend is dropped (R5, R7).
     fn refuse(&mut self, refusal: Refusal, cx: &mut Cx<'_>) {
-        let bodiless = self.deal().is_some_and(|deal| deal.to_head);
-        self.refuse_as(refusal, &Upgrade::Never, bodiless, cx);
+        let to_head = self.deal().is_some_and(|deal| deal.to_head);
+        let keeps = self.deal().and_then(|deal| deal.keeps).filter(|_| self.body_is_out());
+        let head = self.deal().map_or(0, |deal| deal.head.end);
+        self.refuse_deal(NoDeal { refusal, rule: None, to_head, keeps, head }, cx);
     }
 
-    fn refuse_as(&mut self, refusal: Refusal, upgrade: &Upgrade, bodiless: bool, cx: &mut Cx<'_>) {
+    fn refuse_deal(&mut self, no: NoDeal, cx: &mut Cx<'_>) {
         debug_assert!(self.answered == Time::NEVER, "refused after an answer");
-        self.status = refusal.status();
-        refusal.write(upgrade, bodiless, &mut self.output.client, cx.buffers);
-        self.input.iter_mut().for_each(|buf| buf.clear(cx.buffers));
-        self.output.backend.clear(cx.buffers);
-        self.state = State::Release(Close::Refused(refusal), self.worker());
+        let forward = no.rule.and_then(|rule| cx.rules.forward(rule));
+        let upgrade = forward.map_or(&Upgrade::Never, |forward| &forward.upgrade);
+        let after = no.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
+        self.status = no.refusal.status();
+        no.refusal.write(upgrade, no.to_head, after, &mut self.output.client, cx.buffers);
+        self.input.client.consume(no.head);
+        let answer = std::mem::take(&mut self.output.client);
+        let then = no.keeps.map_or(Then::Linger(false), |it| Then::Again(it.client, false));
+        self.finish_then(Close::Refused(no.refusal), then, cx);
+        self.output.client = answer;
     }
 
-    /// Ends the session: nothing more is written to anybody but by lingering.
+    /// Ends the session: nothing more is written to anybody.
     fn finish(&mut self, close: Close, cx: &mut Cx<'_>) {
-        for buf in self.input.iter_mut().chain(self.output.iter_mut()) {
-            buf.clear(cx.buffers);
+        self.finish_then(close, Then::Close, cx);
+    }
+
+    fn finish_then(&mut self, close: Close, then: Then, cx: &mut Cx<'_>) {
+        if !matches!(then, Then::Again(..)) {
+            self.input.client.clear(cx.buffers);
         }
-        self.state = State::Release(close, self.worker());
+        self.input.backend.clear(cx.buffers);
+        self.output.iter_mut().for_each(|buf| buf.clear(cx.buffers));
+        let worker = self.worker();
+        self.state = State::Release(Box::new(End { close, worker, then }));
     }
 
     fn worker(&self) -> Option<WorkerId> {

@@ -27,6 +27,9 @@ impl Session {
                 self.output[to].consume(count.get() as usize);
                 self.count_flushed(to, cx);
                 self.offer_is_out();
+                if matches!(self.state, State::Request { .. }) {
+                    self.resume(cx);
+                }
             }
             Err(fault) => self.sink_lost(to, fault, cx),
         }
@@ -127,8 +130,9 @@ impl Session {
                 self.cut(to, cx);
                 self.offer_is_out();
             }
-            // What is left is the client that we have finished with.
+            // What is left is the client that we have finished with, and what it asked meanwhile.
             _ => {
+                self.input.client.clear(cx.buffers);
                 self.output.client.clear(cx.buffers);
                 self.state = State::Closed;
             }

@@ -1,15 +1,18 @@
 //! From the client's first byte to the head that goes to the backend.
 
-use super::deal::{Deal, NoDeal};
+use std::net::IpAddr;
+
+use super::deal::{Deal, Keeper};
 use super::{Cx, Phase, Session, State};
-use crate::Side;
 use crate::balance::{Lease, NoWorker};
 use crate::head::{Request, Scan, slots};
 use crate::limits::ADDRESSES_MOST;
 use crate::negotiate::{Refusal, forward};
 use crate::op::{Fault, Read};
 use crate::report::Close;
-use crate::route::{CleanPath, Upgrade};
+use crate::route::CleanPath;
+use crate::time::Time;
+use crate::{Both, Dial, Side};
 
 impl Session {
     /// That side's handshake is over.
@@ -18,7 +21,7 @@ impl Session {
             (Side::Client, Ok(())) => self.await_request(cx),
             (Side::Client, Err(fault)) => self.client_lost(fault, cx),
             (Side::Backend, Ok(())) => self.offer(cx),
-            (Side::Backend, Err(fault)) => self.next_worker(fault, cx),
+            (Side::Backend, Err(fault)) => self.not_secured(fault, cx),
         }
     }
 
@@ -30,22 +33,56 @@ impl Session {
         }
     }
 
+    /// The connection is kept: the next request is awaited, or is there already (RFC 9112 §9.3.2).
+    pub(super) fn await_next_request(&mut self, client: IpAddr, cx: &mut Cx<'_>) {
+        self.state = State::Request { client, scan: Scan::default() };
+        self.flows = Both::default();
+        (self.began, self.answered) = (cx.now, Time::NEVER);
+        (self.status, self.fault) = (0, None);
+        self.deadline = cx.now.after(cx.rules.limits.keep_alive);
+        self.resume(cx);
+    }
+
+    /// Reads the request that stands behind the last one, once the answer to that one is out: so
+    /// pipelined requests are answered in order, one at a time.
+    pub(super) fn resume(&mut self, cx: &mut Cx<'_>) {
+        if self.output.client.is_empty() && !self.input.client.is_empty() {
+            self.read_request(cx);
+        }
+    }
+
     /// Something came while the request's head is awaited.
     pub(super) fn request_filled(&mut self, got: Result<Read, Fault>, cx: &mut Cx<'_>) {
+        let idle = self.input.client.is_empty();
         match got {
             Ok(Read::Moved(count)) => {
+                if idle && self.served > 0 {
+                    self.began = cx.now;
+                }
                 self.input.client.filled(count.get() as usize);
                 self.read_request(cx);
             }
-            Ok(Read::Eof) if self.input.client.is_empty() => self.finish(Close::Unasked, cx),
+            Ok(Read::Eof) if idle => self.leave(Close::Unasked, cx),
             Ok(Read::Eof) => self.refuse(Refusal::Truncated, cx),
+            Err(fault) if idle => {
+                self.note(Side::Client, fault);
+                self.leave(Close::Faulted(Side::Client, fault), cx);
+            }
             Err(fault) => self.client_lost(fault, cx),
+        }
+    }
+
+    /// The client leaves without a request: worth a report only if it never had one.
+    pub(super) fn leave(&mut self, close: Close, cx: &mut Cx<'_>) {
+        self.finish(close, cx);
+        if self.served > 0 {
+            self.state = State::Closed;
         }
     }
 
     fn read_request(&mut self, cx: &mut Cx<'_>) {
         let State::Request { client, scan } = &mut self.state else { return };
-        let (bytes, limits) = (self.input.client.bytes(), &cx.rules.limits);
+        let (client, limits, bytes) = (*client, &cx.rules.limits, self.input.client.bytes());
         let head = match scan.find(bytes, limits) {
             Ok(Some(head)) => head,
             Ok(None) => {
@@ -54,21 +91,20 @@ impl Session {
             }
             Err(bad) => return self.refuse(Refusal::Head(bad), cx),
         };
+        self.served += 1;
         let mut slots = slots();
-        let made = match Request::parse(&bytes[head.clone()], &mut slots) {
-            Ok(request) => Deal::make(&request, head, *client, cx.rules),
-            Err(bad) => Err(NoDeal { refusal: Refusal::Head(bad), rule: None, to_head: false }),
+        let request = match Request::parse(&bytes[head.clone()], &mut slots) {
+            Ok(request) => request,
+            Err(bad) => return self.refuse(Refusal::Head(bad), cx),
         };
-        match made {
+        let keeper = Keeper { client, version: request.version };
+        let keeps = self.served < limits.requests && request.fields.persists(request.version);
+        match Deal::make(&request, head, keeps.then_some(keeper), client, cx.rules) {
             Ok(deal) => {
                 self.deadline = cx.now.after(deal.terms.answer);
                 self.state = State::Deal(Phase::Elect, Box::new(deal));
             }
-            Err(no) => {
-                let forward = no.rule.and_then(|rule| cx.rules.forward(rule));
-                let upgrade = forward.map_or(&Upgrade::Never, |forward| &forward.upgrade);
-                self.refuse_as(no.refusal, upgrade, no.to_head, cx);
-            }
+            Err(no) => self.refuse_deal(no, cx),
         }
     }
 
@@ -78,20 +114,27 @@ impl Session {
         match got {
             Ok(lease) => {
                 self.lease = Some(lease);
-                self.dial_address(0, cx);
+                self.dial_first(cx);
             }
             Err(none) => self.refuse(Refusal::NoWorker(none.retry_after()), cx),
         }
     }
 
-    fn dial_address(&mut self, address: u8, cx: &Cx<'_>) {
-        if let Some(deal) = self.deal() {
+    /// An idle connection may turn out to be stale: only what may be sent twice goes out on one.
+    fn dial_first(&mut self, cx: &Cx<'_>) {
+        let replays = self.deal().is_some_and(|deal| deal.replays);
+        self.dial_next(if replays { Dial::Idle } else { Dial::Address(0) }, cx);
+    }
+
+    pub(super) fn dial_next(&mut self, dial: Dial, cx: &Cx<'_>) {
+        if let State::Deal(phase, deal) = &mut self.state {
             self.deadline = cx.now.after(deal.terms.connect);
-            self.enter(Phase::Connect(address));
+            deal.dial = dial;
+            *phase = Phase::Connect(dial);
         }
     }
 
-    /// The address was reached, or not.
+    /// The connection is there, or not.
     pub(crate) fn connected(&mut self, got: Result<(), Fault>, cx: &Cx<'_>) {
         match (got, self.deal()) {
             (Ok(()), Some(deal)) => {
@@ -103,15 +146,30 @@ impl Session {
         }
     }
 
-    /// One address failed: the next one, or the next worker where there is none.
+    /// There was no idle connection, or one address failed: the next one, or the next worker where
+    /// there is none.
     pub(super) fn next_address(&mut self, fault: Fault, cx: &Cx<'_>) {
-        let Some(Phase::Connect(address)) = self.phase() else { return };
+        let address = match self.phase() {
+            Some(Phase::Connect(Dial::Idle)) => return self.dial_next(Dial::Address(0), cx),
+            Some(Phase::Connect(Dial::Address(address))) => address,
+            _ => return,
+        };
         let last = matches!(fault, Fault::Exhausted | Fault::Unresolved | Fault::Resources);
         if last || address + 1 >= ADDRESSES_MOST {
             return self.next_worker(fault, cx);
         }
         self.note(Side::Backend, fault);
-        self.dial_address(address + 1, cx);
+        self.dial_next(Dial::Address(address + 1), cx);
+    }
+
+    /// The backend's handshake failed: an idle connection says nothing of its worker.
+    pub(super) fn not_secured(&mut self, fault: Fault, cx: &Cx<'_>) {
+        if self.deal().is_some_and(|deal| deal.dial == Dial::Idle) {
+            self.note(Side::Backend, fault);
+            self.dial_next(Dial::Address(0), cx);
+        } else {
+            self.next_worker(fault, cx);
+        }
     }
 
     /// The worker failed before anything was sent to it: the next one (D11: whatever the reason).
@@ -144,7 +202,10 @@ impl Session {
         let (rules, client, offer) = (cx.rules, deal.ask.client, &deal.offer);
         let way = forward::Way { rules, forward, rest, client, offer };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);
-        self.input.client.consume(deal.head.end);
+        if deal.replays {
+            return Ok(());
+        }
+        self.input.client.consume(std::mem::take(&mut deal.head).end);
         let taken = deal.bodies.client.take(self.input.client.bytes());
         self.take_body(Side::Client, taken.map_err(|_| Refusal::Chunk)?, cx);
         Ok(())

@@ -48,7 +48,7 @@ fn protocols() -> Vec<Case> {
         format!("GET /any/x HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\n{upgrade}\r\n")
     };
     let offered = |connection: &str| got("", connection).replace("/page", "/x");
-    let switch = "Connection: Upgrade\r\nUpgrade: foo\r\n\r\n";
+    let switch = "Connection: Upgrade\r\nUpgrade: foo\r\n";
     vec![
         Case::passed("R8 h2c is not asked for", other("Upgrade: h2c\r\n"), offered("")),
         Case::passed("R8 HTTP/2.0 neither", other("Upgrade: HTTP/2.0, TLS/1.2\r\n"), offered("")),
@@ -61,13 +61,13 @@ fn protocols() -> Vec<Case> {
         Case::passed(
             "R8, R9 one token of the list is left",
             other("Upgrade: h2c, foo, bar\r\n"),
-            offered("").replace("Connection: close\r\n\r\n", switch),
+            offered(switch),
         ),
         Case::passed("R9 all Upgrade fields are one list", ask("Upgrade: foo\r\n"), asked("")),
         Case::passed(
             "R9 the first of them that the rule accepts",
             other("Upgrade: foo, websocket\r\n"),
-            offered("").replace("Connection: close\r\n\r\n", switch),
+            offered(switch),
         ),
         Case::refused("R9 a hidden websocket is one", 426, {
             other("Upgrade: foo\r\nUpgrade: WebSocket\r\n").replace("/any/", "/ws/")
@@ -215,8 +215,8 @@ fn paths() -> Vec<Case> {
         Case::refused("an excluded path", 404, at("/no/x")),
         Case::refused("however it is spelled", 404, at("/a/../%6eo//x")),
         Case::refused("a hidden separator", 404, at("/a%2Fb")),
-        Case::refused("no escape", 400, at("/a%zz")),
-        Case::refused("above the root", 400, at("/../a")),
+        Case::refused("a bad path", 400, at("/a%zz")),
+        Case::refused("a bad path", 400, at("/../a")),
         Case::passed("R3 a path for upgrades, without one", at("/ws/page"), heard("/page")),
         Case::passed(
             "R3 a path without upgrades, with one",

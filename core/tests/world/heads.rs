@@ -33,10 +33,7 @@ pub(crate) fn get(fields: &str) -> String {
 
 /// What the backend hears of an ordinary request: `fields` go on, `framing` is written anew.
 pub(crate) fn got(fields: &str, framing: &str) -> String {
-    format!(
-        "GET /page HTTP/1.1\r\nHost: backend:9000\r\n{fields}{FORWARDED}{framing}\
-         Connection: close\r\n\r\n"
-    )
+    format!("GET /page HTTP/1.1\r\nHost: backend:9000\r\n{fields}{FORWARDED}{framing}\r\n")
 }
 
 /// A verified 101, with further fields.

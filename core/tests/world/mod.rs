@@ -6,6 +6,7 @@
 pub(crate) mod heads;
 pub(crate) mod plan;
 pub(crate) mod rng;
+pub(crate) mod start;
 pub(crate) mod step;
 pub(crate) mod wires;
 
@@ -139,7 +140,7 @@ impl<'r> World<'r> {
         offers
     }
 
-    /// The one report.
+    /// The one report: of a session with one request.
     pub(crate) fn report(&self) -> &Report {
         let [report] = self.wires.reports.as_slice() else {
             panic!("not one report: {:?}", self.wires.reports)
@@ -158,6 +159,6 @@ impl<'r> World<'r> {
         assert_eq!(self.session.poll_timeout(), None, "a clock runs after the end");
         let lent = (self.wires.pool.busy(), self.wires.pool.pending(), self.buffers.leased());
         assert_eq!(lent, (0, 0, 0), "leases, handshakes, buffers");
-        assert_eq!(self.wires.reports.len(), 1, "one report for each session");
+        assert!(!self.wires.reports.is_empty(), "no report for a session");
     }
 }

@@ -62,6 +62,9 @@ impl Plan {
     }
 }
 
+/// What stands behind the one request of a plan is no request: `kept.rs` has those.
+const CLOSE: &str = "Connection: close\r\n";
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Ask {
     WebSocket,
@@ -78,14 +81,15 @@ impl Ask {
         let length = format!("Content-Length: {}\r\n", body.len());
         match self {
             Self::WebSocket => (heads::ask(""), Vec::new()),
-            Self::Get => (heads::get(""), Vec::new()),
+            Self::Get => (heads::get(CLOSE), Vec::new()),
             Self::Foo => {
                 let fields = format!("Connection: upgrade\r\nUpgrade: foo\r\n{length}");
                 (heads::get(&fields).replace("/page", "/any/x"), body)
             }
-            Self::Length => (heads::get(&length).replace("GET", "PUT"), body),
+            Self::Length => (heads::get(&[&length, CLOSE].concat()).replace("GET", "PUT"), body),
             Self::Chunked => (
-                heads::get("Transfer-Encoding: chunked\r\n").replace("GET", "PUT"),
+                heads::get(&["Transfer-Encoding: chunked\r\n", CLOSE].concat())
+                    .replace("GET", "PUT"),
                 chunks(&body, rng),
             ),
         }

@@ -8,7 +8,7 @@ use underpass_core::balance::{Ask, Lease, NoWorker, Pool, pool::Verdict};
 use underpass_core::report::Report;
 use underpass_core::route::Rules;
 use underpass_core::time::Time;
-use underpass_core::{Both, Fault, Io, Op, Read, Side, limits};
+use underpass_core::{Both, Dial, Fault, Io, Op, Read, Side, limits};
 
 /// What happens to one call of the driver.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,6 +37,10 @@ pub(crate) struct Peer {
     pub(crate) seen_end: bool,
     /// How many bytes we have read.
     pub(crate) taken: usize,
+    /// How much of what it heard it has answered; for tests in which it answers by itself.
+    pub(crate) served: usize,
+    /// It has said that it closes, or something odd: it must not be kept.
+    pub(crate) last: bool,
     /// How many of them core has seen.
     pub(crate) filled: usize,
     /// What it was told.
@@ -62,7 +66,12 @@ pub(crate) struct Wires {
     pub(crate) reports: Vec<Report>,
     /// What dialling each address gives; behind the last is `Exhausted`.
     pub(crate) addresses: Vec<Result<(), Fault>>,
-    pub(crate) dialled: Vec<u8>,
+    pub(crate) dialled: Vec<Dial>,
+    /// Connections that earlier exchanges have left, the one used last at the end; one that has
+    /// ended or broken without our knowing is stale.
+    pub(crate) idle: Vec<Peer>,
+    /// Connections that are done with.
+    pub(crate) past: Vec<Peer>,
     pub(crate) luck: Box<dyn FnMut(Op) -> Luck>,
     /// Calls that were not `Pending`.
     pub(crate) done: usize,
@@ -70,6 +79,18 @@ pub(crate) struct Wires {
     /// Something broke while bytes were under way.
     pub(crate) broke_in_flight: bool,
     failed: Option<Lease>,
+    leg: Leg,
+}
+
+/// What the backend's peer is to the session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Leg {
+    /// Nothing yet.
+    New,
+    /// Its connection.
+    Used,
+    /// A connection that it has given back, and that may serve others.
+    Kept,
 }
 
 impl Wires {
@@ -82,11 +103,14 @@ impl Wires {
             reports: Vec::new(),
             addresses: vec![Ok(())],
             dialled: Vec::new(),
+            idle: Vec::new(),
+            past: Vec::new(),
             luck: Box::new(|_| CALM),
             done: 0,
             parks: 0,
             broke_in_flight: false,
             failed: None,
+            leg: Leg::New,
         }
     }
 
@@ -152,6 +176,29 @@ impl Wires {
         Poll::Ready(Ok(moved))
     }
 
+    /// Makes place for another connection: the present one is kept if it may be.
+    pub(crate) fn put_away(&mut self) {
+        match std::mem::replace(&mut self.leg, Leg::New) {
+            Leg::New => {}
+            Leg::Used => self.past.push(std::mem::take(&mut self.peers.backend)),
+            Leg::Kept => {
+                assert!(!self.peers.backend.last, "a connection is kept that must not be");
+                self.idle.push(std::mem::take(&mut self.peers.backend));
+            }
+        }
+    }
+
+    /// The idle connection used last, of those that have not spoken unasked (R26).
+    fn wake(&mut self) -> Option<Peer> {
+        while let Some(peer) = self.idle.pop() {
+            if peer.to_come.is_empty() {
+                return Some(peer);
+            }
+            self.past.push(peer);
+        }
+        None
+    }
+
     /// What a move that moves no bytes gives.
     fn plain(&mut self, op: Op) -> Poll<Result<(), Fault>> {
         let luck = (self.luck)(op);
@@ -208,11 +255,20 @@ impl Io for Wires {
         }
     }
 
-    fn connect(&mut self, _: &Lease, address: u8) -> Poll<Result<(), Fault>> {
+    fn connect(&mut self, _: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
         self.plain(Op::Connect).map(|got| {
-            self.dialled.push(address);
-            let dialled = self.addresses.get(usize::from(address)).copied();
-            got.and(dialled.unwrap_or(Err(Fault::Exhausted)))
+            self.dialled.push(dial);
+            self.put_away();
+            got?;
+            match dial {
+                Dial::Idle => self.peers.backend = self.wake().ok_or(Fault::Exhausted)?,
+                Dial::Address(address) => {
+                    let dialled = self.addresses.get(usize::from(address)).copied();
+                    dialled.unwrap_or(Err(Fault::Exhausted))?;
+                }
+            }
+            self.leg = Leg::Used;
+            Ok(())
         })
     }
 
@@ -227,6 +283,13 @@ impl Io for Wires {
             self.pool.settle(lease, Verdict::Fine, self.now);
         }
         self.reports.push(*report);
+        assert!(!report.reusable || self.leg == Leg::Used, "a connection is kept that is none");
+        if report.reusable {
+            let lost = self.peers.backend.lost.or(self.peers.backend.deaf);
+            assert_eq!(lost, None, "a connection is kept that broke");
+            assert!(self.carriers.iter().all(VecDeque::is_empty), "kept with bytes in flight");
+            self.leg = Leg::Kept;
+        }
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {

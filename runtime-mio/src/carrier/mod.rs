@@ -151,7 +151,7 @@ mod tests {
             spliced += usize::from(lane.store.scratch.of.is_none());
             while left > 0 {
                 // Only what is kept may wait: the scratch is the loop's.
-                left -= match lane.push(&mut sink.leg) {
+                left -= match lane.push(sink.leg()) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         lane.stow();
                         sink.wait()?;
@@ -177,7 +177,7 @@ mod tests {
                 receiver.read_to_end(&mut all).map(|_| all)
             });
             let said = relay(&mut source, &mut sink, store)?;
-            sink.leg.shut()?;
+            sink.leg().shut()?;
             Ok((received.join().expect("the receiver ends")?, said))
         })
     }

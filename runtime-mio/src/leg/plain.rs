@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mio::event::Event;
 use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 use underpass_core::limits::PULL_MOST;
 
@@ -45,6 +46,23 @@ impl Leg {
     /// Whether a write may not block.
     pub(crate) const fn is_writable(&self) -> bool {
         self.writable
+    }
+
+    /// Whether there may be something to read: bytes, or the end.
+    pub(crate) const fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    /// Whether the peer has neither sent anything more nor ended: asked of the socket where it is not
+    /// known. What was there is lost, so that a leg that was not silent is of no further use.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        !self.readable
+            || self.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Lets its events come with another token from now on.
+    pub(crate) fn register_again(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.reregister(&mut self.stream, token, Interest::READABLE | Interest::WRITABLE)
     }
 
     /// The error that a failed connect has left.
@@ -154,11 +172,11 @@ mod tests {
     #[test]
     fn a_short_read_drains_the_socket_until_the_next_event() -> io::Result<()> {
         let (mut wire, mut room) = (Wire::new()?, [0; 64]);
-        assert!(is_pending(&wire.leg.read(&mut room)), "nothing is known to be there");
+        assert!(is_pending(&wire.leg().read(&mut room)), "nothing is known to be there");
         wire.peer.write_all(b"hello")?;
         assert_eq!(wire.until(|leg| leg.read(&mut room))?, 5);
         wire.peer.write_all(b"more")?;
-        assert!(is_pending(&wire.leg.read(&mut room)), "not read before its event");
+        assert!(is_pending(&wire.leg().read(&mut room)), "not read before its event");
         assert_eq!(wire.until(|leg| leg.read(&mut room))?, 4);
         Ok(())
     }
@@ -169,11 +187,11 @@ mod tests {
         let (mut wire, mut room) = (Wire::new()?, [0; 64]);
         wire.peer.write_all(b"bye")?;
         wire.peer.shutdown(Shutdown::Write)?;
-        while !wire.leg.hung_up {
+        while !wire.leg().hung_up {
             wire.wait()?;
         }
-        assert_eq!(wire.leg.read(&mut room)?, 3);
-        assert_eq!(wire.leg.read(&mut room)?, 0, "the end, without another event");
+        assert_eq!(wire.leg().read(&mut room)?, 3);
+        assert_eq!(wire.leg().read(&mut room)?, 0, "the end, without another event");
         Ok(())
     }
 
@@ -181,8 +199,8 @@ mod tests {
     fn a_full_socket_is_not_written_before_it_has_room() -> io::Result<()> {
         let mut wire = Wire::new()?;
         let bytes = vec![0; 1 << 20];
-        while !is_pending(&wire.leg.write(&bytes)) {}
-        assert!(!wire.leg.is_writable());
+        while !is_pending(&wire.leg().write(&bytes)) {}
+        assert!(!wire.leg().is_writable());
         let mut peer = wire.peer.try_clone()?;
         let reader = std::thread::spawn(move || io::copy(&mut peer, &mut io::sink()));
         assert!(wire.until(|leg| leg.write(b"x"))? == 1);
@@ -194,11 +212,10 @@ mod tests {
     #[test]
     fn an_abrupt_close_is_seen_as_a_reset() -> io::Result<()> {
         let mut wire = Wire::new()?;
-        wire.leg.write(b"half a response")?;
-        wire.leg.make_abrupt();
-        let Wire { leg, mut peer, .. } = wire;
-        drop(leg);
-        let read = io::Read::read_to_end(&mut peer, &mut Vec::new());
+        wire.leg().write(b"half a response")?;
+        wire.leg().make_abrupt();
+        drop(wire.take_leg());
+        let read = io::Read::read_to_end(&mut wire.peer, &mut Vec::new());
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
         Ok(())
     }

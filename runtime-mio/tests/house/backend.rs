@@ -1,7 +1,10 @@
 //! A backend whose connections the test answers itself.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use socket2::SockRef;
 
@@ -31,5 +34,19 @@ impl Backend {
     /// The next connection.
     pub(crate) fn accept(&self) -> Wire {
         Wire::new(self.0.accept().expect("the daemon connects to the backend").0)
+    }
+
+    /// Lets `answer` have every connection, each on a thread of its own; gives their count.
+    pub(crate) fn serve(&self, answer: fn(TcpStream)) -> Arc<AtomicUsize> {
+        let listener = self.0.try_clone().expect("another descriptor");
+        let count = Arc::new(AtomicUsize::new(0));
+        let accepted = Arc::clone(&count);
+        thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                accepted.fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || answer(stream));
+            }
+        });
+        count
     }
 }

@@ -142,7 +142,9 @@ impl Drop for Daemon {
 fn arguments(directives: &str) -> impl Iterator<Item = &str> {
     let lines = directives.lines().map(str::trim).filter(|line| !line.is_empty());
     let directives = ["Listen 127.0.0.1:0"].into_iter().chain(lines);
-    ["run"].into_iter().chain(directives.flat_map(|directive| ["-C", directive]))
+    // What is about keep-alive says so: everything else is easier to follow one request at a time.
+    let run = ["run", "-C", "KeepAlive Off"].into_iter();
+    run.chain(directives.flat_map(|directive| ["-C", directive]))
 }
 
 /// A folder without an `underpass.conf`.

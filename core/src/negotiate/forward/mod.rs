@@ -10,7 +10,7 @@ mod response;
 pub use request::{Way, request};
 pub use response::{interim, response, switch};
 
-use crate::head::{Buf, Buffers, Fields, Framing};
+use crate::head::{Buf, Buffers, Fields, Framing, Version};
 
 /// Fields that mean something to one connection only, and framing, which is written anew.
 const HOP_BY_HOP: [&str; 10] = [
@@ -44,6 +44,26 @@ const PROTECTED: [&str; 11] = [
 /// Prefixes of fields that `Connection` cannot remove (R35).
 const PROTECTED_PREFIXES: [&str; 2] = ["x-forwarded-", "sec-websocket-"];
 
+/// What becomes of a connection after a message on it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum After {
+    /// It is closed.
+    Close,
+    /// It is kept, and the other end, which speaks that version, may use it again.
+    KeepAlive(Version),
+}
+
+impl After {
+    /// The option of `Connection` that says so; none where the version says it by itself (RFC 9112 §9.3).
+    pub const fn option(self) -> Option<&'static str> {
+        match self {
+            Self::Close => Some("close"),
+            Self::KeepAlive(Version::Http10) => Some("keep-alive"),
+            Self::KeepAlive(Version::Http11) => None,
+        }
+    }
+}
+
 /// Writes head lines behind what a buffer holds.
 struct Lines<'a> {
     out: &'a mut Buf,
@@ -72,13 +92,15 @@ impl Lines<'_> {
         }
     }
 
-    fn connection(&mut self, upgrade: Option<&[u8]>) {
-        match upgrade {
-            Some(token) => {
-                self.field("Connection", b"Upgrade");
-                self.field("Upgrade", token);
-            }
-            None => self.field("Connection", b"close"),
+    fn upgrade(&mut self, token: &[u8]) {
+        self.field("Connection", b"Upgrade");
+        self.field("Upgrade", token);
+    }
+
+    /// Says what becomes of the connection after this message, where it must be said.
+    fn connection(&mut self, after: After) {
+        if let Some(option) = after.option() {
+            self.field("Connection", option.as_bytes());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Lines, passes};
+use super::{After, Lines, passes};
 use crate::head::{Buf, Buffers, Framing, Request, Version};
 use crate::negotiate::Offer;
 use crate::route::path::encode;
@@ -46,8 +46,11 @@ pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: 
         x_forwarded(&mut lines, request, &way);
     }
     lines.framing(length_kept(request));
-    // R6: a connection on which an upgrade was asked for is never used again.
-    lines.connection(way.offer.token().map(str::as_bytes));
+    match (way.offer.token(), request.version) {
+        (Some(token), _) => lines.upgrade(token.as_bytes()),
+        (None, version @ Version::Http11) => lines.connection(After::KeepAlive(version)),
+        (None, Version::Http10) => lines.connection(After::Close),
+    }
     lines.line(&[]);
 }
 
@@ -135,14 +138,16 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_request_closes_and_keeps_its_framing() {
+    fn an_ordinary_request_keeps_its_framing_and_the_connection() {
         let head =
             "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
         let forward = Forward { add_headers: false, preserve_host: true, ..rule() };
         let text = forwarded(head, &forward, &Offer::None);
         let expected = "POST /base/a%20b%0D%0A HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n\
-                        Content-Length: 3\r\nConnection: close\r\n\r\n";
+                        Content-Length: 3\r\n\r\n";
         assert_eq!(text, expected);
+        let old = "GET / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n";
+        assert!(forwarded(old, &forward, &Offer::None).ends_with("\r\nConnection: close\r\n\r\n"));
         let empty = forwarded(&head.replace("h: 3", "h: 0"), &forward, &Offer::None);
         assert!(empty.contains("\r\nContent-Length: 0\r\n"), "{empty}");
     }

@@ -1,6 +1,6 @@
 //! Stage 3 of 6 · the response heads that go to the client.
 
-use super::{Lines, passes};
+use super::{After, Lines, passes};
 use crate::head::{Buf, Buffers, Framing, Response};
 use crate::negotiate::offer::is_http;
 
@@ -19,7 +19,7 @@ pub fn switch(response: &Response<'_, '_>, token: &str, out: &mut Buf, buffers: 
         }
     }
     let spelled = response.fields.list("upgrade").next().unwrap_or(token.as_bytes());
-    lines.connection(Some(spelled));
+    lines.upgrade(spelled);
     lines.line(&[]);
 }
 
@@ -31,10 +31,12 @@ pub fn interim(response: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers
     lines.line(&[]);
 }
 
-/// Writes a final response head to the client; its body follows as it comes, framed as `framing` says.
+/// Writes a final response head to the client; its body follows as it comes, framed as `framing`
+/// says, and then the connection is closed or kept as `after` says.
 pub fn response(
     response: &Response<'_, '_>,
     framing: Framing,
+    after: After,
     out: &mut Buf,
     buffers: &mut Buffers,
 ) {
@@ -52,10 +54,11 @@ pub fn response(
     let protocols: Vec<&[u8]> =
         response.fields.list("upgrade").filter(|token| !is_http(token)).collect();
     if response.status == 426 && !protocols.is_empty() {
-        lines.field("Connection", b"Upgrade, close");
+        let options = ["Upgrade"].into_iter().chain(after.option()).collect::<Vec<_>>();
+        lines.field("Connection", options.join(", ").as_bytes());
         lines.field("Upgrade", &protocols.join(&b", "[..]));
     } else {
-        lines.connection(None);
+        lines.connection(after);
     }
     lines.line(&[]);
 }
@@ -88,7 +91,7 @@ mod tests {
     }
 
     fn as_final(parsed: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers) {
-        response(parsed, parsed.framing(false), out, buffers);
+        response(parsed, parsed.framing(false), After::Close, out, buffers);
     }
 
     /// R16, D16, and P-10 of `reference/httpd.md`.

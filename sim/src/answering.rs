@@ -1,0 +1,147 @@
+//! The backend's part: it answers what comes on one connection, and knows what must not come.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+use underpass_core::Side;
+
+use crate::errand::{Body, Errand, Failure, Last, Quirk, Way, tunnelled};
+use crate::rng::Rng;
+use crate::wire::{Wire, check};
+
+/// What follows an answer.
+enum Next {
+    /// The next request.
+    Request,
+    /// The next request is not answered: the connection ends instead.
+    Stale,
+    /// The connection is over, and its peer knows.
+    Over,
+    /// The connection is over at once, and its peer does not know.
+    Gone,
+}
+
+/// Serves one connection for as long as it lasts.
+pub async fn serve(errands: &[Errand], wire: Wire, chance: &mut Rng) -> Result<(), Failure> {
+    let mut backend = Backend { errands, chance, is_fresh: true };
+    backend.serve(wire).await
+}
+
+struct Backend<'a> {
+    errands: &'a [Errand],
+    chance: &'a mut Rng,
+    /// Whether the present request is the first one of its connection.
+    is_fresh: bool,
+}
+
+impl Backend<'_> {
+    async fn serve(&mut self, mut wire: Wire) -> Result<(), Failure> {
+        while let Some(head) = wire.head().await? {
+            let behind = wire.held();
+            if !behind.is_empty() {
+                return Err(format!("{} bytes stand behind {head:?}", behind.len()));
+            }
+            let (number, step) = step(&head)?;
+            let errand = self.errands.get(number).ok_or_else(|| format!("errand {number}?"))?;
+            let whose = |failure| format!("errand {number} step {step}, {errand:?}: {failure}");
+            if step == errand.gets {
+                return self.switch(*errand, number, wire, &head).await.map_err(whose);
+            }
+            match self.answer(*errand, number, step, &mut wire, &head).await.map_err(whose)? {
+                Next::Request => {}
+                Next::Stale => {
+                    // Only what may be sent twice comes here; nothing if nobody needs us any more.
+                    let head = wire.head().await?.unwrap_or_else(|| "GET  HTTP".to_owned());
+                    let plain = head.starts_with("GET ") && !head.contains("Upgrade");
+                    return if plain { Ok(()) } else { Err(format!("{head:?} on a kept one")) };
+                }
+                Next::Over => {
+                    wire.shut().await?;
+                    // What is reset brings nothing either.
+                    let more = wire.rest().await.unwrap_or_default();
+                    let none = more.is_empty();
+                    return if none { Ok(()) } else { Err(whose("a request behind it".into())) };
+                }
+                Next::Gone => return Ok(()),
+            }
+            self.is_fresh = false;
+        }
+        Ok(())
+    }
+
+    async fn answer(
+        &mut self,
+        errand: Errand,
+        number: usize,
+        step: usize,
+        wire: &mut Wire,
+        asked: &str,
+    ) -> Result<Next, Failure> {
+        let get = errand.get(step);
+        let framing = get.body.ok_or("there is no rule for it")?;
+        let old = errand.way == Way::Old;
+        check(asked, if old { " HTTP/1.0\r\n" } else { " HTTP/1.1\r\n" })?;
+        if asked.contains("\r\nConnection: close\r\n") != old {
+            return Err(format!("what is to become of the connection: {asked:?}"));
+        }
+        let fields = framing.fields(get.length);
+        let close = if get.quirk == Quirk::Closes { "Connection: close\r\n" } else { "" };
+        let head = format!("HTTP/1.1 200 OK\r\nX-Step: {number}/{step}\r\n{fields}{close}\r\n");
+        let mut bytes = [head.as_bytes(), &errand.body(number, step)].concat();
+        let whole = bytes.split_off(bytes.len() - 1);
+        wire.send(self.chance, &bytes).await?;
+        let closes = old || framing == Body::Close;
+        // One write: the excess is there when the response is.
+        let excess = get.quirk == Quirk::Excess && !closes;
+        let end = if excess { [&whole, &b"x"[..]].concat() } else { whole };
+        wire.stream.write_all(&end).await.map_err(|error| format!("sending: {error}"))?;
+        Ok(match get.quirk {
+            _ if closes => Next::Over,
+            Quirk::Closes | Quirk::Excess => Next::Over,
+            Quirk::None => Next::Request,
+            Quirk::Stale(false) => Next::Gone,
+            Quirk::Stale(true) => Next::Stale,
+        })
+    }
+
+    async fn switch(
+        &mut self,
+        errand: Errand,
+        number: usize,
+        mut wire: Wire,
+        asked: &str,
+    ) -> Result<(), Failure> {
+        let Last::Tunnel { bytes, early, ends } = errand.last else {
+            return Err("a request came to a worker that refuses".to_owned());
+        };
+        check(asked, "\r\nUpgrade: websocket\r\n")?;
+        if !self.is_fresh {
+            return Err("an upgrade on a connection that has served".to_owned());
+        }
+        // R5, R7: nothing comes before we have switched, however long that takes.
+        let pause = Duration::from_millis(self.chance.below(40) as u64);
+        let too_early = timeout(pause, wire.stream.read_u8()).await;
+        too_early.map_or(Ok(()), |got| Err(format!("{got:?} came before the 101")))?;
+        let mine = tunnelled(number, Side::Backend, bytes.backend);
+        let (first, rest) = mine.split_at(early.backend);
+        wire.send(self.chance, &[SWITCH, first].concat()).await?;
+        let theirs = tunnelled(number, Side::Client, bytes.client);
+        wire.talk(self.chance, rest, &theirs, ends == Side::Backend).await
+    }
+}
+
+/// The errand and the step that a head asks for.
+fn step(head: &str) -> Result<(usize, usize), Failure> {
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    let numbers = parts.map(|(number, step)| (number.parse(), step.parse()));
+    if let Some((Ok(number), Ok(step))) = numbers {
+        Ok((number, step))
+    } else {
+        Err(format!("asked for {path}"))
+    }
+}
+
+const SWITCH: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
