@@ -25,7 +25,7 @@ pub(super) struct Deal {
     pub(super) head: Range<usize>,
     /// The request may be sent twice: its head stays where it is until the answer begins.
     pub(super) replays: bool,
-    /// The connection that it goes out on.
+    /// The connection that it goes out on, once a worker is elected.
     pub(super) dial: Dial,
     /// Whose connection is kept after the exchange, if it is.
     pub(super) keeps: Option<Keeper>,
@@ -88,7 +88,7 @@ impl Deal {
         let replays = plain && is_idempotent(request.method);
         Ok(Self {
             replays,
-            dial: if replays { Dial::Idle } else { Dial::Address(0) },
+            dial: Dial::Address(0),
             keeps: keeper.filter(|_| offer == Offer::None),
             reusable: false,
             ask: Ask { worker: forward.worker, client },

@@ -41,7 +41,7 @@ impl Session {
     fn deal_is_late(&mut self, phase: Phase, cx: &mut Cx<'_>) {
         match phase {
             Phase::Elect => self.refuse(Refusal::LateWorker, cx),
-            Phase::Connect(_) => self.next_address(Fault::TimedOut, cx),
+            Phase::Connect => self.next_address(Fault::TimedOut, cx),
             Phase::Secure => self.not_secured(Fault::TimedOut, cx),
             Phase::Offer | Phase::Answer => self.answer_is_late(cx),
             Phase::Exchange => self.exchange_is_late(cx),

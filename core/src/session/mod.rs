@@ -82,7 +82,7 @@ enum State {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
     Elect,
-    Connect(Dial),
+    Connect,
     Secure,
     Offer,
     Answer,
@@ -149,7 +149,7 @@ impl Session {
     fn next_of_deal(&self, phase: Phase, deal: &Deal, blocked: OpSet) -> Option<Op> {
         let op = match phase {
             Phase::Elect => Op::Elect,
-            Phase::Connect(_) => Op::Connect,
+            Phase::Connect => Op::Connect,
             Phase::Secure => Op::Secure(Side::Backend),
             Phase::Offer => Op::Flush(Side::Backend),
             Phase::Answer => return self.next_of_answer(deal, blocked),
@@ -229,8 +229,8 @@ impl Session {
 
     /// The lease, and which connection is wanted, for [`Op::Connect`].
     pub(crate) fn dial(&self) -> Option<(&Lease, Dial)> {
-        let State::Deal(Phase::Connect(dial), _) = self.state else { return None };
-        Some((self.lease.as_ref()?, dial))
+        let State::Deal(Phase::Connect, deal) = &self.state else { return None };
+        Some((self.lease.as_ref()?, deal.dial))
     }
 
     /// The lease to confirm, for [`Op::Confirm`].
@@ -367,7 +367,7 @@ impl Phase {
     const fn name(self) -> &'static str {
         match self {
             Self::Elect => "Elect",
-            Self::Connect(_) => "Connect",
+            Self::Connect => "Connect",
             Self::Secure => "Secure",
             Self::Offer => "Offer",
             Self::Answer => "Answer",

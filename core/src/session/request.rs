@@ -130,7 +130,7 @@ impl Session {
         if let State::Deal(phase, deal) = &mut self.state {
             self.deadline = cx.now.after(deal.terms.connect);
             deal.dial = dial;
-            *phase = Phase::Connect(dial);
+            *phase = Phase::Connect;
         }
     }
 
@@ -149,10 +149,8 @@ impl Session {
     /// There was no idle connection, or one address failed: the next one, or the next worker where
     /// there is none.
     pub(super) fn next_address(&mut self, fault: Fault, cx: &Cx<'_>) {
-        let address = match self.phase() {
-            Some(Phase::Connect(Dial::Idle)) => return self.dial_next(Dial::Address(0), cx),
-            Some(Phase::Connect(Dial::Address(address))) => address,
-            _ => return,
+        let Some((_, Dial::Address(address))) = self.dial() else {
+            return self.dial_next(Dial::Address(0), cx);
         };
         let last = matches!(fault, Fault::Exhausted | Fault::Unresolved | Fault::Resources);
         if last || address + 1 >= ADDRESSES_MOST {
