@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::task::Poll;
 
 use underpass_core::balance::{Ask, Lease, NoWorker, Pool, Verdict};
-use underpass_core::config::{self, Input, Source};
+use underpass_core::config::{self, Input};
 use underpass_core::head::Buffers;
 use underpass_core::limits::{BUDGET, PENDING};
 use underpass_core::report::Report;
@@ -73,7 +73,7 @@ pub fn rules() -> Rules {
         "ProxyPass /ws/ ws://chat.internal:9000/",
     ];
     let inputs = LINES.map(|text| Input::Line { name: "bench".into(), text: text.into() });
-    config::load(&mut Nothing, &inputs, &[]).expect("the lines are good").rules
+    config::load(&mut config::Nowhere, &inputs, &[]).expect("the lines are good").rules
 }
 
 /// A loop with one session, whose legs cost nothing.
@@ -217,19 +217,6 @@ impl Io for Null {
     }
 
     fn park(&mut self) {}
-}
-
-/// Neither files nor an environment.
-struct Nothing;
-
-impl Source for Nothing {
-    fn read(&mut self, path: &str) -> Result<String, String> {
-        Err(format!("there is no {path} here"))
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@
 //! use std::num::NonZeroU32;
 //! use std::task::Poll;
 //! use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
-//! use underpass_core::config::{self, Input, Source};
+//! use underpass_core::config::{self, Input, Nowhere};
 //! use underpass_core::head::Buffers;
 //! use underpass_core::report::Report;
 //! use underpass_core::time::Time;
@@ -81,16 +81,10 @@
 //!     fn park(&mut self) {}
 //! }
 //!
-//! struct NoFiles;
-//! impl Source for NoFiles {
-//!     fn read(&mut self, path: &str) -> Result<String, String> { Err(path.to_owned()) }
-//!     fn variable(&self, _: &str) -> Option<String> { None }
-//! }
-//!
 //! // The rules, from two lines of configuration.
 //! let line = |text: &str| Input::Line { name: "-C".into(), text: text.into() };
 //! let lines = [line("Listen 127.0.0.1:0"), line(r#"ProxyPass "/ws/" "ws://127.0.0.1:9000/""#)];
-//! let rules = config::load(&mut NoFiles, &lines, &[]).expect("the lines are good").rules;
+//! let rules = config::load(&mut Nowhere, &lines, &[]).expect("the lines are good").rules;
 //!
 //! // A browser asks, and sends its first bytes at once.
 //! let mut wires = Wires {

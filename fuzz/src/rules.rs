@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use underpass_core::config::{self, Input, Source};
+use underpass_core::config::{self, Input};
 use underpass_core::route::Rules;
 
 /// The configuration of that number; every number has one.
@@ -28,21 +28,8 @@ fn load(text: &str) -> Rules {
     let lines = text.lines().chain(["Listen 80"]);
     let line = |text: &str| Input::Line { name: "fuzz".into(), text: text.into() };
     let inputs: Vec<_> = lines.map(line).collect();
-    match config::load(&mut Nothing, &inputs, &[]) {
+    match config::load(&mut config::Nowhere, &inputs, &[]) {
         Ok(config) => config.rules,
         Err(problems) => panic!("{text:?}: {}", problems[0]),
-    }
-}
-
-/// Neither files nor an environment.
-struct Nothing;
-
-impl Source for Nothing {
-    fn read(&mut self, path: &str) -> Result<String, String> {
-        Err(format!("there is no {path} here"))
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
     }
 }

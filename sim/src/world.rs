@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use turmoil::net::{TcpListener, TcpStream};
 use turmoil::{Builder, Sim};
 use underpass_core::balance::Pool;
-use underpass_core::config::{self, Input, Source};
+use underpass_core::config::{self, Input};
 use underpass_core::head::Buffers;
 use underpass_core::limits;
 use underpass_core::route::{Rules, Worker};
@@ -320,20 +320,7 @@ fn rules() -> Rules {
         "ProxyPass /http/ http://alive/",
     ];
     let inputs = LINES.map(|text| Input::Line { name: "the simulation".into(), text: text.into() });
-    config::load(&mut Nothing, &inputs, &[]).expect("the lines are good").rules
-}
-
-/// Neither files nor an environment.
-struct Nothing;
-
-impl Source for Nothing {
-    fn read(&mut self, path: &str) -> Result<String, String> {
-        Err(format!("there is no {path} in a simulation"))
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
+    config::load(&mut config::Nowhere, &inputs, &[]).expect("the lines are good").rules
 }
 
 thread_local! {

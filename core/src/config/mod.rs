@@ -69,6 +69,20 @@ pub trait Source {
     fn variable(&self, name: &str) -> Option<String>;
 }
 
+/// A source of neither files nor an environment: for configurations that are all lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+impl Source for Nowhere {
+    fn read(&mut self, path: &str) -> Result<String, String> {
+        Err(format!("there is no {path} here"))
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
 /// A piece of configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Input {

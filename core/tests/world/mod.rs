@@ -10,7 +10,7 @@ pub(crate) mod start;
 pub(crate) mod step;
 pub(crate) mod wires;
 
-use underpass_core::config::{self, Input, Source};
+use underpass_core::config::{self, Input};
 use underpass_core::head::Buffers;
 use underpass_core::limits;
 use underpass_core::report::{Close, Report};
@@ -33,20 +33,11 @@ pub(crate) const CONF: &str = r#"
 
 /// The rules that a configuration text makes.
 pub(crate) fn rules(text: &str) -> Rules {
-    struct NoFiles;
-    impl Source for NoFiles {
-        fn read(&mut self, path: &str) -> Result<String, String> {
-            Err(format!("there is no {path}"))
-        }
-        fn variable(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
     let lines: Vec<_> = text
         .lines()
         .map(|line| Input::Line { name: "conf".into(), text: line.trim().into() })
         .collect();
-    config::load(&mut NoFiles, &lines, &[]).expect("the text is good").rules
+    config::load(&mut config::Nowhere, &lines, &[]).expect("the text is good").rules
 }
 
 /// The rules of a text, with every rule's terms edited: for clocks that no directive sets.
