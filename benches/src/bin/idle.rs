@@ -96,8 +96,9 @@ impl Daemon {
         let program = std::env::current_exe()?.with_file_name("underpass");
         let rule = format!("ProxyPass / http://{backend}/ upgrade=idle");
         let mut child = Command::new(&program)
-            .args(["run", "-C", "Listen 127.0.0.1:0", "-C", "Threads 1", "-C", &rule])
-            .current_dir(std::env::temp_dir())
+            // An empty file: whatever configuration this machine has is not meant.
+            .args(["run", "-f", "/dev/null"])
+            .args(["-C", "Listen 127.0.0.1:0", "-C", "Threads 1", "-C", &rule])
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{}: {error}: build it first", program.display()))?;
