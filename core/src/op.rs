@@ -16,7 +16,7 @@ pub enum Op {
     Flush(Side),
     /// Choose the worker that shall serve this request.
     Elect,
-    /// Dial the elected worker.
+    /// Get a connection to the elected worker: an idle one, or a fresh one.
     Connect,
     /// Tell the pool that the worker has answered: the handshake is over.
     Confirm,

@@ -5,13 +5,12 @@
 
 mod world;
 
-use std::collections::BTreeMap;
-
 use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::time::Wait;
 use underpass_core::{Dial, Fault, Op, Pumped, Side, limits};
 use world::plan::Plan;
+use world::seeds::{Failing, Marks, only_seed};
 use world::wires::CALM;
 use world::{CONF, Luck, Rng, World, heads, rules};
 
@@ -25,7 +24,7 @@ fn whatever_happens_the_oracles_hold() {
     let mut marks = Marks::default();
     let only = only_seed();
     for seed in only.map_or(0..SEEDS, |seed| seed..seed + 1) {
-        let failing = Failing(seed);
+        let failing = Failing("chaos", seed);
         let mut rng = Rng::new(seed);
         let mut chaos = Chaos::new(&rules[rng.below(3)], &mut rng, &mut marks);
         chaos.storm();
@@ -34,43 +33,19 @@ fn whatever_happens_the_oracles_hold() {
         std::mem::forget(failing);
     }
     if only.is_none() {
-        marks.assert_all_were_seen();
+        assert_all_were_seen(&marks);
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test may be told which seed to replay")]
-fn only_seed() -> Option<u64> {
-    std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"))
-}
-
-/// Says which seed failed.
-struct Failing(u64);
-
-impl Drop for Failing {
-    fn drop(&mut self) {
-        eprintln!("SEED={} cargo test -p underpass-core --test chaos", self.0);
+/// A deadline has passed in each state, and whatever should happen sometimes has happened.
+fn assert_all_were_seen(marks: &Marks) {
+    eprintln!("{:#?}", marks.0);
+    let states = ["Request", "Elect", "Connect", "Secure", "Offer", "Answer", "Tunnel", "Exchange"];
+    for state in ["Hello", "Linger"].into_iter().chain(states) {
+        assert!(marks.0.contains_key(state), "no deadline ever passed in {state}");
     }
-}
-
-/// What should happen sometimes, and how often it did.
-#[derive(Debug, Default)]
-struct Marks(BTreeMap<&'static str, usize>);
-
-impl Marks {
-    fn saw(&mut self, what: &'static str, happened: bool) {
-        *self.0.entry(what).or_default() += usize::from(happened);
-    }
-
-    fn assert_all_were_seen(&self) {
-        eprintln!("{:#?}", self.0);
-        let states =
-            ["Request", "Elect", "Connect", "Secure", "Offer", "Answer", "Tunnel", "Exchange"];
-        for state in ["Hello", "Linger"].into_iter().chain(states) {
-            assert!(self.0.contains_key(state), "no deadline ever passed in {state}");
-        }
-        for (what, &often) in &self.0 {
-            assert!(often > 0, "never seen: {what}");
-        }
+    for (what, &often) in &marks.0 {
+        assert!(often > 0, "never seen: {what}");
     }
 }
 

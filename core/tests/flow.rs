@@ -6,12 +6,11 @@
 
 mod world;
 
-use std::collections::BTreeMap;
-
 use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::time::Wait;
 use underpass_core::{Dial, Fault, Op, Pumped, Side, limits};
+use world::seeds::{Failing, Marks, only_seed};
 use world::wires::{CALM, Peer};
 use world::{CONF, Luck, Rng, World, rules};
 
@@ -25,7 +24,7 @@ fn no_byte_of_one_exchange_reaches_another() {
     let mut marks = Marks::default();
     let only = only_seed();
     for seed in only.map_or(0..SEEDS, |seed| seed..seed + 1) {
-        let failing = Failing(seed);
+        let failing = Failing("flow", seed);
         let (mut rng, mut next, mut idle) = (Rng::new(seed), 0, Vec::new());
         for _ in 0..SESSIONS {
             let mut chaos = Chaos::new(&rules, &mut rng, &mut marks, next, idle);
@@ -39,30 +38,6 @@ fn no_byte_of_one_exchange_reaches_another() {
     if only.is_none() {
         eprintln!("{:#?}", marks.0);
         marks.0.iter().for_each(|(what, often)| assert!(*often > 0, "never seen: {what}"));
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test may be told which seed to replay")]
-fn only_seed() -> Option<u64> {
-    std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"))
-}
-
-/// Says which seed failed.
-struct Failing(u64);
-
-impl Drop for Failing {
-    fn drop(&mut self) {
-        eprintln!("SEED={} cargo test -p underpass-core --test flow", self.0);
-    }
-}
-
-/// What should happen sometimes, and how often it did.
-#[derive(Debug, Default)]
-struct Marks(BTreeMap<&'static str, usize>);
-
-impl Marks {
-    fn saw(&mut self, what: &'static str, happened: bool) {
-        *self.0.entry(what).or_default() += usize::from(happened);
     }
 }
 
