@@ -2,35 +2,35 @@
 
 use std::fmt::Write as _;
 
-use underpass_core::config::{DIRECTIVES, Directive, Origin, PARAMETERS};
+use underpass_core::config::{Directive, Origin, PARAMETERS, directives};
 
 /// What is known of the directive of that name, or of all of them in short; `Err` if there is none.
 pub(crate) fn describe(name: Option<&str>) -> Result<String, String> {
     let Some(name) = name else { return Ok(all()) };
-    DIRECTIVES
-        .iter()
+    directives()
         .find(|directive| directive.name.eq_ignore_ascii_case(name))
         .map(one)
         .ok_or_else(|| format!("underpass: there is no directive `{name}`\n"))
 }
 
 fn all() -> String {
-    let width = DIRECTIVES.iter().map(|directive| directive.name.len()).max().unwrap_or(0);
+    let width = directives().map(|directive| directive.name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for Directive { name, summary, .. } in DIRECTIVES {
+    for Directive { name, summary, .. } in directives() {
         let _ = writeln!(text, "{name:width$}  {summary}");
     }
     text
 }
 
 fn one(directive: &Directive) -> String {
-    let Directive { name, args, default, context, origin, summary, .. } = directive;
+    let Directive { name, args, default, context, origin, summary, example, .. } = directive;
     let origin = match origin {
         Origin::Httpd => "httpd's; it means the same here",
         Origin::Ours => "ours; httpd does not know it",
     };
     let mut text = format!("{name} {args}\n\n  {summary}\n\n");
     let _ = writeln!(text, "  Default: {}", default.unwrap_or("none"));
+    let _ = writeln!(text, "  Example: {example}");
     let _ = writeln!(text, "  Context: {context}");
     let _ = writeln!(text, "  Origin:  {origin}");
     if *name == "ProxyPass" {
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn every_directive_has_its_page_and_its_line() {
         let all = describe(None).unwrap();
-        for Directive { name, summary, .. } in DIRECTIVES {
+        for Directive { name, summary, .. } in directives() {
             assert!(all.contains(name) && all.contains(summary), "{name}");
             let page = describe(Some(&name.to_lowercase())).unwrap();
             assert!(page.starts_with(name) && page.contains(summary), "{page}");

@@ -2,7 +2,7 @@
 //!
 //! A text is cut into lines (`lines.rs`), their `${VAR}`s are replaced (`expand.rs`), and each is
 //! split into words (`words.rs`). The loader (`loader.rs`) looks the first word up in the table,
-//! [`DIRECTIVES`], whose entry writes what the line says into the draft (`draft.rs`). Only when
+//! [`directives`], whose entry writes what the line says into the draft (`draft.rs`). Only when
 //! everything has been read is the draft made into a [`Config`], so that a setting applies to
 //! every rule, wherever it stands. Every letter remembers where it was written, and so does every
 //! [`Problem`].
@@ -30,7 +30,7 @@ use core::num::NonZeroU16;
 
 use crate::route::Rules;
 
-pub use directives::DIRECTIVES;
+pub use directives::directives;
 pub use parameters::{PARAMETERS, Parameter};
 pub use problem::Problem;
 pub use table::{Directive, Origin};

@@ -2,7 +2,7 @@
 
 use core::ops::RangeInclusive;
 
-use super::directives::DIRECTIVES;
+use super::directives::directives;
 use super::loader::Loader;
 use super::problem::Flaw;
 use super::suggest::suggest;
@@ -23,6 +23,8 @@ pub struct Directive {
     pub origin: Origin,
     /// What it does, in one sentence.
     pub summary: &'static str,
+    /// A line that says something else than its absence.
+    pub example: &'static str,
     /// How many arguments it has.
     pub(super) count: RangeInclusive<usize>,
     /// Does what it says; called with as many arguments as `count` allows.
@@ -65,8 +67,8 @@ pub enum Origin {
 
 /// The directive of that name.
 pub(super) fn find(name: &Word) -> Result<&'static Directive, Flaw> {
-    DIRECTIVES.iter().find(|directive| name.is(directive.name)).ok_or_else(|| {
-        let help = suggest(name.text(), DIRECTIVES.iter().map(|directive| directive.name));
+    directives().find(|directive| name.is(directive.name)).ok_or_else(|| {
+        let help = suggest(name.text(), directives().map(|directive| directive.name));
         let flaw = name.flaw(format!("unknown directive `{name}`"));
         help.into_iter().fold(flaw, Flaw::help)
     })

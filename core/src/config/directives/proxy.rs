@@ -1,0 +1,76 @@
+//! What is forwarded, to whom, and with which words about the client.
+
+use super::{SERVER, set};
+use crate::config::proxy_pass::pass;
+use crate::config::table::{Directive, Origin};
+use crate::config::values::{some_wait, switch};
+
+pub(super) static DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "ProxyPass",
+        args: "path !|url [key=value]...",
+        default: None,
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "Forwards the requests below a path to a backend, or excludes them with \
+                  !; the first match decides.",
+        example: "ProxyPass /ws ws://app.example:9000/ws timeout=20 upgrade=ANY",
+        count: 2..=usize::MAX,
+        apply: |loader, args| {
+            let pass = pass(args, &mut loader.flaws);
+            loader.draft.passes.extend(pass);
+            Ok(())
+        },
+    },
+    Directive {
+        name: "ProxyTimeout",
+        args: "time[ms|s|mi|h]",
+        default: None,
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "What Timeout says, for forwarded requests; what Timeout says if absent.",
+        example: "ProxyTimeout 1mi",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.proxy_timeout, some_wait(&args[0]).map(Some)),
+    },
+    Directive {
+        name: "ProxyPreserveHost",
+        args: "On|Off",
+        default: Some("Off"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "Whether the backend sees the client's Host instead of its own.",
+        example: "ProxyPreserveHost On",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.preserve_host, switch(&args[0])),
+    },
+    Directive {
+        name: "ProxyAddHeaders",
+        args: "On|Off",
+        default: Some("On"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "Whether X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Server are added.",
+        example: "ProxyAddHeaders Off",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.add_headers, switch(&args[0])),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use crate::config::testing::{good, problem};
+    use crate::time::Wait;
+
+    #[test]
+    fn a_setting_behind_a_rule_is_the_rules() {
+        let rules = good("Timeout 1\nProxyPass / ws://b\nTimeout 2").rules;
+        assert_eq!(rules.forward(0).map(|rule| rule.terms.answer), Some(Wait::from_secs(2)));
+    }
+
+    #[test]
+    fn arguments_that_make_no_sense_are_problems() {
+        assert_eq!(problem("ProxyTimeout 0"), "conf:1:14: the time must be more than 0");
+        assert_eq!(problem("ProxyAddHeaders 1"), "conf:1:17: `1` is neither `On` nor `Off`");
+    }
+}

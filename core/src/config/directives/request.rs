@@ -1,0 +1,136 @@
+//! What a client may send, how long it may take, and how often it may ask.
+
+use super::{SERVER, set};
+use crate::config::pace::set_pace;
+use crate::config::problem::Flaw;
+use crate::config::table::{Directive, Origin};
+use crate::config::values::{number, some_wait, switch};
+use crate::config::words::Word;
+use crate::limits::{FIELDS_MOST, HEAD_MOST};
+
+pub(super) static DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "KeepAlive",
+        args: "On|Off",
+        default: Some("On"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "Whether a client may send several requests on one connection.",
+        example: "KeepAlive Off",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.keep_alive, switch(&args[0])),
+    },
+    Directive {
+        name: "KeepAliveTimeout",
+        args: "time[ms|s|mi|h]",
+        default: Some("5"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "How long a client may be silent between two requests.",
+        example: "KeepAliveTimeout 15",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.limits.keep_alive, some_wait(&args[0])),
+    },
+    Directive {
+        name: "MaxKeepAliveRequests",
+        args: "number",
+        default: Some("100"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "How many requests one connection may carry; 0 means any number.",
+        example: "MaxKeepAliveRequests 0",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.limits.requests, requests(&args[0])),
+    },
+    Directive {
+        name: "RequestReadTimeout",
+        args: "[header=first[-most][,MinRate=bytes]] [body=first[-most][,MinRate=bytes]]",
+        default: Some("header=20-40,MinRate=500 body=20,MinRate=500"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "How long a request's head and body may take, and how many bytes buy a \
+                  second more; 0 switches the clock off.",
+        example: "RequestReadTimeout header=10-30,MinRate=500 body=0",
+        count: 1..=2,
+        apply: |loader, args| {
+            let limits = &mut loader.draft.limits;
+            loader.flaws.extend(args.iter().filter_map(|word| set_pace(limits, word).err()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: "LimitRequestLine",
+        args: "bytes",
+        default: Some("8190"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "How long a request line may be.",
+        example: "LimitRequestLine 4096",
+        count: 1..=1,
+        apply: |loader, args| {
+            set(&mut loader.draft.limits.line, number(&args[0], LINE_LEAST..=LINE_MOST))
+        },
+    },
+    Directive {
+        name: "LimitRequestFieldSize",
+        args: "bytes",
+        default: Some("8190"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "How long one header field of a request may be.",
+        example: "LimitRequestFieldSize 4096",
+        count: 1..=1,
+        apply: |loader, args| {
+            set(&mut loader.draft.limits.field, number(&args[0], LINE_LEAST..=LINE_MOST))
+        },
+    },
+    Directive {
+        name: "LimitRequestFields",
+        args: "number",
+        default: Some("100"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "How many header fields a request may have.",
+        example: "LimitRequestFields 256",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.limits.fields, fields(&args[0])),
+    },
+];
+
+/// A request line or field may be so short: one that is shorter would refuse every browser.
+const LINE_LEAST: u32 = 64;
+/// And so long: half of a head leaves room for the rest of it.
+const LINE_MOST: u32 = HEAD_MOST as u32 / 2;
+
+fn requests(word: &Word) -> Result<u32, Flaw> {
+    number(word, 0..=u32::MAX).map(|most| if most == 0 { u32::MAX } else { most })
+}
+
+fn fields(word: &Word) -> Result<u32, Flaw> {
+    number(word, 1..=FIELDS_MOST as u32).map_err(|flaw| match word.text() {
+        "0" => flaw.help("0 is httpd's word for no limit, which would leave memory without one"),
+        _ => flaw,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::testing::{problem, problems};
+
+    #[test]
+    fn limits_are_within_ours() {
+        let range = "is not in the range";
+        assert_eq!(problem("LimitRequestLine 63"), format!("conf:1:18: 63 {range} 64 to 32768"));
+        let large = format!("conf:1:23: 32769 {range} 64 to 32768");
+        assert_eq!(problem("LimitRequestFieldSize 32769"), large);
+        assert_eq!(problem("LimitRequestFields 257"), format!("conf:1:20: 257 {range} 1 to 256"));
+        let none = "(0 is httpd's word for no limit, which would leave memory without one)";
+        let message = format!("conf:1:20: 0 {range} 1 to 256 {none}");
+        assert_eq!(problem("LimitRequestFields 0"), message);
+    }
+
+    #[test]
+    fn every_bad_pace_of_a_line_is_told() {
+        assert_eq!(problems("RequestReadTimeout header=x body=y\nListen 1").len(), 2);
+    }
+}

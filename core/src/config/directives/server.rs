@@ -1,0 +1,140 @@
+//! Where the daemon listens, what it is called, how it reads its own configuration.
+
+use core::num::NonZeroU16;
+
+use super::{SERVER, set};
+use crate::config::LogLevel;
+use crate::config::problem::Flaw;
+use crate::config::table::{Directive, Origin};
+use crate::config::url;
+use crate::config::values::{number, some_wait};
+use crate::config::words::Word;
+
+pub(super) static DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "Listen",
+        args: "[address:]port",
+        default: None,
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "An address on which clients are awaited; all addresses if none is given.",
+        example: "Listen 127.0.0.1:8080",
+        count: 1..=1,
+        apply: |loader, args| loader.draft.listen(url::listen(&args[0])?, &args[0]),
+    },
+    Directive {
+        name: "ServerName",
+        args: "[scheme://]name[:port]",
+        default: Some("underpass"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "The name of this server, which X-Forwarded-Server says.",
+        example: "ServerName proxy.example",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.server_name, url::server_name(&args[0])),
+    },
+    Directive {
+        name: "Threads",
+        args: "number",
+        default: None,
+        context: SERVER,
+        origin: Origin::Ours,
+        summary: "How many event loops there are; one per core if absent.",
+        example: "Threads 4",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.threads, threads(&args[0])),
+    },
+    Directive {
+        name: "LogLevel",
+        args: "emerg|alert|crit|error|warn|notice|info|debug|trace1..trace8",
+        default: Some("warn"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "What is logged: this and all that is graver.",
+        example: "LogLevel info",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.log_level, log_level(&args[0])),
+    },
+    Directive {
+        name: "Define",
+        args: "name [value]",
+        default: None,
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "Makes ${name} stand for the value from here on.",
+        example: "Define port 9000",
+        count: 1..=2,
+        apply: |loader, args| loader.define(&args[0], args.get(1)),
+    },
+    Directive {
+        name: "Include",
+        args: "file",
+        default: None,
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "Reads that file here; a relative path begins in the folder of the file \
+                  that includes it.",
+        example: "Include other",
+        count: 1..=1,
+        apply: |loader, args| loader.include(&args[0]),
+    },
+    Directive {
+        name: "Timeout",
+        args: "time[ms|s|mi|h]",
+        default: Some("60"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "How long either side may take to answer or to take what is sent to it, \
+                  and how long a half-closed tunnel may be silent.",
+        example: "Timeout 30",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.timeout, some_wait(&args[0])),
+    },
+];
+
+const LEVELS: &str =
+    "they are emerg, alert, crit, error, warn, notice, info, debug and trace1 to trace8";
+
+fn threads(word: &Word) -> Result<Option<NonZeroU16>, Flaw> {
+    number(word, 1..=u16::MAX).map(NonZeroU16::new)
+}
+
+fn log_level(word: &Word) -> Result<LogLevel, Flaw> {
+    match word.text().to_ascii_lowercase().as_str() {
+        "emerg" | "alert" | "crit" | "error" => Ok(LogLevel::Error),
+        "warn" => Ok(LogLevel::Warn),
+        "notice" | "info" => Ok(LogLevel::Info),
+        "debug" => Ok(LogLevel::Debug),
+        "trace1" | "trace2" | "trace3" | "trace4" | "trace5" | "trace6" | "trace7" | "trace8" => {
+            Ok(LogLevel::Trace)
+        }
+        _ => Err(word.flaw(format!("`{word}` is not a log level")).help(LEVELS)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::{good, problem};
+
+    #[test]
+    fn the_last_of_two_settings_wins() {
+        assert_eq!(good("ServerName a\nServerName b").rules.server_name, "b");
+    }
+
+    #[test]
+    fn threads_are_at_least_one() {
+        assert_eq!(problem("Threads 0"), "conf:1:9: 0 is not in the range 1 to 65535");
+    }
+
+    #[test]
+    fn levels_are_httpds() {
+        let level = |name: &str| good(&format!("LogLevel {name}")).log_level;
+        assert_eq!(["emerg", "Alert", "crit", "error"].map(level), [LogLevel::Error; 4]);
+        assert_eq!(["warn", "notice"].map(level), [LogLevel::Warn, LogLevel::Info]);
+        assert_eq!(["info", "debug"].map(level), [LogLevel::Info, LogLevel::Debug]);
+        assert_eq!(["trace1", "TRACE8"].map(level), [LogLevel::Trace; 2]);
+        let unknown = format!("conf:1:10: `ssl:info` is not a log level ({LEVELS})");
+        assert_eq!(problem("LogLevel ssl:info"), unknown);
+    }
+}
