@@ -160,7 +160,6 @@ mod tests {
     use crate::shared::Mailbox;
     use crate::slots::Slots;
     use mio::{Poll, Token, Waker};
-    use underpass_core::route::Recovery;
 
     const ID: WorkerId = WorkerId(0);
 
@@ -172,8 +171,7 @@ mod tests {
     }
 
     fn asking(host: &str) -> Asking {
-        let (port, recovery) = (80, Recovery::AtOnce);
-        let worker = Worker { host: host.into(), port, keepalive: true, recovery };
+        let worker = Worker::new(host, 80);
         let poll = Poll::new().expect("a poll");
         let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
         let ((mailbox, _), (asks, asked)) = (Mailbox::new(waker), channel());

@@ -198,7 +198,7 @@ mod tests {
     const ROOM: Pending = Pending { total: 3, worker: 2, client: 1 };
 
     fn pool(recovery: Recovery, most: Pending) -> Pool {
-        let worker = Worker { host: "b".into(), port: 80, keepalive: true, recovery };
+        let worker = Worker { recovery, ..Worker::new("b", 80) };
         Pool::new(&[worker.clone(), worker], most)
     }
 

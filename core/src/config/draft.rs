@@ -10,7 +10,7 @@ use super::words::Word;
 use super::{Config, Listen, LogLevel};
 use crate::limits::Limits;
 use crate::route::{
-    Action, Fallback, Forward, Park, Rule, Rules, Scheme, Target, Terms, Upgrade, Worker, WorkerId,
+    Action, Fallback, Forward, Park, Rule, Rules, Scheme, Target, Terms, Worker, WorkerId,
 };
 use crate::time::Wait;
 
@@ -53,7 +53,7 @@ impl Default for Draft {
     fn default() -> Self {
         Self {
             listens: Vec::new(),
-            server_name: "underpass".into(),
+            server_name: Rules::default().server_name,
             threads: None,
             log_level: LogLevel::default(),
             limits: Limits::DEFAULT,
@@ -109,14 +109,15 @@ impl Draft {
 
     fn forward(&self, target: Target, options: Options, workers: &mut Vec<Worker>) -> Forward {
         let skips = target.scheme == Scheme::Ws && !self.falls_back;
+        let plain = Forward::new(target, WorkerId(0));
         Forward {
-            worker: worker(&target, &options, workers),
+            worker: worker(&plain.target, &options, workers),
             fallback: if skips { Fallback::Skip } else { Fallback::Http },
             preserve_host: self.preserve_host,
             add_headers: self.add_headers,
             terms: self.terms(&options),
-            upgrade: options.upgrade.unwrap_or_else(|| default_upgrade(target.scheme)),
-            target,
+            upgrade: options.upgrade.unwrap_or(plain.upgrade),
+            target: plain.target,
         }
     }
 
@@ -130,13 +131,6 @@ impl Draft {
             lifetime: Wait::FOREVER,
             park: if self.parks { Park::After(self.park_delay) } else { Park::Never },
         }
-    }
-}
-
-fn default_upgrade(scheme: Scheme) -> Upgrade {
-    match scheme {
-        Scheme::Http => Upgrade::Never,
-        Scheme::Ws => Upgrade::Tokens(vec!["WebSocket".into()]),
     }
 }
 
@@ -159,6 +153,7 @@ fn worker(target: &Target, options: &Options, workers: &mut Vec<Worker>) -> Work
 mod tests {
     use super::super::testing::{good, problem};
     use super::*;
+    use crate::route::Upgrade;
 
     fn forward(text: &str) -> Forward {
         good(text).rules.forward(0).expect("it forwards").clone()

@@ -142,7 +142,7 @@ fn other(request: &Request<'_, '_>, token: &[u8]) -> Result<Offer, Refusal> {
 mod tests {
     use super::*;
     use crate::head::slots;
-    use crate::route::{Scheme, Target, Terms, WorkerId};
+    use crate::route::{Scheme, Target, WorkerId};
 
     const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     const ASK: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n";
@@ -150,15 +150,7 @@ mod tests {
 
     fn rule(upgrade: Upgrade, fallback: Fallback) -> Forward {
         let target = Target { scheme: Scheme::Ws, host: "b".into(), port: 80, path: String::new() };
-        Forward {
-            target,
-            worker: WorkerId(0),
-            upgrade,
-            fallback,
-            preserve_host: false,
-            add_headers: true,
-            terms: Terms::DEFAULT,
-        }
+        Forward { upgrade, fallback, ..Forward::new(target, WorkerId(0)) }
     }
 
     fn tokens(list: &[&str]) -> Upgrade {

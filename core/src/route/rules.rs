@@ -1,6 +1,6 @@
 //! The rules: the first one that matches, in the order of the configuration, decides.
 
-use super::target::{Target, Worker, WorkerId};
+use super::target::{Scheme, Target, Worker, WorkerId};
 use crate::limits::Limits;
 use crate::time::Wait;
 
@@ -17,6 +17,18 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// The workers, indexed by [`WorkerId`].
     pub workers: Vec<Worker>,
+}
+
+impl Default for Rules {
+    /// Those of a configuration that says nothing.
+    fn default() -> Self {
+        Self {
+            server_name: "underpass".into(),
+            limits: Limits::DEFAULT,
+            rules: Vec::new(),
+            workers: Vec::new(),
+        }
+    }
 }
 
 impl Rules {
@@ -110,6 +122,21 @@ pub struct Forward {
     pub terms: Terms,
 }
 
+impl Forward {
+    /// A rule that says nothing but where to.
+    pub fn new(target: Target, worker: WorkerId) -> Self {
+        Self {
+            upgrade: Upgrade::default_of(target.scheme),
+            target,
+            worker,
+            fallback: Fallback::Http,
+            preserve_host: false,
+            add_headers: true,
+            terms: Terms::DEFAULT,
+        }
+    }
+}
+
 /// Which protocols a rule may switch to (`upgrade=`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Upgrade {
@@ -121,6 +148,16 @@ pub enum Upgrade {
     Any,
     /// WebSocket, even if the client's request has lost its `Upgrade` field on the way (`NONE`).
     Always,
+}
+
+impl Upgrade {
+    /// What a rule may switch to that does not say.
+    pub fn default_of(scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::Http => Self::Never,
+            Scheme::Ws => Self::Tokens(vec!["WebSocket".into()]),
+        }
+    }
 }
 
 /// What becomes of a request to a `ws://` rule that asks for no upgrade that the rule accepts
@@ -174,19 +211,10 @@ pub enum Park {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::target::Scheme;
 
     fn forward(fallback: Fallback) -> Action {
         let target = Target { scheme: Scheme::Ws, host: "b".into(), port: 80, path: String::new() };
-        Action::Forward(Forward {
-            target,
-            worker: WorkerId(0),
-            upgrade: Upgrade::Any,
-            fallback,
-            preserve_host: false,
-            add_headers: true,
-            terms: Terms::DEFAULT,
-        })
+        Action::Forward(Forward { fallback, ..Forward::new(target, WorkerId(0)) })
     }
 
     fn rules(list: &[(&str, Action)]) -> Rules {
@@ -194,12 +222,7 @@ mod tests {
             prefix: (*prefix).into(),
             action: action.clone(),
         };
-        Rules {
-            server_name: "proxy".into(),
-            limits: Limits::DEFAULT,
-            rules: list.iter().map(rule).collect(),
-            workers: Vec::new(),
-        }
+        Rules { rules: list.iter().map(rule).collect(), ..Rules::default() }
     }
 
     /// httpd's observed rows (1.4, 4).

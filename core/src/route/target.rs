@@ -72,6 +72,13 @@ pub struct Worker {
     pub recovery: Recovery,
 }
 
+impl Worker {
+    /// A worker of which nothing is known but where it is.
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self { host: host.into(), port, keepalive: true, recovery: Recovery::AtOnce }
+    }
+}
+
 /// What a failed attempt does to the worker (`retry=`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Recovery {

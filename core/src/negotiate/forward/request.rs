@@ -98,25 +98,16 @@ fn x_forwarded(lines: &mut Lines<'_>, request: &Request<'_, '_>, way: &Way<'_>) 
 mod tests {
     use super::*;
     use crate::head::slots;
-    use crate::limits::Limits;
-    use crate::route::{Fallback, Scheme, Target, Terms, Upgrade, WorkerId};
+    use crate::route::{Scheme, Target, Upgrade, WorkerId};
 
     fn rule() -> Forward {
         let (scheme, host, port) = (Scheme::Ws, "back.example".into(), 9000);
-        Forward {
-            target: Target { scheme, host, port, path: "/base/".into() },
-            worker: WorkerId(0),
-            upgrade: Upgrade::Any,
-            fallback: Fallback::Http,
-            preserve_host: false,
-            add_headers: true,
-            terms: Terms::DEFAULT,
-        }
+        let target = Target { scheme, host, port, path: "/base/".into() };
+        Forward { upgrade: Upgrade::Any, ..Forward::new(target, WorkerId(0)) }
     }
 
     fn forwarded(head: &str, forward: &Forward, offer: &Offer) -> String {
-        let (limits, server_name) = (Limits::DEFAULT, "front.example".into());
-        let rules = Rules { server_name, limits, rules: Vec::new(), workers: Vec::new() };
+        let rules = Rules { server_name: "front.example".into(), ..Rules::default() };
         let client = IpAddr::from([192, 0, 2, 7]);
         let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
         let parsed = Request::parse(head.as_bytes(), &mut slots).unwrap();
