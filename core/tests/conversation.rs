@@ -336,12 +336,16 @@ fn a_refused_client_is_drained_for_so_long_and_so_much() {
     assert!(much.wires.peers.client.taken < most + 10_000);
 }
 
-/// R25: not kept yet. Trailers go on with the last chunk as they are.
+/// R24, R25: what stands beside the chunks of a body goes no further, in neither direction, and spoils
+/// neither connection.
 #[test]
-#[ignore = "R25 is not kept: core passes trailers on"]
-fn trailers_are_dropped() {
+fn extensions_and_trailers_are_dropped() {
     let rules = rules(CONF);
     let mut world = asked(&rules, &heads::get("Transfer-Encoding: chunked\r\n"));
     world.hear(Client, "2\r\nhi\r\n0\r\nContent-Length: 5\r\nHost: x\r\n\r\n");
     assert_eq!(world.heard(Backend), "2\r\nhi\r\n0\r\n\r\n");
+    world.hear(Backend, "HTTP/1.1 200 OK\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\n\r\n");
+    world.hear(Backend, "2;a=b\r\nhi\r\n0\r\nX: y\r\n\r\n");
+    let heard = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+    assert_eq!((world.heard(Client).as_str(), world.report().reusable), (heard, true));
 }

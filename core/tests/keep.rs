@@ -242,7 +242,7 @@ fn a_failure_of_the_backend_is_not_the_clients() {
     world.hear(Client, &heads::get(""));
     world.end(Backend);
     world.hear(Client, &heads::get(KEEP).replace("1.1", "1.0"));
-    world.hear(Backend, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    world.hear(Backend, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n");
     world.wires.addresses.clear();
     world.hear(Client, &heads::get(""));
     let heard = world.heard(Client);

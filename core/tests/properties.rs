@@ -2,8 +2,8 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use underpass_core::exchange::Body;
-use underpass_core::head::{Buf, Buffers, Framing, Scan};
+use underpass_core::exchange::{Body, Chunks, Run};
+use underpass_core::head::{Buf, Buffers, Scan};
 use underpass_core::limits::Limits;
 use underpass_core::route::{CleanPath, path::encode};
 
@@ -15,15 +15,15 @@ fn segment() -> impl Strategy<Value = String> {
     any.prop_map(|(is_nasty, nasty, plain)| if is_nasty { nasty.to_owned() } else { plain })
 }
 
-/// A chunked body of those pieces, and what is in it.
-fn chunked(pieces: &[Vec<u8>]) -> Vec<u8> {
+/// A chunked body of those pieces, with that behind each size and before the end.
+fn chunked(pieces: &[Vec<u8>], extension: &str, trailer: &str) -> Vec<u8> {
     let mut body = Vec::new();
     for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-        body.extend(format!("{:x};x=y\r\n", piece.len()).bytes());
+        body.extend(format!("{:x}{extension}\r\n", piece.len()).bytes());
         body.extend(piece);
         body.extend(b"\r\n");
     }
-    body.extend(b"0\r\n\r\n");
+    body.extend(format!("0{extension}\r\n{trailer}\r\n").bytes());
     body
 }
 
@@ -42,25 +42,36 @@ proptest! {
         }
     }
 
-    /// A body is taken whole, and nothing behind it, however it is cut.
+    /// A body is taken whole, and nothing behind it, however it is cut; what goes on is the same body
+    /// without extensions and trailers (R24, R25), or the data alone.
     #[test]
     fn a_chunked_body_ends_where_it_ends(
         pieces in vec(vec(any::<u8>(), 0..40), 0..6),
+        extension in prop::sample::select(&["", ";x", ";x=y;z=\"; \\\" \""][..]),
+        trailer in prop::sample::select(&["", "T: v\r\n", "Host: a\r\nContent-Length:5\r\n"][..]),
+        decoded in any::<bool>(),
         behind in vec(any::<u8>(), 0..20),
         cuts in vec(1_usize..30, 1..40),
     ) {
-        let body = chunked(&pieces);
+        let body = chunked(&pieces, extension, trailer);
         let all = [&body[..], &behind].concat();
-        let (mut taken, mut state) = (0, Body::from(Framing::Chunked));
+        let chunks = Chunks::default();
+        let mut state = Body::Chunked(if decoded { chunks.decoded() } else { chunks });
+        let (mut taken, mut gone, mut come) = (0, Vec::<u8>::new(), 0);
         for cut in cuts.iter().cycle() {
-            let end = (taken + cut).min(all.len());
-            taken += state.take(&all[taken..end]).expect("the body is good");
-            if state.is_done() || end == all.len() {
+            come = (come + cut).min(all.len());
+            while let Run { len: len @ 1.., goes_on } = state.run(&all[taken..come]).expect("good") {
+                gone.extend(all[taken..taken + len].iter().filter(|_| goes_on));
+                taken += len;
+            }
+            if state.is_done() || come == all.len() {
                 break;
             }
         }
         prop_assert!(state.is_done());
         prop_assert_eq!(taken, body.len());
+        let passed = if decoded { pieces.concat() } else { chunked(&pieces, "", "") };
+        prop_assert_eq!(gone, passed);
     }
 
     /// A head is found at the same place, or refused with the same status, however it dribbles in.

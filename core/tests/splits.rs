@@ -210,8 +210,17 @@ fn another_protocol_switches_behind_the_body() {
 fn a_bad_chunk_in_a_request_is_refused_however_it_is_cut() {
     let rules = rules(CONF);
     let head = heads::get("Transfer-Encoding: chunked\r\n");
-    let bad =
-        ["0x5\r\n", "+5\r\n", "5 \r\n", "_5\r\n", "\r\n", "00000000000000005\r\n", "5\n", "5;a\rb"];
+    let bad = [
+        "0x5\r\n",
+        "+5\r\n",
+        "5 \r\n",
+        "_5\r\n",
+        "\r\n",
+        "00000000000000005\r\n",
+        "5\n",
+        "5;x\rb",
+        "5;\r\n",
+    ];
     for bad in bad.map(|bad| format!("2\r\nhi\r\n{bad}")) {
         for pieces in cuts(&format!("{head}{bad}")) {
             let mut world = World::new(&rules);
@@ -222,7 +231,8 @@ fn a_bad_chunk_in_a_request_is_refused_however_it_is_cut() {
             let seen = Seen::of(world);
             assert_eq!(seen.refusal(), Some(400), "{bad:?}");
             let (_, body) = seen.backend.split_once("\r\n\r\n").unwrap_or_default();
-            assert!(bad.starts_with(body) && body.len() < bad.len(), "{bad:?} gave {body:?}");
+            let passed = bad.replace(";x", "");
+            assert!(passed.starts_with(body) && body.len() < passed.len(), "{bad:?} gave {body:?}");
         }
     }
 }

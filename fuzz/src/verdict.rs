@@ -6,6 +6,7 @@ use underpass_core::head::{
 use underpass_core::limits::Limits;
 use underpass_core::report::{Close, Report};
 
+use crate::chunks::Plain;
 use crate::wires::{Peer, Told, Wires, head_of};
 
 /// Judges wires whose session is closed.
@@ -38,12 +39,23 @@ fn request(told: &Told<'_>, limits: &Limits) {
     let got = told.backend.as_ref().map_or(&empty, |(peer, _)| &peer.got);
     let behind = &got[head_of(got).unwrap_or(got.len())..];
     assert_eq!(report.pushed.client, behind.len() as u64, "the backend got another count");
-    let head = Scan::default().find(told.asked, limits);
-    let sent = head.ok().flatten().map_or(&[][..], |head| &told.asked[head.end..]);
-    assert!(sent.starts_with(behind), "the backend got other bytes");
+    let head = Scan::default().find(told.asked, limits).ok().flatten();
+    let sent = head.as_ref().map_or(&[][..], |head| &told.asked[head.end..]);
+    let mut fields = slots();
+    let request = head.and_then(|head| Request::parse(&told.asked[head], &mut fields).ok());
+    let chunked = request.is_some_and(|request| request.framing == Framing::Chunked);
+    let passed = if chunked { unchunked(sent, report.status == 101) } else { sent.to_vec() };
+    assert!(passed.starts_with(behind), "the backend got other bytes");
     assert!(report.pulled.client >= report.pushed.client, "more went out than came in");
     assert!(report.pulled.client <= sent.len() as u64, "more came in than was sent");
     replays(told, got);
+}
+
+/// What of a chunked body goes on, with what a tunnel that has opened behind it carries.
+fn unchunked(sent: &[u8], is_tunnel: bool) -> Vec<u8> {
+    let Plain { mut passed, end, .. } = Plain::read(sent);
+    passed.extend(end.filter(|_| is_tunnel).map_or(&[][..], |end| &sent[end..]));
+    passed
 }
 
 /// Only what may be sent twice goes out on an idle connection, and again as it was.
@@ -84,7 +96,8 @@ fn response<'g>(told: &Told<'_>, limits: &Limits, got: &'g [u8], is_last: bool) 
         if is_last { length.min(got.len() - head) } else { length }
     } else {
         let (peer, _) = told.backend.as_ref().expect("who answers is there");
-        relayed(peer, report, &got[head..]);
+        let chunked = response.fields.has("transfer-encoding");
+        relayed(peer, report, &got[head..], chunked);
         report.pushed.backend as usize
     };
     assert!(got.len() >= head + length, "the client got another count");
@@ -105,16 +118,22 @@ fn ours(told: &Told<'_>, limits: &Limits, response: &Response<'_, '_>) -> usize 
     length.expect("we write numbers")
 }
 
-fn relayed(peer: &Peer<'_>, report: &Report, got: &[u8]) {
+/// What went on of a response, which the client got in chunks or not, is what the backend sent.
+fn relayed(peer: &Peer<'_>, report: &Report, got: &[u8], chunked: bool) {
     let mut fields = slots();
     let answer = final_head(peer.sends, &mut fields);
     let (response, start) = answer.expect("who answers sends a head");
-    let behind = &got[..report.pushed.backend as usize];
-    assert!(peer.sends[start..].starts_with(behind), "the client got other bytes");
+    let (sent, behind) = (&peer.sends[start..], &got[..report.pushed.backend as usize]);
+    let plain = Plain::read(sent);
+    let (passed, length) = match (response.fields.has("transfer-encoding"), chunked) {
+        (false, _) => (sent, report.pulled.backend as usize),
+        (true, true) => (&plain.passed[..], plain.end.unwrap_or(sent.len())),
+        (true, false) => (&plain.data[..], plain.end.unwrap_or(sent.len())),
+    };
+    assert!(passed.starts_with(behind), "the client got other bytes");
     assert!(report.pulled.backend >= report.pushed.backend, "more went out than came in");
     if report.reusable {
-        let end = start as u64 + report.pulled.backend;
-        assert_eq!(peer.read as u64, end, "something is left on a connection that is kept");
+        assert_eq!(peer.read, start + length, "something is left on a connection that is kept");
         assert!(response.fields.persists(response.version), "the backend will close it");
         let head = head_of(&peer.got).expect("an answer follows a request");
         let mut slots = slots();

@@ -1,6 +1,6 @@
 //! Stage 5 of 6 · one body: how much of it is still to come, and by which move.
 
-use super::chunked::{BadChunk, Chunks};
+use super::chunked::{BadChunk, Chunks, Run};
 use crate::head::Framing;
 use crate::{Op, Side};
 
@@ -63,23 +63,41 @@ impl Body {
         }
     }
 
-    /// Takes as many of `bytes`, which core holds, as belong to the body.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<usize, BadChunk> {
-        match self {
-            Self::Done => Ok(0),
-            Self::Close => Ok(bytes.len()),
-            Self::Length(left) => {
-                let taken =
-                    usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
-                self.pulled(taken as u64);
-                Ok(taken)
-            }
+    /// Takes the first of `bytes`, which core holds, that belong to the body and have one fate.
+    ///
+    /// # Errors
+    ///
+    /// If the first byte is no byte of such a body.
+    pub fn run(&mut self, bytes: &[u8]) -> Result<Run, BadChunk> {
+        let len = match self {
             Self::Chunked(chunks) => {
-                let taken = chunks.take(bytes)?;
+                let run = chunks.run(bytes)?;
                 if chunks.is_done() {
                     *self = Self::Done;
                 }
-                Ok(taken)
+                return Ok(run);
+            }
+            Self::Done => 0,
+            Self::Close => bytes.len(),
+            Self::Length(left) => {
+                usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()))
+            }
+        };
+        self.pulled(len as u64);
+        Ok(Run { len, goes_on: true })
+    }
+
+    /// Whether `bytes` are a good beginning of it, without taking them.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is no byte of such a body.
+    pub fn check(mut self, bytes: &[u8]) -> Result<(), BadChunk> {
+        let mut rest = bytes;
+        loop {
+            match self.run(rest)?.len {
+                0 => return Ok(()),
+                len => rest = &rest[len..],
             }
         }
     }
@@ -103,10 +121,10 @@ mod tests {
     fn a_length_counts_down_and_leaves_what_is_behind_it() {
         let mut body = Body::from(Framing::Length(5));
         assert_eq!((body.next(Side::Client), body.most()), (Some(Op::Pull(Side::Client)), 5));
-        assert_eq!(body.take(b"ab"), Ok(2));
+        assert_eq!(body.run(b"ab"), Ok(Run { len: 2, goes_on: true }));
         body.pulled(1);
         assert_eq!(body.most(), 2);
-        assert_eq!(body.take(b"deGET /"), Ok(2));
+        assert_eq!(body.run(b"deGET /"), Ok(Run { len: 2, goes_on: true }));
         assert!(body.is_done() && body.next(Side::Client).is_none());
     }
 
@@ -114,8 +132,17 @@ mod tests {
     fn chunks_are_read_by_core() {
         let mut body = Body::from(Framing::Chunked);
         assert_eq!(body.next(Side::Backend), Some(Op::Fill(Side::Backend)));
-        assert_eq!(body.take(b"1\r\na\r\n0\r\n\r\nGET /"), Ok(11));
+        let bytes = b"1\r\na\r\n0\r\n\r\nGET /";
+        assert_eq!(body.check(bytes), Ok(()));
+        assert_eq!(body.run(bytes), Ok(Run { len: 11, goes_on: true }));
         assert!(body.is_done());
+    }
+
+    #[test]
+    fn a_check_sees_what_stands_behind_the_first_run() {
+        let body = Body::from(Framing::Chunked);
+        assert_eq!(body.check(b"1;a\r\nb\r\n0\r\n\r\n"), Ok(()));
+        assert_eq!(body.check(b"1;a\r\nbc"), Err(BadChunk::Malformed));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Nonsense;
 use super::forward::After;
+use crate::exchange::BadChunk;
 use crate::head::{BadHead, Buf, Buffers};
 use crate::op::Fault;
 use crate::route::{BadPath, Upgrade};
@@ -20,8 +21,8 @@ pub enum Refusal {
     Late,
     /// The body did not come in time (R50): 408.
     LateBody,
-    /// The body's chunks are malformed (R23): 400.
-    Chunk,
+    /// The body's chunks are bad (R23, R24): 400, or 413 if they are too many.
+    Chunk(BadChunk),
     /// The client ended in the middle of its request: nobody is left to be told, but it is 400.
     Truncated,
     /// No rule matches, or one that excludes: 404.
@@ -50,6 +51,8 @@ pub enum Refusal {
     LateAnswer,
     /// The backend's head is bad (R36): 502.
     BadAnswer(BadHead),
+    /// The body of the backend's response begins with bad chunks (R23): 502.
+    BadBody(BadChunk),
     /// The backend sent too many interim responses (R37): 502.
     Interims,
     /// The backend's 101 is none (R3b): 502.
@@ -63,17 +66,19 @@ impl Refusal {
             Self::Head(bad) => bad.status(),
             Self::Path(BadPath::Hidden) | Self::NoRule => 404,
             Self::Path(BadPath::Escape | BadPath::AboveRoot)
-            | Self::Chunk
+            | Self::Chunk(BadChunk::Malformed | BadChunk::TooLong)
             | Self::Truncated
             | Self::Method
             | Self::Body
             | Self::Key => 400,
             Self::Late | Self::LateBody => 408,
+            Self::Chunk(BadChunk::TooLarge) => 413,
             Self::Expectation => 417,
             Self::Version | Self::UpgradeRequired => 426,
             Self::Lost(_)
             | Self::NoAnswer
             | Self::BadAnswer(_)
+            | Self::BadBody(_)
             | Self::Interims
             | Self::Nonsense(_) => 502,
             Self::NoWorker(_) | Self::LateWorker => 503,
@@ -130,6 +135,7 @@ impl Refusal {
         match self.status() {
             404 => "Not Found",
             408 => "Request Timeout",
+            413 => "Content Too Large",
             414 => "URI Too Long",
             417 => "Expectation Failed",
             426 => "Upgrade Required",
@@ -151,7 +157,7 @@ impl fmt::Display for Refusal {
             Self::Path(bad) => return bad.fmt(f),
             Self::Late => "the request head did not come in time",
             Self::LateBody => "the request body did not come in time",
-            Self::Chunk => "malformed chunk in the request body",
+            Self::Chunk(bad) => return write!(f, "bad request body ({bad})"),
             Self::Truncated => "the request ended in its middle",
             Self::NoRule => "no rule for this path",
             Self::Method => "a WebSocket handshake must be a GET",
@@ -168,6 +174,7 @@ impl fmt::Display for Refusal {
             Self::NoAnswer => "the backend closed before it answered",
             Self::LateAnswer => "the backend did not answer in time",
             Self::BadAnswer(bad) => return write!(f, "the backend answered nonsense ({bad})"),
+            Self::BadBody(bad) => return write!(f, "the backend answered nonsense ({bad})"),
             Self::Interims => "the backend sent too many interim responses",
             Self::Nonsense(nonsense) => {
                 return write!(f, "the backend answered nonsense ({nonsense})");

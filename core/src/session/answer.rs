@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::deal::{Deal, Keeper};
 use super::{Cx, Phase, Session, State, Then};
-use crate::exchange::Body;
-use crate::head::{BadHead, Framing, Response, Version, slots};
+use crate::exchange::{BadChunk, Body, Chunks, Run};
+use crate::head::{Framing, Response, Version, slots};
 use crate::limits::{INTERIM_MOST, Limits};
 use crate::negotiate::forward::{self, After};
 use crate::negotiate::{Answer, Offer, Refusal, judge};
@@ -117,16 +117,15 @@ impl Session {
                 self.open_tunnel(head.end, cx);
             }
             Answer::Final => {
-                let framing = deal.response_framing(&response)?;
-                let mut body = Body::from(framing);
-                let taken = body.take(&self.input.backend.bytes()[head.end..]);
-                let taken = taken.map_err(|_| Refusal::BadAnswer(BadHead::Syntax))?;
+                let framing = deal.frame(&response);
+                let behind = &self.input.backend.bytes()[head.end..];
+                deal.bodies.backend.check(behind).map_err(Refusal::BadBody)?;
                 deal.judge_connections(&response, framing, body_is_out);
                 let after =
                     deal.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
-                forward::response(&response, framing, after, out, cx.buffers);
+                forward::response(&response, framing.client, after, out, cx.buffers);
                 self.status = response.status;
-                self.open_exchange(head.end, body, taken, cx);
+                self.open_exchange(head.end, cx);
             }
         }
         Ok(())
@@ -143,26 +142,42 @@ impl Session {
         let Some(terms) = self.deal().map(|deal| deal.terms) else { return };
         self.input.backend.consume(head);
         for from in Side::BOTH {
-            self.take_body(from, self.input[from].len(), cx);
+            self.relay(from, self.input[from].len(), cx);
             self.flows[from].touch(cx.now);
         }
         self.answered = cx.now;
         self.state = State::Tunnel(Tunnel::open(&terms, cx.now));
     }
 
-    fn open_exchange(&mut self, head: usize, body: Body, taken: usize, cx: &mut Cx<'_>) {
-        if let State::Deal(phase, deal) = &mut self.state {
-            *phase = Phase::Exchange;
-            deal.bodies.backend = body;
-        }
+    fn open_exchange(&mut self, head: usize, cx: &mut Cx<'_>) {
+        self.enter(Phase::Exchange);
         self.input.backend.consume(head);
-        self.take_body(Side::Backend, taken, cx);
         self.flows.backend.touch(cx.now);
         self.answered = cx.now;
+        self.body_came(Side::Backend, cx);
+    }
+
+    /// Takes what is there of that side's body.
+    fn body_came(&mut self, from: Side, cx: &mut Cx<'_>) {
+        if let Err(bad) = self.take_body(from, cx) {
+            self.body_broke(from, Refusal::Chunk(bad), cx);
+        }
+    }
+
+    /// Takes what is there of that side's body; what of it goes on is on its way to the other side.
+    pub(super) fn take_body(&mut self, from: Side, cx: &mut Cx<'_>) -> Result<(), BadChunk> {
+        while let State::Deal(_, deal) = &mut self.state {
+            match deal.bodies[from].run(self.input[from].bytes())? {
+                Run { len: 0, .. } => break,
+                Run { len, goes_on: true } => self.relay(from, len, cx),
+                Run { len, goes_on: false } => self.input[from].consume(len),
+            }
+        }
+        Ok(())
     }
 
     /// Moves the first `count` bytes of that side's input on their way to the other side.
-    pub(super) fn take_body(&mut self, from: Side, count: usize, cx: &mut Cx<'_>) {
+    fn relay(&mut self, from: Side, count: usize, cx: &mut Cx<'_>) {
         if count > 0 {
             self.input[from].give(&mut self.output[!from], count, cx.buffers);
             let narrow = u32::try_from(count).expect("a buffer is smaller than 4 GiB");
@@ -175,11 +190,7 @@ impl Session {
         match got {
             Ok(Read::Moved(count)) => {
                 self.input[from].filled(count.get() as usize);
-                let State::Deal(_, deal) = &mut self.state else { return };
-                match deal.bodies[from].take(self.input[from].bytes()) {
-                    Ok(taken) => self.take_body(from, taken, cx),
-                    Err(_) => self.body_broke(from, Refusal::Chunk, cx),
-                }
+                self.body_came(from, cx);
             }
             Ok(Read::Eof) => self.body_ended(from, cx),
             Err(fault) => self.body_lost(from, fault, cx),
@@ -255,24 +266,24 @@ impl Deal {
     fn judge_connections(
         &mut self,
         response: &Response<'_, '_>,
-        framing: Framing,
+        framing: Both<Framing>,
         body_is_out: bool,
     ) {
-        let ends = framing == Framing::Close;
-        self.keeps = self.keeps.filter(|_| body_is_out && !ends);
+        let ends = |side| framing[side] == Framing::Close;
+        self.keeps = self.keeps.filter(|_| body_is_out && !ends(Side::Client));
         let persists = response.fields.persists(response.version);
         // R6, R26: never after an upgrade, nor when 100 and the final response came in an odd order.
         let usual = self.offer == Offer::None && !self.odd && !self.expects;
-        // A request in HTTP/1.0 has told the backend to close, whatever it answers.
-        let asked = self.version == Version::Http11;
-        self.reusable = asked && persists && usual && body_is_out && !ends;
+        self.reusable = persists && usual && body_is_out && !ends(Side::Backend);
     }
 
-    fn response_framing(&self, response: &Response<'_, '_>) -> Result<Framing, Refusal> {
+    /// Begins the response's body: how it is framed by the backend, and towards the client.
+    fn frame(&mut self, response: &Response<'_, '_>) -> Both<Framing> {
         let framing = response.framing(self.to_head);
-        if framing == Framing::Chunked && self.version == Version::Http10 {
-            return Err(Refusal::BadAnswer(BadHead::Coding));
-        }
-        Ok(framing)
+        let unknown = framing == Framing::Chunked && self.version == Version::Http10;
+        self.bodies.backend =
+            if unknown { Body::Chunked(Chunks::default().decoded()) } else { Body::from(framing) };
+        // HTTP/1.0 knows no chunks: it gets their data until the end of the connection.
+        Both { client: if unknown { Framing::Close } else { framing }, backend: framing }
     }
 }

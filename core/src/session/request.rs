@@ -204,9 +204,7 @@ impl Session {
             return Ok(());
         }
         self.input.client.consume(std::mem::take(&mut deal.head).end);
-        let taken = deal.bodies.client.take(self.input.client.bytes());
-        self.take_body(Side::Client, taken.map_err(|_| Refusal::Chunk)?, cx);
-        Ok(())
+        self.take_body(Side::Client, cx).map_err(Refusal::Chunk)
     }
 
     /// The client broke off before it was answered.

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{After, Lines, passes};
-use crate::head::{Buf, Buffers, Framing, Request, Version};
+use super::{Lines, passes};
+use crate::head::{Buf, Buffers, Framing, Request};
 use crate::negotiate::Offer;
 use crate::route::path::encode;
 use crate::route::{Forward, Rules};
@@ -26,13 +26,9 @@ pub struct Way<'a> {
 /// Writes the request head that goes to the backend.
 pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: &mut Buffers) {
     let mut lines = Lines { out, buffers };
-    let version: &[u8] = match request.version {
-        // A backend that knows whom it answers sends no chunks to a client that cannot read them.
-        Version::Http10 => b" HTTP/1.0",
-        Version::Http11 => b" HTTP/1.1",
-    };
     let path = path(way.forward, way.rest);
-    lines.line(&[request.method.as_bytes(), b" ", &path, request.query, version]);
+    // Ours, whatever the client speaks (RFC 9112 §2.3).
+    lines.line(&[request.method.as_bytes(), b" ", &path, request.query, b" HTTP/1.1"]);
     lines.field("Host", host(request, way.forward).as_bytes());
     let added = if way.forward.add_headers { &X_FORWARDED[..] } else { &[] };
     for (name, value) in request.fields.iter() {
@@ -46,10 +42,8 @@ pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: 
         x_forwarded(&mut lines, request, &way);
     }
     lines.framing(length_kept(request));
-    match (way.offer.token(), request.version) {
-        (Some(token), _) => lines.upgrade(token.as_bytes()),
-        (None, version @ Version::Http11) => lines.connection(After::KeepAlive(version)),
-        (None, Version::Http10) => lines.connection(After::Close),
+    if let Some(token) = way.offer.token() {
+        lines.upgrade(token.as_bytes());
     }
     lines.line(&[]);
 }
@@ -138,7 +132,8 @@ mod tests {
                         Content-Length: 3\r\n\r\n";
         assert_eq!(text, expected);
         let old = "GET / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n";
-        assert!(forwarded(old, &forward, &Offer::None).ends_with("\r\nConnection: close\r\n\r\n"));
+        let text = forwarded(old, &forward, &Offer::None);
+        assert_eq!(text, "GET /base/a%20b%0D%0A HTTP/1.1\r\nHost: h\r\n\r\n");
         let empty = forwarded(&head.replace("h: 3", "h: 0"), &forward, &Offer::None);
         assert!(empty.contains("\r\nContent-Length: 0\r\n"), "{empty}");
     }
