@@ -6,9 +6,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use underpass_core::Side;
 
-use crate::errand::{Body, Errand, Failure, Last, Quirk, Way, tunnelled};
+use crate::errand::{Body, Errand, Failure, Last, Quirk, tunnelled};
 use crate::rng::Rng;
-use crate::wire::{Wire, check};
+use crate::wire::{Wire, check, same};
 
 /// What follows an answer.
 enum Next {
@@ -38,13 +38,16 @@ struct Backend<'a> {
 impl Backend<'_> {
     async fn serve(&mut self, mut wire: Wire) -> Result<(), Failure> {
         while let Some(head) = wire.head().await? {
+            let (number, step) = step(&head)?;
+            let errand = self.errands.get(number).ok_or_else(|| format!("errand {number}?"))?;
+            let whose = |failure| format!("errand {number} step {step}, {errand:?}: {failure}");
+            if step < errand.gets {
+                self.take_upload(*errand, number, step, &mut wire).await.map_err(whose)?;
+            }
             let behind = wire.held();
             if !behind.is_empty() {
                 return Err(format!("{} bytes stand behind {head:?}", behind.len()));
             }
-            let (number, step) = step(&head)?;
-            let errand = self.errands.get(number).ok_or_else(|| format!("errand {number}?"))?;
-            let whose = |failure| format!("errand {number} step {step}, {errand:?}: {failure}");
             if step == errand.gets {
                 return self.switch(*errand, number, wire, &head).await.map_err(whose);
             }
@@ -70,6 +73,21 @@ impl Backend<'_> {
         Ok(())
     }
 
+    /// Hears what is sent along with a request, which must come on a fresh connection.
+    async fn take_upload(
+        &self,
+        errand: Errand,
+        number: usize,
+        step: usize,
+        wire: &mut Wire,
+    ) -> Result<(), Failure> {
+        let sent = errand.upload(number, step, Side::Backend);
+        if !self.is_fresh && !sent.is_empty() {
+            return Err("a body on a connection that has served".to_owned());
+        }
+        same(&wire.exactly(sent.len()).await?, &sent)
+    }
+
     async fn answer(
         &mut self,
         errand: Errand,
@@ -80,18 +98,17 @@ impl Backend<'_> {
     ) -> Result<Next, Failure> {
         let get = errand.get(step);
         let framing = get.body.ok_or("there is no rule for it")?;
-        let old = errand.way == Way::Old;
-        check(asked, if old { " HTTP/1.0\r\n" } else { " HTTP/1.1\r\n" })?;
-        if asked.contains("\r\nConnection: close\r\n") != old {
+        check(asked, " HTTP/1.1\r\n")?;
+        if asked.contains("\r\nConnection: ") {
             return Err(format!("what is to become of the connection: {asked:?}"));
         }
         let fields = framing.fields(get.length);
         let close = if get.quirk == Quirk::Closes { "Connection: close\r\n" } else { "" };
         let head = format!("HTTP/1.1 200 OK\r\nX-Step: {number}/{step}\r\n{fields}{close}\r\n");
-        let mut bytes = [head.as_bytes(), &errand.body(number, step)].concat();
+        let mut bytes = [head.as_bytes(), &errand.body(number, step, Side::Backend)].concat();
         let whole = bytes.split_off(bytes.len() - 1);
         wire.send(self.chance, &bytes).await?;
-        let closes = old || framing == Body::Close;
+        let closes = framing == Body::Close;
         // One write: the excess is there when the response is.
         let excess = get.quirk == Quirk::Excess && !closes;
         let end = if excess { [&whole, &b"x"[..]].concat() } else { whole };

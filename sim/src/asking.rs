@@ -79,9 +79,15 @@ impl Client {
         };
         check(&head, "HTTP/1.1 200 ")?;
         check(&head, &format!("\r\nX-Step: {}/{}\r\n", self.number, self.step))?;
-        let sent = self.errand.body(self.number, self.step);
-        let ends = body == Body::Close;
+        let sent = self.errand.body(self.number, self.step, Side::Client);
+        let ends = self.errand.ends(self.step);
+        if ends && body == Body::Chunks {
+            self.marks.push(Mark::Decoded);
+        }
         same(&if ends { wire.rest().await? } else { wire.exactly(sent.len()).await? }, &sent)?;
+        if get.upload.is_some_and(|(framing, _)| framing == Body::Chunks) {
+            self.marks.push(Mark::Uploaded);
+        }
         if self.step > first && self.errand.way == Way::Pipelined {
             self.marks.push(Mark::Pipelined);
         }
@@ -147,14 +153,18 @@ impl Client {
             Last::Close | Last::Leave | Last::Refused | Last::Tunnel { .. } => "http",
         };
         let version = if errand.way == Way::Old { "1.0" } else { "1.1" };
-        let line = format!("GET /{place}/{number}/{step} HTTP/{version}\r\nHost: proxy\r\n");
+        let upload = if step < errand.gets { errand.get(step).upload } else { None };
+        let method = if upload.is_some() { "POST" } else { "GET" };
+        let line = format!("{method} /{place}/{number}/{step} HTTP/{version}\r\nHost: proxy\r\n");
         if step < errand.gets {
             let keeps = match (errand.way, self.says_close(step)) {
                 (_, true) => "Connection: close\r\n",
                 (Way::Old, false) => "Connection: keep-alive\r\n",
                 (Way::InTurn | Way::Pipelined, false) => "",
             };
-            return format!("{line}{keeps}\r\n").into_bytes();
+            let framing = upload.map(|(body, length)| body.fields(length)).unwrap_or_default();
+            let head = format!("{line}{keeps}{framing}\r\n");
+            return [head.as_bytes(), &errand.upload(number, step, Side::Client)].concat();
         }
         let first = match errand.last {
             Last::Tunnel { bytes, early, .. } => {

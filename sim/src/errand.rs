@@ -57,6 +57,8 @@ pub struct Get {
     pub length: usize,
     /// What the backend does after it.
     pub quirk: Quirk,
+    /// What is sent along, and how many bytes of it; a GET sends nothing.
+    pub upload: Option<(Body, usize)>,
 }
 
 /// How the end of a response's body is found.
@@ -112,8 +114,7 @@ impl Errand {
         let body = match chance.below(8) {
             0 => None,
             1 => Some(Body::Close),
-            // What speaks HTTP/1.0 reads no chunks.
-            2..=4 if self.way != Way::Old => Some(Body::Chunks),
+            2..=4 => Some(Body::Chunks),
             _ => Some(Body::Length),
         };
         let quirk = match chance.below(9) {
@@ -123,7 +124,14 @@ impl Errand {
             3 => Quirk::Stale(true),
             _ => Quirk::None,
         };
-        Get { body, length: chance.piece(MOST), quirk }
+        let framing = match chance.below(6) {
+            0 | 1 if body.is_none() => None,
+            0 if self.way != Way::Old => Some(Body::Chunks),
+            0 | 1 => Some(Body::Length),
+            _ => None,
+        };
+        let length = chance.piece(MOST);
+        Get { body, length, quirk, upload: framing.map(|framing| (framing, chance.piece(MOST))) }
     }
 
     /// How many requests there are.
@@ -131,11 +139,32 @@ impl Errand {
         self.gets + usize::from(matches!(self.last, Last::Refused | Last::Tunnel { .. }))
     }
 
-    /// The body of the exchange of that number, as it stands on the wire.
-    pub fn body(&self, number: usize, step: usize) -> Vec<u8> {
+    /// The response's body in the exchange of that number, as that side has it on its wire.
+    pub fn body(&self, number: usize, step: usize, at: Side) -> Vec<u8> {
         let get = self.get(step);
         let bytes = pattern(number * STEPS + 1 + step, Side::Backend, get.length);
-        if get.body == Some(Body::Chunks) { chunks(&bytes) } else { bytes }
+        match get.body {
+            // What speaks HTTP/1.0 reads no chunks.
+            Some(Body::Chunks) if (self.way, at) == (Way::Old, Side::Client) => bytes,
+            Some(Body::Chunks) => chunks(&bytes, at == Side::Backend),
+            Some(Body::Close | Body::Length) | None => bytes,
+        }
+    }
+
+    /// What is sent along with the request of that number, as that side has it on its wire.
+    pub fn upload(&self, number: usize, step: usize, at: Side) -> Vec<u8> {
+        let Some((framing, length)) = self.get(step).upload else { return Vec::new() };
+        let bytes = pattern(number * STEPS + 1 + step, Side::Client, length);
+        if framing == Body::Chunks { chunks(&bytes, at == Side::Client) } else { bytes }
+    }
+
+    /// Whether the response to that step goes on until the end of the client's connection.
+    pub fn ends(&self, step: usize) -> bool {
+        match self.get(step).body {
+            Some(Body::Close) => true,
+            Some(Body::Chunks) => self.way == Way::Old,
+            Some(Body::Length) | None => false,
+        }
     }
 }
 
@@ -150,13 +179,19 @@ impl Body {
     }
 }
 
-fn chunks(bytes: &[u8]) -> Vec<u8> {
+/// Bytes in chunks: dressed with extensions and trailers where they are sent, which nobody may receive.
+fn chunks(bytes: &[u8], dressed: bool) -> Vec<u8> {
+    let (extension, trailers) = if dressed {
+        (";name=value;other=\"; \"", "Host: x\r\nContent-Length: 5\r\n")
+    } else {
+        ("", "")
+    };
     let mut wire: Vec<u8> = Vec::new();
     for chunk in bytes.chunks(1_000) {
-        let size = format!("{:x}\r\n", chunk.len());
+        let size = format!("{:x}{extension}\r\n", chunk.len());
         wire.extend([size.as_bytes(), chunk, b"\r\n"].concat());
     }
-    wire.extend(b"0\r\n\r\n");
+    wire.extend(format!("0\r\n{trailers}\r\n").bytes());
     wire
 }
 

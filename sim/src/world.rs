@@ -49,6 +49,8 @@ pub struct Run {
 /// Something that must happen in some runs.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Mark {
+    /// An HTTP/1.0 client got what a backend sent in chunks.
+    Decoded,
     /// A client was answered on the same connection after a backend had sent too much.
     Excess,
     /// An HTTP/1.0 client's connection was kept.
@@ -61,17 +63,21 @@ pub enum Mark {
     Retried,
     /// A connection that had carried exchanges became a tunnel.
     UpgradeOnKept,
+    /// A request's body came in chunks.
+    Uploaded,
 }
 
 impl Mark {
     /// Every mark there is.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
+        Self::Decoded,
         Self::Excess,
         Self::OldKept,
         Self::Pipelined,
         Self::Reused,
         Self::Retried,
         Self::UpgradeOnKept,
+        Self::Uploaded,
     ];
 }
 
