@@ -1,5 +1,6 @@
 //! Every bound, and what relates one to another.
 
+use crate::head::BadHeader;
 use crate::time::{Time, Wait};
 
 /// Bytes of one leased buffer. A head that needs more makes its buffer grow, up to [`HEAD_MOST`].
@@ -68,6 +69,8 @@ pub struct Limits {
     pub field: u32,
     /// Fields of one head (`LimitRequestFields`), at most [`FIELDS_MOST`].
     pub fields: u32,
+    /// What becomes of a line without a colon; a client's is always an error.
+    pub bad_header: BadHeader,
     /// How long the request head may take, handshake included (R50).
     pub head: Pace,
     /// How long the request body may take (R50).
@@ -79,14 +82,16 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What a response head may be: httpd's `ResponseFieldSize` and the widest count.
-    pub const RESPONSE: Self = Self { fields: FIELDS_MOST as u32, ..Self::DEFAULT };
+    /// What a response head may be where nothing is said: httpd's `responsefieldsize=` and the widest count.
+    pub const RESPONSE: Self =
+        Self { line: 8192, field: 8192, fields: FIELDS_MOST as u32, ..Self::DEFAULT };
 
     /// The defaults of httpd.
     pub const DEFAULT: Self = Self {
         line: 8190,
         field: 8190,
         fields: 100,
+        bad_header: BadHeader::IsError,
         head: Pace { first: Wait::from_secs(20), most: Wait::from_secs(40), rate: 500 },
         body: Pace { first: Wait::from_secs(20), most: Wait::FOREVER, rate: 500 },
         keep_alive: Wait::from_secs(5),

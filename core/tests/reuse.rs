@@ -113,7 +113,6 @@ fn a_connection_is_kept_only_if_nothing_on_it_was_odd() {
         ("a backend that closes", heads::get(""), told, false),
         ("HTTP/1.0", heads::get(""), old, false),
         ("HTTP/1.0 that persists", heads::get(""), kept, true),
-        ("HTTP/1.0 is the client's affair", heads::get("").replace("1.1", "1.0"), OK.into(), true),
         ("chunks for HTTP/1.0", heads::get("").replace("1.1", "1.0"), chunks.to_owned(), true),
         ("until the end", heads::get(""), "HTTP/1.1 200 OK\r\n\r\nhi".into(), false),
         ("R26 a 100 that nobody waits for", heads::get(""), format!("{go}{OK}"), false),

@@ -1,13 +1,14 @@
 //! What the directives have said so far, and what they mean together once all is read.
 
 use core::net::SocketAddr;
-use core::num::NonZeroU16;
+use core::num::{NonZeroU16, NonZeroU32};
 
 use super::parameters::Options;
 use super::problem::Flaw;
 use super::proxy_pass::Pass;
 use super::words::Word;
 use super::{Config, Listen, LogLevel};
+use crate::head::BadHeader;
 use crate::limits::Limits;
 use crate::route::{
     Action, Fallback, Forward, Park, Rule, Rules, Scheme, Target, Terms, Worker, WorkerId,
@@ -37,6 +38,10 @@ pub(super) struct Draft {
     pub(super) preserve_host: bool,
     /// `ProxyAddHeaders`.
     pub(super) add_headers: bool,
+    /// `ProxyBadHeader`.
+    pub(super) bad_header: BadHeader,
+    /// `ProxyIOBufferSize`.
+    pub(super) piece: Option<NonZeroU32>,
     /// `ProxyWebsocketAsync`.
     pub(super) parks: bool,
     /// `ProxyWebsocketAsyncDelay`.
@@ -62,6 +67,8 @@ impl Default for Draft {
             proxy_timeout: None,
             preserve_host: false,
             add_headers: true,
+            bad_header: BadHeader::IsError,
+            piece: None,
             parks: true,
             park_delay: Wait::ZERO,
             idle: Wait::FOREVER,
@@ -95,7 +102,13 @@ impl Draft {
             listens: self.listens,
             threads: self.threads,
             log_level: self.log_level,
-            rules: Rules { server_name: self.server_name, limits: self.limits, rules, workers },
+            rules: Rules {
+                server_name: self.server_name,
+                limits: self.limits,
+                bad_header: self.bad_header,
+                rules,
+                workers,
+            },
         }
     }
 
@@ -115,6 +128,8 @@ impl Draft {
             fallback: if skips { Fallback::Skip } else { Fallback::Http },
             preserve_host: self.preserve_host,
             add_headers: self.add_headers,
+            response_line: options.response_line.unwrap_or(plain.response_line),
+            piece: options.piece.or(self.piece),
             terms: self.terms(&options),
             upgrade: options.upgrade.unwrap_or(plain.upgrade),
             target: plain.target,

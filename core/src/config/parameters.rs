@@ -1,8 +1,10 @@
 //! The table of `ProxyPass` parameters, from which they are read and documented.
 
+use core::num::NonZeroU32;
+
 use super::problem::Flaw;
 use super::upgrade::upgrade;
-use super::values::{some_wait, switch, wait};
+use super::values::{piece, response_line, some_wait, switch, wait};
 use super::words::Word;
 use crate::route::{Recovery, Upgrade};
 use crate::time::Wait;
@@ -78,6 +80,27 @@ pub static PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "responsefieldsize",
+        values: "bytes",
+        default: Some("0"),
+        summary: "How long one line of a response's head may be; 0 means 8192.",
+        apply: |options, value| {
+            options.response_line = NonZeroU32::new(response_line(value)?).map(NonZeroU32::get);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "iobuffersize",
+        values: "bytes",
+        default: Some("0"),
+        summary: "How many bytes of a body are moved at a time at the most; 0 means what \
+                  ProxyIOBufferSize says.",
+        apply: |options, value| {
+            options.piece = piece(value)?;
+            Ok(())
+        },
+    },
+    Parameter {
         name: "upgrade",
         values: "ANY|NONE|protocol[,protocol]...",
         default: None,
@@ -102,6 +125,10 @@ pub(super) struct Options {
     pub(super) recovery: Recovery,
     /// `keepalive=`.
     pub(super) keepalive: bool,
+    /// `responsefieldsize=`.
+    pub(super) response_line: Option<u32>,
+    /// `iobuffersize=`.
+    pub(super) piece: Option<NonZeroU32>,
     /// `upgrade=`.
     pub(super) upgrade: Option<Upgrade>,
 }
@@ -113,6 +140,8 @@ impl Default for Options {
             connect: None,
             recovery: Recovery::AtOnce,
             keepalive: true,
+            response_line: None,
+            piece: None,
             upgrade: None,
         }
     }
@@ -146,6 +175,10 @@ mod tests {
         assert_eq!(options("connectiontimeout", "1ms").map(times), Ok((none, one)));
         let recovery = Recovery::After(Wait::from_millis(1));
         assert_eq!(options("retry", "1ms").map(|options| options.recovery), Ok(recovery));
+        let line = options("responsefieldsize", "512").map(|options| options.response_line);
+        assert_eq!(line, Ok(Some(512)));
+        let piece = options("iobuffersize", "512").map(|options| options.piece);
+        assert_eq!(piece, Ok(NonZeroU32::new(512)));
         assert_eq!(options("keepalive", "off").map(|options| options.keepalive), Ok(false));
         assert_eq!(
             options("upgrade", "ANY").map(|options| options.upgrade),

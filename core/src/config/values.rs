@@ -1,11 +1,13 @@
 //! The values that many directives share: numbers, times and switches.
 
 use core::fmt::Display;
+use core::num::NonZeroU32;
 use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 use super::problem::Flaw;
 use super::words::Word;
+use crate::limits::HEAD_MOST;
 use crate::time::Wait;
 
 /// A whole number in `range`, in digits only.
@@ -20,6 +22,23 @@ where
     number.ok_or_else(|| {
         word.flaw(format!("{word} is not in the range {} to {}", range.start(), range.end()))
     })
+}
+
+/// How many bytes are moved at a time; 0 means that nothing is said.
+pub(super) fn piece(word: &Word) -> Result<Option<NonZeroU32>, Flaw> {
+    let bytes = number(word, 0..=HEAD_MOST as u32)?;
+    match bytes {
+        1..PIECE_LEAST => Err(word.flaw(format!("{bytes} is less than {PIECE_LEAST}, and not 0"))),
+        _ => Ok(NonZeroU32::new(bytes)),
+    }
+}
+
+/// httpd's least `ProxyIOBufferSize`.
+const PIECE_LEAST: u32 = 512;
+
+/// How long a line of a response's head may be: half of a head leaves room for the rest of it.
+pub(super) fn response_line(word: &Word) -> Result<u32, Flaw> {
+    number(word, 0..=HEAD_MOST as u32 / 2)
 }
 
 /// A time: a whole number and a unit, seconds if there is none.
@@ -85,6 +104,15 @@ mod tests {
             let message = format!("1:1: {text} is not in the range 1 to 9");
             assert_eq!(failure(number(&word(text), 1..=9_u16)), message);
         }
+    }
+
+    #[test]
+    fn a_piece_is_nothing_or_enough() {
+        assert_eq!(piece(&word("0")), Ok(None));
+        assert_eq!(piece(&word("512")), Ok(NonZeroU32::new(512)));
+        assert_eq!(piece(&word("65536")), Ok(NonZeroU32::new(65_536)));
+        assert_eq!(failure(piece(&word("511"))), "1:1: 511 is less than 512, and not 0");
+        assert_eq!(failure(piece(&word("65537"))), "1:1: 65537 is not in the range 0 to 65536");
     }
 
     #[test]

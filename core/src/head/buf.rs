@@ -65,14 +65,17 @@ impl Buf {
         self.len() == 0
     }
 
-    /// Room behind the held bytes, leased if need be; never empty unless [`HEAD_MOST`] bytes are held.
-    pub fn room(&mut self, buffers: &mut Buffers) -> &mut [u8] {
+    /// Room behind the held bytes, leased if need be: for `wanted` bytes, or as much as there is;
+    /// never more than makes [`HEAD_MOST`] bytes, and never empty unless so many are held.
+    pub fn room(&mut self, wanted: Option<usize>, buffers: &mut Buffers) -> &mut [u8] {
         let block = self.0.get_or_insert_with(|| buffers.lease());
-        if block.end == block.bytes.len() {
-            block.make_room(1);
+        let least = wanted.unwrap_or(1).min(HEAD_MOST - (block.end - block.start));
+        if block.bytes.len() - block.end < least {
+            block.make_room(least);
         }
-        let most = block.bytes.len().min(block.start + HEAD_MOST);
-        &mut block.bytes[block.end..most]
+        let all = block.bytes.len().min(block.start + HEAD_MOST);
+        let end = wanted.map_or(all, |_| block.end + least);
+        &mut block.bytes[block.end..end]
     }
 
     /// Takes the first `count` bytes of the room as held.
@@ -153,7 +156,7 @@ mod tests {
     use super::*;
 
     fn fill(buf: &mut Buf, bytes: &[u8], buffers: &mut Buffers) {
-        buf.room(buffers)[..bytes.len()].copy_from_slice(bytes);
+        buf.room(None, buffers)[..bytes.len()].copy_from_slice(bytes);
         buf.filled(bytes.len());
     }
 
@@ -161,7 +164,7 @@ mod tests {
     fn a_buffer_is_held_only_while_it_holds_bytes() {
         let (mut buffers, mut buf) = (Buffers::default(), Buf::default());
         assert_eq!(size_of::<Buf>(), size_of::<usize>());
-        buf.room(&mut buffers);
+        buf.room(None, &mut buffers);
         assert_eq!(buffers.leased(), 1);
         buf.tidy(&mut buffers);
         assert_eq!(buffers.leased(), 0);
@@ -178,7 +181,7 @@ mod tests {
         let (mut buffers, mut buf) = (Buffers::default(), Buf::default());
         buf.append(&[b'x'; BUFFER], &mut buffers);
         buf.consume(BUFFER - 1);
-        assert_eq!(buf.room(&mut buffers).len(), BUFFER - 1);
+        assert_eq!(buf.room(None, &mut buffers).len(), BUFFER - 1);
         assert_eq!(buf.bytes(), b"x");
     }
 
@@ -186,13 +189,23 @@ mod tests {
     fn grows_up_to_the_largest_head_and_not_beyond() {
         let (mut buffers, mut buf) = (Buffers::default(), Buf::default());
         while buf.len() < HEAD_MOST {
-            let room = buf.room(&mut buffers).len();
+            let room = buf.room(None, &mut buffers).len();
             assert!(room > 0);
             buf.filled(room);
         }
-        assert!(buf.room(&mut buffers).is_empty());
+        assert!(buf.room(None, &mut buffers).is_empty());
         buf.clear(&mut buffers);
         assert!(buffers.free.is_empty(), "a grown buffer is not kept");
+    }
+
+    #[test]
+    fn room_that_is_asked_for_is_given_to_the_byte() {
+        let (mut buffers, mut buf) = (Buffers::default(), Buf::default());
+        for wanted in [1, 512, 3 * BUFFER, 512, HEAD_MOST] {
+            assert_eq!(buf.room(Some(wanted), &mut buffers).len(), wanted);
+        }
+        buf.filled(HEAD_MOST - 1);
+        assert_eq!(buf.room(Some(512), &mut buffers).len(), 1);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //!
 //! [`buf`] holds the bytes, [`scan`] finds the end of the head while it dribbles in and keeps its
 //! limits, [`request`] and [`response`] parse the whole head once it is there, [`fields`] answers
-//! questions about fields, [`framing`] says how long the body is. One parser serves both
+//! questions about fields, [`framing`] says how long the body is, [`mend`] mends what a backend does
+//! not do right. One parser serves both
 //! directions (R36): what is 400 from a client is 502 from a backend.
 
 pub mod buf;
 pub mod fields;
 pub mod framing;
+pub mod mend;
 pub mod request;
 pub mod response;
 pub mod scan;
@@ -15,6 +17,7 @@ pub mod scan;
 pub use buf::{Buf, Buffers};
 pub use fields::Fields;
 pub use framing::Framing;
+pub use mend::BadHeader;
 pub use request::Request;
 pub use response::Response;
 pub use scan::Scan;

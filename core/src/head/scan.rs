@@ -27,6 +27,9 @@ impl Scan {
             // Too long comes first: it may have been said before the line's end came.
             self.within(line.unwrap_or(ended).len(), limits)?;
             let line = line.ok_or(BadHead::Syntax)?;
+            if self.lines > 0 && limits.bad_header.ends_before(line) {
+                return Ok(Some(self.start as usize..self.line as usize));
+            }
             (self.seen, self.line) = (narrow(end + 1)?, narrow(end + 1)?);
             match (line.is_empty(), self.lines) {
                 (true, 0) if self.start == 0 => self.start = self.seen,
@@ -39,6 +42,14 @@ impl Scan {
         self.within(unfinished.saturating_sub(1), limits)?;
         self.seen = narrow(bytes.len())?;
         if bytes.len() >= HEAD_MOST { Err(BadHead::TooLong) } else { Ok(None) }
+    }
+
+    /// What [`find`](Self::find) gives once no more bytes come: a head behind whose end the body's first
+    /// line has none, where such a line begins the body.
+    pub fn find_last(&self, bytes: &[u8], limits: &Limits) -> Option<Range<usize>> {
+        let line = bytes.get(self.line as usize..).filter(|line| !line.is_empty())?;
+        let ends = self.lines > 0 && limits.bad_header.ends_before(line);
+        ends.then_some(self.start as usize..self.line as usize)
     }
 
     fn within(&self, line: usize, limits: &Limits) -> Result<(), BadHead> {

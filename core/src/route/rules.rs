@@ -1,6 +1,9 @@
 //! The rules: the first one that matches, in the order of the configuration, decides.
 
+use std::num::NonZeroU32;
+
 use super::target::{Scheme, Target, Worker, WorkerId};
+use crate::head::BadHeader;
 use crate::limits::Limits;
 use crate::time::Wait;
 
@@ -13,6 +16,8 @@ pub struct Rules {
     pub server_name: String,
     /// What a client's head may be.
     pub limits: Limits,
+    /// What becomes of a response with a line that is no field (`ProxyBadHeader`).
+    pub bad_header: BadHeader,
     /// The rules, in the order of the configuration.
     pub rules: Vec<Rule>,
     /// The workers, indexed by [`WorkerId`].
@@ -25,6 +30,7 @@ impl Default for Rules {
         Self {
             server_name: "underpass".into(),
             limits: Limits::DEFAULT,
+            bad_header: BadHeader::IsError,
             rules: Vec::new(),
             workers: Vec::new(),
         }
@@ -42,6 +48,12 @@ impl Rules {
             }
             rule.rest(path).map(|rest| (number, rest))
         })
+    }
+
+    /// What the head of a response under that rule may be.
+    pub fn response_limits(&self, number: usize) -> Limits {
+        let line = self.forward(number).map_or(Limits::RESPONSE.field, |rule| rule.response_line);
+        Limits { line, field: line, bad_header: self.bad_header, ..Limits::RESPONSE }
     }
 
     /// What the rule of that number says, if it forwards.
@@ -118,6 +130,11 @@ pub struct Forward {
     pub preserve_host: bool,
     /// Whether `X-Forwarded-For`, `-Host` and `-Server` are added (`ProxyAddHeaders`).
     pub add_headers: bool,
+    /// Bytes of one line of a response's head (`responsefieldsize=`).
+    pub response_line: u32,
+    /// How many bytes of a body are moved at a time at the most (`ProxyIOBufferSize`); as many as are
+    /// there, if it does not say.
+    pub piece: Option<NonZeroU32>,
     /// The clocks of a session under this rule.
     pub terms: Terms,
 }
@@ -132,6 +149,8 @@ impl Forward {
             fallback: Fallback::Http,
             preserve_host: false,
             add_headers: true,
+            response_line: Limits::RESPONSE.field,
+            piece: None,
             terms: Terms::DEFAULT,
         }
     }

@@ -1,12 +1,13 @@
 //! From the backend's first byte to a tunnel or an exchange.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::deal::{Deal, Keeper};
 use super::{Cx, Phase, Session, State, Then};
 use crate::exchange::{BadChunk, Body, Chunks, Run};
-use crate::head::{Framing, Response, Version, slots};
-use crate::limits::{INTERIM_MOST, Limits};
+use crate::head::{BadHead, Framing, Response, Version, slots};
+use crate::limits::INTERIM_MOST;
 use crate::negotiate::forward::{self, After};
 use crate::negotiate::{Answer, Offer, Refusal, judge};
 use crate::op::{Fault, Read};
@@ -53,7 +54,7 @@ impl Session {
                 self.read_answers(cx);
             }
             Ok(Read::Eof) if self.is_stale() => self.dial_anew(cx),
-            Ok(Read::Eof) => self.refuse(Refusal::NoAnswer, cx),
+            Ok(Read::Eof) => self.answer_ended(cx),
             Err(fault) if self.is_stale() => {
                 self.note(Side::Backend, fault);
                 self.dial_anew(cx);
@@ -81,15 +82,31 @@ impl Session {
 
     fn read_answers(&mut self, cx: &mut Cx<'_>) {
         while let State::Deal(Phase::Answer, deal) = &mut self.state {
-            match deal.scan.find(self.input.backend.bytes(), &Limits::RESPONSE) {
-                Ok(Some(head)) => {
-                    if let Err(refusal) = self.read_answer(head, cx) {
-                        return self.refuse(refusal, cx);
-                    }
-                }
+            let limits = cx.rules.response_limits(deal.rule);
+            match deal.scan.find(self.input.backend.bytes(), &limits) {
+                Ok(Some(head)) => self.take_answer(head, cx),
                 Ok(None) => return,
                 Err(bad) => return self.refuse(Refusal::BadAnswer(bad), cx),
             }
+        }
+    }
+
+    /// The backend has ended: its last line may still be one that begins the body.
+    fn answer_ended(&mut self, cx: &mut Cx<'_>) {
+        let State::Deal(_, deal) = &mut self.state else { return };
+        let limits = cx.rules.response_limits(deal.rule);
+        match deal.scan.find_last(self.input.backend.bytes(), &limits) {
+            Some(head) => {
+                self.take_answer(head, cx);
+                self.body_ended(Side::Backend, cx);
+            }
+            None => self.refuse(Refusal::NoAnswer, cx),
+        }
+    }
+
+    fn take_answer(&mut self, head: Range<usize>, cx: &mut Cx<'_>) {
+        if let Err(refusal) = self.read_answer(head, cx) {
+            self.refuse(refusal, cx);
         }
     }
 
@@ -99,8 +116,11 @@ impl Session {
         let State::Deal(_, deal) = &mut self.state else { return Ok(()) };
         self.input.client.consume(std::mem::take(&mut deal.head).end);
         let mut slots = slots();
-        let bytes = &self.input.backend.bytes()[..head.end];
-        let response = Response::parse(bytes, &mut slots).map_err(Refusal::BadAnswer)?;
+        let bytes = cx.rules.bad_header.mend(&self.input.backend.bytes()[head.clone()]);
+        let response = Response::parse(&bytes, &mut slots).map_err(Refusal::BadAnswer)?;
+        if matches!(bytes, Cow::Owned(_)) && response.status < 200 {
+            return Err(Refusal::BadAnswer(BadHead::Syntax));
+        }
         let answer = judge(&deal.offer, body_is_out, &response).map_err(Refusal::Nonsense)?;
         let out = &mut self.output.client;
         match answer {

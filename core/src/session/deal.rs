@@ -1,6 +1,7 @@
 //! What has been agreed on before a tunnel opens or a response is over: one request, its rule, its bodies.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 use crate::balance::Ask;
@@ -44,6 +45,8 @@ pub(super) struct Deal {
     pub(super) odd: bool,
     /// What is still to come of the request's and the response's body.
     pub(super) bodies: Both<Body>,
+    /// How many bytes of a body are moved at a time at the most, if the rule says.
+    pub(super) piece: Option<NonZeroU32>,
     /// When the offer was made.
     pub(super) since: Time,
     pace: Pace,
@@ -103,6 +106,7 @@ impl Deal {
             interims: 0,
             odd: false,
             bodies: Both { client: request.framing.into(), backend: Body::from(Framing::Close) },
+            piece: forward.piece,
             since: Time::ZERO,
             pace: rules.limits.body,
         })

@@ -208,7 +208,9 @@ impl Session {
 
     /// Room for what that side sends; for [`Op::Fill`].
     pub(crate) fn room(&mut self, side: Side, buffers: &mut Buffers) -> &mut [u8] {
-        self.input[side].room(buffers)
+        let heads = side == Side::Backend && self.phase() != Some(Phase::Exchange);
+        let piece = self.deal().filter(|_| !heads).and_then(|deal| deal.piece);
+        self.input[side].room(piece.map(|piece| piece.get() as usize), buffers)
     }
 
     /// What that side is to be sent; for [`Op::Flush`].
@@ -218,7 +220,8 @@ impl Session {
 
     /// How much may be pulled from that side; for [`Op::Pull`].
     pub(crate) fn most(&self, from: Side) -> u64 {
-        self.deal().map_or(u64::MAX, |deal| deal.bodies[from].most())
+        let piece = |deal: &Deal| deal.piece.map_or(u64::MAX, |piece| piece.get().into());
+        self.deal().map_or(u64::MAX, |deal| deal.bodies[from].most().min(piece(deal)))
     }
 
     /// What is asked in [`Op::Elect`], with the lease that failed.

@@ -41,6 +41,8 @@ pub(crate) struct Peer {
     pub(crate) served: usize,
     /// It has said that it closes, or something odd: it must not be kept.
     pub(crate) last: bool,
+    /// The most of them that one read gave.
+    pub(crate) largest: usize,
     /// How many of them core has seen.
     pub(crate) filled: usize,
     /// What it was told.
@@ -145,6 +147,7 @@ impl Wires {
             return Poll::Pending;
         }
         peer.taken += count;
+        peer.largest = peer.largest.max(count);
         self.done += 1;
         Poll::Ready(Ok(count))
     }

@@ -2,6 +2,7 @@
 
 mod proxy;
 mod request;
+mod response;
 mod server;
 mod tunnel;
 
@@ -10,7 +11,13 @@ use super::table::Directive;
 
 /// Every directive, in the order of the manual.
 pub fn directives() -> impl Iterator<Item = &'static Directive> {
-    let parts = [server::DIRECTIVES, request::DIRECTIVES, proxy::DIRECTIVES, tunnel::DIRECTIVES];
+    let parts = [
+        server::DIRECTIVES,
+        request::DIRECTIVES,
+        proxy::DIRECTIVES,
+        response::DIRECTIVES,
+        tunnel::DIRECTIVES,
+    ];
     parts.into_iter().flatten()
 }
 
