@@ -38,7 +38,7 @@ fn bad_requests_have_their_statuses() {
         let response = client.text();
         assert_eq!(heads::status(&response), status, "{request:?} got {response:?}");
         let closes = response.contains("\r\nConnection: close\r\n")
-            || response.contains("\r\nConnection: upgrade, close\r\n");
+            || response.contains("\r\nConnection: Upgrade, close\r\n");
         assert!(closes, "{response:?} leaves the connection open");
     }
 }

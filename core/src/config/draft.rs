@@ -10,7 +10,8 @@ use super::words::Word;
 use super::{Config, Listen, LogLevel};
 use crate::limits::Limits;
 use crate::route::{
-    Action, Fallback, Forward, Park, Rule, Rules, Scheme, Target, Terms, Worker, WorkerId,
+    Action, Fallback, Forward, Overrides, Park, Rule, Rules, Scheme, Target, Terms, Worker,
+    WorkerId,
 };
 use crate::time::Wait;
 
@@ -37,6 +38,8 @@ pub(super) struct Draft {
     pub(super) preserve_host: bool,
     /// `ProxyAddHeaders`.
     pub(super) add_headers: bool,
+    /// `ProxyErrorOverride`.
+    pub(super) overrides: Overrides,
     /// `ProxyWebsocketAsync`.
     pub(super) parks: bool,
     /// `ProxyWebsocketAsyncDelay`.
@@ -62,6 +65,7 @@ impl Default for Draft {
             proxy_timeout: None,
             preserve_host: false,
             add_headers: true,
+            overrides: Overrides::None,
             parks: true,
             park_delay: Wait::ZERO,
             idle: Wait::FOREVER,
@@ -115,6 +119,7 @@ impl Draft {
             fallback: if skips { Fallback::Skip } else { Fallback::Http },
             preserve_host: self.preserve_host,
             add_headers: self.add_headers,
+            overrides: self.overrides.clone(),
             terms: self.terms(&options),
             upgrade: options.upgrade.unwrap_or(plain.upgrade),
             target: plain.target,

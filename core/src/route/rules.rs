@@ -1,5 +1,6 @@
 //! The rules: the first one that matches, in the order of the configuration, decides.
 
+use super::overrides::Overrides;
 use super::target::{Scheme, Target, Worker, WorkerId};
 use crate::limits::Limits;
 use crate::time::Wait;
@@ -118,6 +119,8 @@ pub struct Forward {
     pub preserve_host: bool,
     /// Whether `X-Forwarded-For`, `-Host` and `-Server` are added (`ProxyAddHeaders`).
     pub add_headers: bool,
+    /// Which of the backend's errors are said in our own words (`ProxyErrorOverride`).
+    pub overrides: Overrides,
     /// The clocks of a session under this rule.
     pub terms: Terms,
 }
@@ -132,6 +135,7 @@ impl Forward {
             fallback: Fallback::Http,
             preserve_host: false,
             add_headers: true,
+            overrides: Overrides::None,
             terms: Terms::DEFAULT,
         }
     }

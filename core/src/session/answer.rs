@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
-use super::deal::{Deal, Keeper};
+use super::deal::{Deal, Keeper, NoDeal};
 use super::{Cx, Phase, Session, State, Then};
 use crate::exchange::Body;
 use crate::head::{BadHead, Framing, Response, Version, slots};
 use crate::limits::{INTERIM_MOST, Limits};
 use crate::negotiate::forward::{self, After};
-use crate::negotiate::{Answer, Offer, Refusal, judge};
+use crate::negotiate::{Answer, Needed, Offer, Refusal, judge};
 use crate::op::{Fault, Read};
 use crate::report::Close;
+use crate::route::Rules;
 use crate::tunnel::Tunnel;
 use crate::{Both, Dial, Op, OpSet, Side};
 
@@ -116,12 +117,22 @@ impl Session {
                 self.status = response.status;
                 self.open_tunnel(head.end, cx);
             }
+            Answer::Final if overrides(deal, response.status, cx.rules) => {
+                let needed = Needed::kept(&response);
+                let reusable = deal.is_reusable(&response, body_is_out)
+                    && deal.is_whole(&response, &self.input.backend.bytes()[head.end..]);
+                let refusal = Refusal::Overridden(response.status);
+                let no = NoDeal { needed, reusable, ..self.no_deal(refusal) };
+                self.refuse_deal(no, cx);
+            }
             Answer::Final => {
                 let framing = deal.response_framing(&response)?;
                 let mut body = Body::from(framing);
                 let taken = body.take(&self.input.backend.bytes()[head.end..]);
                 let taken = taken.map_err(|_| Refusal::BadAnswer(BadHead::Syntax))?;
-                deal.judge_connections(&response, framing, body_is_out);
+                let ends = framing == Framing::Close;
+                deal.keeps = deal.keeps.filter(|_| body_is_out && !ends);
+                deal.reusable = deal.is_reusable(&response, body_is_out) && !ends;
                 let after =
                     deal.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
                 forward::response(&response, framing, after, out, cx.buffers);
@@ -237,6 +248,11 @@ impl Session {
     }
 }
 
+/// Whether a response of that status is said in our own words.
+fn overrides(deal: &Deal, status: u16, rules: &Rules) -> bool {
+    rules.forward(deal.rule).is_some_and(|forward| forward.overrides.has(status))
+}
+
 impl Deal {
     /// R37: interim responses are counted, and do not start a clock anew.
     fn count_interim(&mut self, status: u16) -> Result<(), Refusal> {
@@ -251,21 +267,20 @@ impl Deal {
         self.version == Version::Http11 && (status != 100 || self.expects)
     }
 
-    /// Decides, while the response's head can still say so, which of the connections are kept.
-    fn judge_connections(
-        &mut self,
-        response: &Response<'_, '_>,
-        framing: Framing,
-        body_is_out: bool,
-    ) {
-        let ends = framing == Framing::Close;
-        self.keeps = self.keeps.filter(|_| body_is_out && !ends);
+    /// Whether the backend's connection may serve again once its response is over.
+    fn is_reusable(&self, response: &Response<'_, '_>, body_is_out: bool) -> bool {
         let persists = response.fields.persists(response.version);
         // R6, R26: never after an upgrade, nor when 100 and the final response came in an odd order.
         let usual = self.offer == Offer::None && !self.odd && !self.expects;
         // A request in HTTP/1.0 has told the backend to close, whatever it answers.
         let asked = self.version == Version::Http11;
-        self.reusable = asked && persists && usual && body_is_out && !ends;
+        asked && persists && usual && body_is_out
+    }
+
+    /// Whether `behind` is the whole body of the response, and nothing more (R27).
+    fn is_whole(&self, response: &Response<'_, '_>, behind: &[u8]) -> bool {
+        let mut body = Body::from(response.framing(self.to_head));
+        body.take(behind) == Ok(behind.len()) && body.is_done()
     }
 
     fn response_framing(&self, response: &Response<'_, '_>) -> Result<Framing, Refusal> {

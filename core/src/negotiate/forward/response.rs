@@ -51,16 +51,17 @@ pub fn response(
             lines.field("Content-Length", length);
         }
     }
-    let protocols: Vec<&[u8]> =
-        response.fields.list("upgrade").filter(|token| !is_http(token)).collect();
-    if response.status == 426 && !protocols.is_empty() {
-        let options = ["Upgrade"].into_iter().chain(after.option()).collect::<Vec<_>>();
-        lines.field("Connection", options.join(", ").as_bytes());
-        lines.field("Upgrade", &protocols.join(&b", "[..]));
-    } else {
-        lines.connection(after);
-    }
+    lines.protocols(&wanted(response), after);
     lines.line(&[]);
+}
+
+/// The protocols that a 426 asks for, but never those of HTTP itself (R8); nothing for another status.
+pub(in crate::negotiate) fn wanted(response: &Response<'_, '_>) -> Vec<u8> {
+    if response.status != 426 {
+        return Vec::new();
+    }
+    let protocols = response.fields.list("upgrade").filter(|token| !is_http(token));
+    protocols.collect::<Vec<_>>().join(&b", "[..])
 }
 
 fn status_line(lines: &mut Lines<'_>, response: &Response<'_, '_>) {
