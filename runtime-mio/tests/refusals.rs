@@ -7,7 +7,8 @@ use house::{Daemon, Fate, House, Nobody, eventually, heads};
 /// Requests that are bad by themselves; no backend hears of any of them.
 #[test]
 fn bad_requests_have_their_statuses() {
-    let house = House::new("ProxyPass /private/ !\nProxyPass / ws://BACKEND/");
+    let house =
+        House::new("ProxyPass /private/ !\nProxyPass / ws://BACKEND/\nLimitRequestBody 1000");
     let long = "x".repeat(9_000);
     let rows = [
         ("400", "no request at all\r\n\r\n".to_owned()),
@@ -24,6 +25,8 @@ fn bad_requests_have_their_statuses() {
         ("400", heads::ask("").replace("Sec-WebSocket-Key: dGhlI", "Sec-WebSocket-Key: ")),
         ("404", heads::get("/private/x", "")),
         ("404", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n".to_owned()),
+        ("411", heads::get("/", "").replace("GET", "POST").replace("HTTP/1.1", "HTTP/1.0")),
+        ("413", heads::get("/", "Content-Length: 1001\r\n")),
         ("414", heads::get(&format!("/{long}"), "")),
         ("417", heads::ask("Expect: 100-continue\r\n")),
         ("426", heads::ask("").replace("Version: 13", "Version: 8")),

@@ -38,6 +38,8 @@ pub(super) struct Draft {
     pub(super) preserve_host: bool,
     /// `ProxyAddHeaders`.
     pub(super) add_headers: bool,
+    /// `Proxy100Continue`.
+    pub(super) pass_expect: bool,
     /// `ProxyErrorOverride`.
     pub(super) overrides: Overrides,
     /// `ProxyWebsocketAsync`.
@@ -65,6 +67,7 @@ impl Default for Draft {
             proxy_timeout: None,
             preserve_host: false,
             add_headers: true,
+            pass_expect: true,
             overrides: Overrides::None,
             parks: true,
             park_delay: Wait::ZERO,
@@ -119,6 +122,7 @@ impl Draft {
             fallback: if skips { Fallback::Skip } else { Fallback::Http },
             preserve_host: self.preserve_host,
             add_headers: self.add_headers,
+            pass_expect: self.pass_expect,
             overrides: self.overrides.clone(),
             terms: self.terms(&options),
             upgrade: options.upgrade.unwrap_or(plain.upgrade),

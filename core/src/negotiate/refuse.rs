@@ -21,6 +21,11 @@ pub enum Refusal {
     LateBody,
     /// The body's chunks are malformed (R23): 400.
     Chunk,
+    /// The body is longer than the operator allows (`LimitRequestBody`): 413.
+    TooLarge,
+    /// A body whose end nobody can find: a POST, PUT or PATCH of HTTP/1.0 without a length (RFC 9110
+    /// §15.5.12): 411.
+    NoLength,
     /// The client ended in the middle of its request: nobody is left to be told, but it is 400.
     Truncated,
     /// No rule matches, or one that excludes: 404.
@@ -33,7 +38,7 @@ pub enum Refusal {
     Key,
     /// Another version of WebSocket than 13 (R2): 426.
     Version,
-    /// An upgrade that expects something (R26): 417.
+    /// It expects what we cannot do, or an upgrade expects anything (R26): 417.
     Expectation,
     /// The rule is for upgrades only, and this is none that it accepts: 426.
     UpgradeRequired,
@@ -70,6 +75,8 @@ impl Refusal {
             | Self::Body
             | Self::Key => 400,
             Self::Late | Self::LateBody => 408,
+            Self::NoLength => 411,
+            Self::TooLarge => 413,
             Self::Expectation => 417,
             Self::Version | Self::UpgradeRequired => 426,
             Self::Lost(_)
@@ -92,13 +99,15 @@ impl fmt::Display for Refusal {
             Self::Late => "the request head did not come in time",
             Self::LateBody => "the request body did not come in time",
             Self::Chunk => "malformed chunk in the request body",
+            Self::TooLarge => "the request body is too large",
+            Self::NoLength => "the request body has no length",
             Self::Truncated => "the request ended in its middle",
             Self::NoRule => "no rule for this path",
             Self::Method => "a WebSocket handshake must be a GET",
             Self::Body => "a WebSocket handshake must have no body",
             Self::Key => "missing or malformed Sec-WebSocket-Key",
             Self::Version => "this server speaks WebSocket version 13 only",
-            Self::Expectation => "an upgrade must not expect anything",
+            Self::Expectation => "the request expects what cannot be done",
             Self::UpgradeRequired => "this path is for upgrades only",
             Self::NoWorker(_) => "no backend can take the request now",
             Self::LateWorker => "no backend could be found in time",

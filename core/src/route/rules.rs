@@ -12,7 +12,7 @@ use crate::time::Wait;
 pub struct Rules {
     /// The name of this server (`ServerName`): what `X-Forwarded-Server` says.
     pub server_name: String,
-    /// What a client's head may be.
+    /// What a client's head and body may be.
     pub limits: Limits,
     /// The rules, in the order of the configuration.
     pub rules: Vec<Rule>,
@@ -119,6 +119,8 @@ pub struct Forward {
     pub preserve_host: bool,
     /// Whether `X-Forwarded-For`, `-Host` and `-Server` are added (`ProxyAddHeaders`).
     pub add_headers: bool,
+    /// Whether an `Expect: 100-continue` goes on to the backend (`Proxy100Continue`); if not, we meet it.
+    pub pass_expect: bool,
     /// Which of the backend's errors are said in our own words (`ProxyErrorOverride`).
     pub overrides: Overrides,
     /// The clocks of a session under this rule.
@@ -135,6 +137,7 @@ impl Forward {
             fallback: Fallback::Http,
             preserve_host: false,
             add_headers: true,
+            pass_expect: true,
             overrides: Overrides::None,
             terms: Terms::DEFAULT,
         }

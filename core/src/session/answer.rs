@@ -8,7 +8,7 @@ use crate::exchange::Body;
 use crate::head::{BadHead, Framing, Response, Version, slots};
 use crate::limits::{INTERIM_MOST, Limits};
 use crate::negotiate::forward::{self, After};
-use crate::negotiate::{Answer, Needed, Offer, Refusal, judge};
+use crate::negotiate::{Answer, Consent, Needed, Offer, Refusal, judge};
 use crate::op::{Fault, Read};
 use crate::report::Close;
 use crate::route::Rules;
@@ -258,20 +258,20 @@ impl Deal {
     fn count_interim(&mut self, status: u16) -> Result<(), Refusal> {
         self.scan = crate::head::Scan::default();
         self.interims += 1;
-        self.odd |= status == 100 && !self.expects;
+        self.odd |= status == 100 && self.consent != Consent::Backend;
         if self.interims > INTERIM_MOST { Err(Refusal::Interims) } else { Ok(()) }
     }
 
     /// R37: HTTP/1.0 knows no interim responses, and a 100 goes only to who waits for it.
     fn wants_interim(&self, status: u16) -> bool {
-        self.version == Version::Http11 && (status != 100 || self.expects)
+        self.version == Version::Http11 && (status != 100 || self.consent == Consent::Backend)
     }
 
     /// Whether the backend's connection may serve again once its response is over.
     fn is_reusable(&self, response: &Response<'_, '_>, body_is_out: bool) -> bool {
         let persists = response.fields.persists(response.version);
         // R6, R26: never after an upgrade, nor when 100 and the final response came in an odd order.
-        let usual = self.offer == Offer::None && !self.odd && !self.expects;
+        let usual = self.offer == Offer::None && !self.odd && self.consent != Consent::Backend;
         // A request in HTTP/1.0 has told the backend to close, whatever it answers.
         let asked = self.version == Version::Http11;
         asked && persists && usual && body_is_out

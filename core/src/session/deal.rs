@@ -7,7 +7,7 @@ use crate::balance::Ask;
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
 use crate::limits::Pace;
-use crate::negotiate::{Medium, Needed, Offer, Refusal};
+use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit};
 use crate::route::{CleanPath, Forward, Rules, Terms, Upgrade};
 use crate::time::Time;
 use crate::tunnel::Flow;
@@ -37,8 +37,8 @@ pub(super) struct Deal {
     pub(super) to_head: bool,
     /// What the client reads best, if we answer ourselves.
     pub(super) medium: Medium,
-    /// The client waits for a 100 before it sends its body.
-    pub(super) expects: bool,
+    /// Who tells the client that its body may come.
+    pub(super) consent: Consent,
     /// How far the backend's head has been looked at.
     pub(super) scan: Scan,
     pub(super) interims: u8,
@@ -92,10 +92,12 @@ impl Deal {
                 NoDeal { refusal, needed, to_head, medium, keeps, reusable: false, head: end }
             }
         };
+        admit(request, &rules.limits).map_err(no(&Upgrade::Never, None))?;
         // R27: nor is a body that nobody has read.
         let (rule, forward) =
             route(request, rules).map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
         let offer = Offer::of(request, forward).map_err(no(&forward.upgrade, None))?;
+        let consent = Consent::of(request, forward).map_err(no(&Upgrade::Never, None))?;
         let plain = bodiless && offer == Offer::None && !request.fields.has("upgrade");
         let replays = plain && is_idempotent(request.method);
         Ok(Self {
@@ -111,7 +113,7 @@ impl Deal {
             version: request.version,
             to_head,
             medium,
-            expects: request.fields.has("expect"),
+            consent,
             scan: Scan::default(),
             interims: 0,
             odd: false,

@@ -57,6 +57,18 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         apply: |loader, args| set(&mut loader.draft.add_headers, switch(&args[0])),
     },
     Directive {
+        name: "Proxy100Continue",
+        args: "On|Off",
+        default: Some("On"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "Whether the backend is asked if it wants a body whose client waits for that \
+                  (Expect: 100-continue); if not, it always does.",
+        example: "Proxy100Continue Off",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.pass_expect, switch(&args[0])),
+    },
+    Directive {
         name: "ProxyErrorOverride",
         args: "Off|On [status]...",
         default: Some("Off"),

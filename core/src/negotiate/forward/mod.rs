@@ -9,7 +9,7 @@ mod response;
 
 pub use request::{Way, request};
 pub(super) use response::wanted;
-pub use response::{interim, response, switch};
+pub use response::{CONTINUE, interim, response, switch};
 
 use crate::head::{Buf, Buffers, Fields, Framing, Version};
 

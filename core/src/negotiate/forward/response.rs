@@ -8,6 +8,9 @@ use crate::negotiate::offer::is_http;
 const CONTENT: [&str; 4] =
     ["content-type", "content-encoding", "content-range", "content-location"];
 
+/// The interim response by which we tell a client that its body may come (RFC 9110 §15.2.1).
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// Writes the head of a verified 101 to the client: made anew, with what is end-to-end (R16).
 pub fn switch(response: &Response<'_, '_>, token: &str, out: &mut Buf, buffers: &mut Buffers) {
     let mut lines = Lines { out, buffers };
