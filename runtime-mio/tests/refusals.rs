@@ -157,6 +157,26 @@ fn a_refused_handshake_is_passed_on() {
     assert!(heads::has(&response, "Connection: Upgrade, close"), "{response}");
 }
 
+/// `ProxyErrorOverride`: nothing of a backend's error is heard but its status, in what the client reads.
+#[test]
+fn an_error_is_said_in_our_own_words() {
+    let house = House::new("ProxyPass / ws://BACKEND/\nProxyErrorOverride On 403 500");
+    for (status, reason) in [("403", "Forbidden"), ("500", "Internal Server Error")] {
+        let no =
+            format!("HTTP/1.1 {status} Secret\r\nX: secret\r\nContent-Length: 6\r\n\r\nsecret");
+        for request in
+            [heads::ask("Accept: text/html\r\n"), heads::get("/", "Accept: text/html\r\n")]
+        {
+            let (_, response) = house.exchange(&request, &no);
+            assert_eq!(heads::status(&response), status);
+            assert!(heads::body(&response).contains(&format!("<h1>{status} {reason}</h1>")));
+            assert!(!response.to_ascii_lowercase().contains("secret"), "{response}");
+        }
+    }
+    let (_, response) = house.exchange(&heads::get("/", ""), "HTTP/1.1 404 No\r\n\r\ntheirs");
+    assert_eq!(heads::body(&response), "theirs");
+}
+
 /// Half a response must look like half of one, however its end would have been found.
 #[test]
 fn a_response_that_breaks_off_is_seen_to_break_off() {
