@@ -8,7 +8,7 @@ use underpass_core::Side;
 
 use crate::errand::{Body, Errand, Failure, Last, Quirk, Way, tunnelled};
 use crate::rng::Rng;
-use crate::wire::{Wire, check};
+use crate::wire::{Wire, check, same};
 
 /// What follows an answer.
 enum Next {
@@ -38,13 +38,16 @@ struct Backend<'a> {
 impl Backend<'_> {
     async fn serve(&mut self, mut wire: Wire) -> Result<(), Failure> {
         while let Some(head) = wire.head().await? {
+            let (number, step) = step(&head)?;
+            let errand = self.errands.get(number).ok_or_else(|| format!("errand {number}?"))?;
+            let whose = |failure| format!("errand {number} step {step}, {errand:?}: {failure}");
+            if step < errand.gets && errand.get(step).waits {
+                self.hear(*errand, number, step, &mut wire, &head).await.map_err(whose)?;
+            }
             let behind = wire.held();
             if !behind.is_empty() {
                 return Err(format!("{} bytes stand behind {head:?}", behind.len()));
             }
-            let (number, step) = step(&head)?;
-            let errand = self.errands.get(number).ok_or_else(|| format!("errand {number}?"))?;
-            let whose = |failure| format!("errand {number} step {step}, {errand:?}: {failure}");
             if step == errand.gets {
                 return self.switch(*errand, number, wire, &head).await.map_err(whose);
             }
@@ -70,6 +73,22 @@ impl Backend<'_> {
         Ok(())
     }
 
+    /// Hears the body of a request that waited, and nothing of its waiting.
+    async fn hear(
+        &self,
+        errand: Errand,
+        number: usize,
+        step: usize,
+        wire: &mut Wire,
+        asked: &str,
+    ) -> Result<(), Failure> {
+        if asked.contains("Expect") || !self.is_fresh {
+            return Err(format!("{asked:?}, the first one on its connection: {}", self.is_fresh));
+        }
+        let sent = errand.waiting(number, step);
+        same(&wire.exactly(sent.len()).await?, &sent)
+    }
+
     async fn answer(
         &mut self,
         errand: Errand,
@@ -87,10 +106,17 @@ impl Backend<'_> {
         }
         let fields = framing.fields(get.length);
         let close = if get.quirk == Quirk::Closes { "Connection: close\r\n" } else { "" };
-        let head = format!("HTTP/1.1 200 OK\r\nX-Step: {number}/{step}\r\n{fields}{close}\r\n");
+        let status = if get.quirk == Quirk::Fails { "500 Secret" } else { "200 OK" };
+        let head = format!("HTTP/1.1 {status}\r\nX-Step: {number}/{step}\r\n{fields}{close}\r\n");
         let mut bytes = [head.as_bytes(), &errand.body(number, step)].concat();
         let whole = bytes.split_off(bytes.len() - 1);
-        wire.send(self.chance, &bytes).await?;
+        let sent = wire.send(self.chance, &bytes).await;
+        if get.quirk == Quirk::Fails {
+            // Whether it could send all of it depends on when the proxy hung up.
+            let _ = wire.stream.write_all(&whole).await;
+            return Ok(Next::Gone);
+        }
+        sent?;
         let closes = old || framing == Body::Close;
         // One write: the excess is there when the response is.
         let excess = get.quirk == Quirk::Excess && !closes;
@@ -100,7 +126,7 @@ impl Backend<'_> {
             _ if closes => Next::Over,
             Quirk::Closes | Quirk::Excess => Next::Over,
             Quirk::None => Next::Request,
-            Quirk::Stale(false) => Next::Gone,
+            Quirk::Fails | Quirk::Stale(false) => Next::Gone,
             Quirk::Stale(true) => Next::Stale,
         })
     }

@@ -63,6 +63,13 @@ impl Client {
         if self.errand.way != Way::Pipelined {
             wire.send(&mut self.chance, &bytes).await?;
         }
+        if self.step < self.errand.gets && self.errand.get(self.step).waits {
+            let head = wire.head().await?.ok_or_else(|| self.no_answer())?;
+            check(&head, "HTTP/1.1 100 Continue\r\n\r\n")?;
+            let body = self.errand.waiting(self.number, self.step);
+            wire.send(&mut self.chance, &body).await?;
+            self.marks.push(Mark::Waited);
+        }
         Ok(())
     }
 
@@ -72,11 +79,13 @@ impl Client {
         let head = wire.head().await?.ok_or_else(|| self.no_answer())?;
         self.saw(&head)?;
         let Some(body) = get.body else {
-            check(&head, "HTTP/1.1 404 ")?;
-            let got = wire.exactly("404 Not Found: no rule for this path\n".len()).await?;
-            check(&String::from_utf8_lossy(&got), "no rule for this path\n")?;
-            return self.is_kept(&head, false);
+            return self.refused(wire, &head, "404 Not Found: no rule for this path\n").await;
         };
+        if get.quirk == Quirk::Fails {
+            self.marks.push(Mark::Overridden);
+            let words = "500 Internal Server Error: the backend answered with this error\n";
+            return self.refused(wire, &head, words).await;
+        }
         check(&head, "HTTP/1.1 200 ")?;
         check(&head, &format!("\r\nX-Step: {}/{}\r\n", self.number, self.step))?;
         let sent = self.errand.body(self.number, self.step);
@@ -90,6 +99,14 @@ impl Client {
             self.marks.push(Mark::Excess);
         }
         self.is_kept(&head, ends)
+    }
+
+    /// Hears an answer of the proxy's own: whether the connection is kept after it.
+    async fn refused(&mut self, wire: &mut Wire, head: &str, body: &str) -> Result<bool, Failure> {
+        check(head, &format!("HTTP/1.1 {}", &body[..4]))?;
+        same(&wire.exactly(body.len()).await?, body.as_bytes())?;
+        let theirs = head.contains("X-Step");
+        if theirs { Err(format!("not our own: {head:?}")) } else { self.is_kept(head, false) }
     }
 
     /// Whether the head says that the connection is kept, which it must unless there is a reason.
@@ -147,14 +164,19 @@ impl Client {
             Last::Close | Last::Leave | Last::Refused | Last::Tunnel { .. } => "http",
         };
         let version = if errand.way == Way::Old { "1.0" } else { "1.1" };
-        let line = format!("GET /{place}/{number}/{step} HTTP/{version}\r\nHost: proxy\r\n");
+        let waits = step < errand.gets && errand.get(step).waits;
+        let method = if waits { "PUT" } else { "GET" };
+        let line = format!("{method} /{place}/{number}/{step} HTTP/{version}\r\nHost: proxy\r\n");
         if step < errand.gets {
             let keeps = match (errand.way, self.says_close(step)) {
                 (_, true) => "Connection: close\r\n",
                 (Way::Old, false) => "Connection: keep-alive\r\n",
                 (Way::InTurn | Way::Pipelined, false) => "",
             };
-            return format!("{line}{keeps}\r\n").into_bytes();
+            let length = errand.get(step).length;
+            let expects = format!("Expect: 100-continue\r\nContent-Length: {length}\r\n");
+            let expects = if waits { expects.as_str() } else { "" };
+            return format!("{line}{keeps}{expects}\r\n").into_bytes();
         }
         let first = match errand.last {
             Last::Tunnel { bytes, early, .. } => {

@@ -55,6 +55,8 @@ pub struct Get {
     pub body: Option<Body>,
     /// How many bytes the body has.
     pub length: usize,
+    /// The request has a body of as many bytes, which waits until it is told to come.
+    pub waits: bool,
     /// What the backend does after it.
     pub quirk: Quirk,
 }
@@ -79,6 +81,8 @@ pub enum Quirk {
     Closes,
     /// It sends one byte more.
     Excess,
+    /// Its response was an error, and it closes without a word.
+    Fails,
     /// It closes without a word: when the next request comes if so, else at once.
     Stale(bool),
 }
@@ -116,19 +120,26 @@ impl Errand {
             2..=4 if self.way != Way::Old => Some(Body::Chunks),
             _ => Some(Body::Length),
         };
-        let quirk = match chance.below(9) {
+        let quirk = match chance.below(10) {
             0 => Quirk::Excess,
             1 => Quirk::Closes,
             2 => Quirk::Stale(false),
             3 => Quirk::Stale(true),
+            4 => Quirk::Fails,
             _ => Quirk::None,
         };
-        Get { body, length: chance.piece(MOST), quirk }
+        let waits = self.way == Way::InTurn && body.is_some() && chance.one_in(4);
+        Get { body, length: chance.piece(MOST), waits, quirk }
     }
 
     /// How many requests there are.
     pub fn steps(&self) -> usize {
         self.gets + usize::from(matches!(self.last, Last::Refused | Last::Tunnel { .. }))
+    }
+
+    /// The body of the request of that number, if it waits.
+    pub fn waiting(&self, number: usize, step: usize) -> Vec<u8> {
+        pattern(number * STEPS + 1 + step, Side::Client, self.get(step).length)
     }
 
     /// The body of the exchange of that number, as it stands on the wire.

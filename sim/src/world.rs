@@ -53,6 +53,8 @@ pub enum Mark {
     Excess,
     /// An HTTP/1.0 client's connection was kept.
     OldKept,
+    /// A client got an error of a backend's in the proxy's own words.
+    Overridden,
     /// A pipelined request, not the first one, was answered.
     Pipelined,
     /// An idle connection served again.
@@ -61,17 +63,21 @@ pub enum Mark {
     Retried,
     /// A connection that had carried exchanges became a tunnel.
     UpgradeOnKept,
+    /// A body waited until the proxy said that it might come.
+    Waited,
 }
 
 impl Mark {
     /// Every mark there is.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Excess,
         Self::OldKept,
+        Self::Overridden,
         Self::Pipelined,
         Self::Reused,
         Self::Retried,
         Self::UpgradeOnKept,
+        Self::Waited,
     ];
 }
 
@@ -313,8 +319,10 @@ fn dial(worker: &Worker, address: u8) -> Option<Attempt<TcpStream>> {
 
 /// The rules of the proxy, as an operator writes them.
 fn rules() -> Rules {
-    const LINES: [&str; 4] = [
+    const LINES: [&str; 6] = [
         "Listen 80",
+        "Proxy100Continue Off",
+        "ProxyErrorOverride On 500",
         "ProxyPass /ws/ ws://alive/",
         "ProxyPass /dead/ ws://dead/",
         "ProxyPass /http/ http://alive/",
