@@ -128,6 +128,8 @@ fn the_rest_of_an_overridden_body_is_never_read() {
     let (world, heard) = answered(&rules, &head, &length);
     assert_eq!(heard, OURS[..OURS.len() - 64], "the head, and no body");
     assert!(world.report().reusable, "an answer to HEAD has no body");
+    let (world, _) = answered(&rules, &heads::get("Connection: close\r\n"), SECRET);
+    assert!(world.report().reusable, "whatever becomes of the client's");
 }
 
 /// The client hears the same however the error comes.

@@ -23,8 +23,8 @@ impl Medium {
     /// What the `Accept` of a request prefers (RFC 9110 §12.5.1).
     ///
     /// Of two that are equally welcome the one that is meant more exactly wins, and plain text where
-    /// that is equal too: so HTML goes to those only that name it. Who accepts neither gets plain
-    /// text, which is better than nothing (RFC 9110 §12.4.1).
+    /// that is equal too, as it is by a bare `*/*`. Who accepts neither gets plain text, which is
+    /// better than nothing (RFC 9110 §12.4.1).
     pub(crate) fn of(fields: &Fields<'_, '_>) -> Self {
         let (html, plain) = (Self::Html.welcome(fields), Self::Plain.welcome(fields));
         if html.0 > 0 && html > plain { Self::Html } else { Self::Plain }

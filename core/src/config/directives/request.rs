@@ -125,7 +125,7 @@ fn fields(word: &Word) -> Result<u32, Flaw> {
     })
 }
 
-/// No body can be longer than what a Content-Length may say (R21).
+/// A limit beyond what a Content-Length may say (R21) is none.
 fn body_most(word: &Word) -> Result<u64, Flaw> {
     number(word, 0..=LENGTH_MOST).map(|most| if most == 0 { u64::MAX } else { most })
 }
