@@ -28,7 +28,7 @@
 //! | `Connect` | Connect: an idle connection, then one address after the other | up; or every address failed → `Elect` |
 //! | `Secure` | Secure(Backend) | the handshake is done; or failed → `Elect`, or `Connect` anew if the connection was an idle one |
 //! | `Offer` | Flush(Backend) | our head is out |
-//! | `Answer` | the request's body both ways, Fill(Backend), Flush(Client) of interim heads | verified 101 → `Tunnel`; another final head → `Exchange`; nonsense → 502; an idle connection that was stale → `Connect` |
+//! | `Answer` | the request's body both ways, Fill(Backend), Flush(Client) of interim heads | verified 101 → `Tunnel`; another final head → `Exchange`, or an answer of our own (`ProxyErrorOverride`); nonsense → 502; an idle connection that was stale → `Connect` |
 //! | `Tunnel` | Confirm, then Flush of residue, Push, Shut, Pull, Park | both directions shut; idle; half-closed; lifetime; stalled; fault |
 //! | `Exchange` | Confirm, then both bodies by their framing | the response is out |
 //! | `Release` | Release | at once: lease and report are given back; the connection is kept → `Request` |

@@ -12,6 +12,9 @@ pub const HEAD_MOST: usize = 64 * 1024;
 /// Fields of one head that a configuration may allow: they are parsed into an array of this size (R32).
 pub const FIELDS_MOST: usize = 256;
 
+/// The greatest Content-Length (R21): every implementation behind us can hold it.
+pub const LENGTH_MOST: u64 = i64::MAX as u64;
+
 /// Bytes of one chunk-size line with its extensions, and of one trailer section (R24, R25).
 pub const CHUNK_LINE_MOST: usize = 4 * 1024;
 
@@ -60,7 +63,7 @@ pub struct Pending {
     pub client: u32,
 }
 
-/// What a client's head may be, and how long it may take: copied from the configuration.
+/// What a client's head and body may be, and how long they may take: copied from the configuration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
     /// Bytes of the request line, without its end (`LimitRequestLine`).
@@ -75,6 +78,8 @@ pub struct Limits {
     pub head: Pace,
     /// How long the request body may take (R50).
     pub body: Pace,
+    /// Bytes of the request body (`LimitRequestBody`); [`u64::MAX`] = no limit.
+    pub body_most: u64,
     /// How long a client may be silent between two requests (`KeepAliveTimeout`).
     pub keep_alive: Wait,
     /// How many requests one connection may carry (`MaxKeepAliveRequests`); 1 = `KeepAlive Off`.
@@ -94,6 +99,8 @@ impl Limits {
         bad_header: BadHeader::IsError,
         head: Pace { first: Wait::from_secs(20), most: Wait::from_secs(40), rate: 500 },
         body: Pace { first: Wait::from_secs(20), most: Wait::FOREVER, rate: 500 },
+        // httpd's manual: the limit of 1 GiB does not apply to what is forwarded.
+        body_most: u64::MAX,
         keep_alive: Wait::from_secs(5),
         requests: 100,
     };

@@ -10,6 +10,7 @@ use Side::{Backend, Client};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 const CLOSE: &str = "Connection: close\r\n";
+const KEEP: &str = "Connection: keep-alive\r\n";
 
 /// The status of each answer, in their order.
 fn statuses(heard: &str) -> Vec<&str> {
@@ -71,6 +72,7 @@ fn nothing_is_parsed_behind_an_unread_or_bad_body() {
         (format!("{chunked}+2\r\nhi\r\n0\r\n\r\n"), "", "400"),
         (format!("{chunked}2\r\nhi\r\n"), "", "400"),
         (heads::get("Content-Length: x\r\n"), "", "400"),
+        (heads::get(KEEP).replace("GET /page", "POST /no/x").replace("1.1", "1.0"), "", "411"),
         ("GET /page HTTP/1.1\r\n\r\n".to_owned(), "", "400"),
     ];
     for (asked, answer, status) in cases {

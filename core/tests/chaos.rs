@@ -18,9 +18,12 @@ const SEEDS: u64 = 20_000;
 
 #[test]
 fn whatever_happens_the_oracles_hold() {
-    let rules =
-        ["", "ProxyWebsocketAsync OFF\nProxyWebsocketIdleTimeout 90", "ProxyWebsocketAsyncDelay 1"]
-            .map(|more| rules(&[CONF, more].concat()));
+    let rules = [
+        "",
+        "ProxyWebsocketAsync OFF\nProxyWebsocketIdleTimeout 90",
+        "ProxyWebsocketAsyncDelay 1\nProxy100Continue Off",
+    ]
+    .map(|more| rules(&[CONF, more].concat()));
     let mut marks = Marks::default();
     let only = only_seed();
     for seed in only.map_or(0..SEEDS, |seed| seed..seed + 1) {

@@ -13,6 +13,7 @@ use std::fmt::{self, Write as _};
 
 use underpass_core::route::Rules;
 use underpass_core::{Fault, Op, Pumped, Side};
+use world::start::until;
 use world::step::Step;
 use world::wires::{CALM, Peer};
 use world::{CONF, Luck, World, heads, rules};
@@ -20,6 +21,8 @@ use world::{CONF, Luck, World, heads, rules};
 /// Where a walk starts, and by what legs break in it. It goes on until a session has its report:
 /// behind that there is only one way, which `table.txt` shows.
 struct Walk {
+    /// What is configured beside the usual.
+    more: &'static str,
     start: for<'r> fn(&'r Rules) -> World<'r>,
     faults: [Fault; 2],
 }
@@ -36,7 +39,7 @@ struct Seen {
 
 impl Walk {
     fn run(&self) -> Seen {
-        let rules = rules(CONF);
+        let rules = rules(&[CONF, self.more].concat());
         let mut seen = Seen::default();
         let mut words = VecDeque::from([Vec::new()]);
         while let Some(word) = words.pop_front() {
@@ -217,7 +220,7 @@ fn before_the_switch(rules: &Rules) -> World<'_> {
 #[test]
 fn a_tunnel_keeps_its_promises_whatever_happens() {
     let faults = [Fault::Reset, Fault::Closed];
-    let seen = Walk { start: before_the_switch, faults }.run();
+    let seen = Walk { more: "", start: before_the_switch, faults }.run();
     seen.says("tunnel");
     assert_eq!(seen.names, ["Release", "Tunnel"].into());
     for side in Side::BOTH {
@@ -238,7 +241,7 @@ fn residue_goes_before_everything_else() {
         world.step(Step::Move(Op::Fill(Side::Backend), CALM));
         world
     }
-    let seen = Walk { start, faults: [Fault::Reset, Fault::Closed] }.run();
+    let seen = Walk { more: "", start, faults: [Fault::Reset, Fault::Closed] }.run();
     seen.says("residue");
     assert!(seen.ops.contains(&Op::Flush(Side::Backend)));
 }
@@ -258,9 +261,43 @@ fn an_exchange_keeps_its_promises_whatever_happens() {
             .extend(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nxyz");
         world
     }
-    let seen = Walk { start, faults: [Fault::Reset, Fault::Closed] }.run();
+    let seen = Walk { more: "", start, faults: [Fault::Reset, Fault::Closed] }.run();
     seen.says("exchange");
     assert_eq!(seen.names, ["Answer", "Exchange", "Release"].into());
+}
+
+/// A body that waits for our word, which goes out before the answer is read.
+#[test]
+fn a_body_that_waits_keeps_its_promises_whatever_happens() {
+    fn start(rules: &Rules) -> World<'_> {
+        let fields = "Expect: 100-continue\r\nContent-Length: 3\r\n";
+        let mut world = until(rules, "Offer", &heads::get(fields));
+        world.wires.peers.client.to_come.extend(SAID[0]);
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nxyz";
+        world.wires.peers.backend.to_come.extend(answer);
+        world
+    }
+    let more = "Proxy100Continue Off";
+    let seen = Walk { more, start, faults: [Fault::Reset, Fault::Closed] }.run();
+    seen.says("expect");
+    assert_eq!(seen.names, ["Offer", "Answer", "Exchange", "Release"].into());
+}
+
+/// An error of the backend's that we say in our own words.
+#[test]
+fn an_overridden_error_keeps_its_promises_whatever_happens() {
+    fn start(rules: &Rules) -> World<'_> {
+        let mut world = World::new(rules);
+        world.hear(Side::Client, &heads::get("Content-Length: 3\r\n"));
+        world.wires.peers.client.to_come.extend(SAID[0]);
+        let answer = b"HTTP/1.1 500 No\r\nContent-Length: 3\r\n\r\nxyz";
+        world.wires.peers.backend.to_come.extend(answer);
+        world
+    }
+    let more = "ProxyErrorOverride On";
+    let seen = Walk { more, start, faults: [Fault::Reset, Fault::Closed] }.run();
+    seen.says("override");
+    assert_eq!(seen.names, ["Answer", "Release"].into());
 }
 
 /// An idle connection that may be stale, and a request that may go out twice, whose answer comes once.
@@ -275,7 +312,7 @@ fn a_stale_connection_is_got_over_whatever_happens() {
         world.wires.luck = Box::new(|_| CALM);
         world
     }
-    let seen = Walk { start, faults: [Fault::Reset, Fault::Closed] }.run();
+    let seen = Walk { more: "", start, faults: [Fault::Reset, Fault::Closed] }.run();
     seen.says("stale");
     for name in ["Connect", "Secure", "Offer", "Answer", "Release"] {
         assert!(seen.names.contains(name), "{name} was never reached");
@@ -293,7 +330,7 @@ fn a_worker_is_reached_or_given_back_whatever_happens() {
         assert_eq!(world.session.state(), "Elect");
         world
     }
-    let seen = Walk { start, faults: [Fault::Unreachable, Fault::Unresolved] }.run();
+    let seen = Walk { more: "", start, faults: [Fault::Unreachable, Fault::Unresolved] }.run();
     seen.says("connect");
     for name in ["Connect", "Elect", "Secure", "Offer", "Answer", "Release"] {
         assert!(seen.names.contains(name), "{name} was never reached");

@@ -15,13 +15,13 @@ pub fn rules(number: u8) -> &'static Rules {
 /// One for each way to treat upgrades, with one setting each of those that change heads and clocks.
 const TEXTS: [&str; 8] = [
     "ProxyPass /ws/ ws://b:9000/\nProxyPass / http://b/base",
-    "ProxyPass / ws://b/ upgrade=ANY timeout=5",
+    "ProxyPass / ws://b/ upgrade=ANY timeout=5\nProxy100Continue Off",
     "ProxyPass /no !\nProxyPass / http://[::1]:81/x/ upgrade=foo,WebSocket\nProxyPreserveHost On",
     "ProxyPass /ws ws://b\nProxyPass / http://b\nProxyWebsocketFallbackToProxyHttp Off",
     "ProxyPass / http://b/ upgrade=NONE\nProxyAddHeaders Off",
     "ProxyPass / ws://b/\nProxyWebsocketAsyncDelay 2\nProxyWebsocketIdleTimeout 3\nTimeout 4",
-    "ProxyPass / ws://b/ connectiontimeout=1 retry=9\nProxyWebsocketAsync Off",
-    "ProxyPass / http://b/\nRequestReadTimeout header=1-2,MinRate=10 body=1,MinRate=10",
+    "ProxyPass / ws://b/ connectiontimeout=1 retry=9\nProxyWebsocketAsync Off\nProxyErrorOverride On",
+    "ProxyPass / http://b/\nRequestReadTimeout header=1-2,MinRate=10 body=1,MinRate=10\nLimitRequestBody 9",
 ];
 
 fn load(text: &str) -> Rules {

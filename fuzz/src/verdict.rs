@@ -1,5 +1,6 @@
 //! What must be true of a session that has ended.
 
+use underpass_core::exchange::Body;
 use underpass_core::head::{
     Buffers, Fields, Framing, Request, Response, Scan, Slots, Version, slots,
 };
@@ -92,6 +93,9 @@ fn response<'g>(told: &Told<'_>, limits: &Limits, got: &'g [u8], is_last: bool) 
     }
     let length = if let Close::Refused(_) = report.close {
         assert_eq!(report.pushed.backend, 0, "we refused, and bytes went");
+        if let (true, Some((peer, _))) = (report.reusable, &told.backend) {
+            nothing_is_left(peer);
+        }
         let length = ours(told, limits, &response);
         if is_last { length.min(got.len() - head) } else { length }
     } else {
@@ -116,6 +120,16 @@ fn ours(told: &Told<'_>, limits: &Limits, response: &Response<'_, '_>) -> usize 
     let length = response.fields.one("content-length").ok().flatten().expect("we say how long");
     let length = std::str::from_utf8(length).ok().and_then(|text| text.parse().ok());
     length.expect("we write numbers")
+}
+
+/// An error that was said in our own words: all of it was read, and nothing behind it.
+fn nothing_is_left(peer: &Peer<'_>) {
+    let (mut asked, mut fields) = (slots(), slots());
+    let head = head_of(&peer.got).expect("an answer follows a request");
+    let request = Request::parse(&peer.got[..head], &mut asked).expect("we forward good heads");
+    let (response, start) = final_head(peer.sends, &mut fields).expect("it has answered");
+    let body = Body::from(response.framing(request.method == "HEAD"));
+    assert!(body.is_all(&peer.sends[start..peer.read]), "something is left, or was read behind it");
 }
 
 /// What went on of a response, which the client got in chunks or not, is what the backend sent.

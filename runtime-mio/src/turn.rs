@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use mio::Registry;
 use underpass_core::balance::{Ask, Lease, NoWorker, Verdict};
+use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
 use underpass_core::route::Rules;
 use underpass_core::time::Time;
@@ -202,14 +203,15 @@ fn narrow(count: usize) -> Option<NonZeroU32> {
     NonZeroU32::new(u32::try_from(count).expect("buffers and pipes are smaller than 4 GiB"))
 }
 
-/// One line for each end, for whoever looks for trouble: a backend's failure is told to everyone. The
-/// access log is its own matter.
+/// One line for each end, for whoever looks for trouble: a backend's failure is told to everyone, but
+/// not an error that it answers with. The access log is its own matter.
 fn tell(report: &Report, rules: &Rules) {
     let Report { close, status, began, ended, pulled, pushed, fault, worker, .. } = report;
     let fault = fault.map(|(side, fault)| format!("{side}: {fault}"));
     let worker = worker.map(|id| &rules.workers[id.0 as usize]);
     let worker = worker.map(|worker| format!("{}:{}", worker.host, worker.port));
-    if *status >= 500 && matches!(close, Close::Refused(_)) {
+    let ours = matches!(close, Close::Refused(why) if !matches!(why, Refusal::Overridden(_)));
+    if *status >= 500 && ours {
         tracing::warn!(status, worker, fault, "{close}");
     } else {
         let took = ended.since(*began);

@@ -143,6 +143,20 @@ fn a_client_that_waits_for_100_is_told_to_go_on() {
     assert_eq!(heads::body(&client.text()), "stored");
 }
 
+/// `Proxy100Continue Off`: the client is told by us, and the backend hears nothing of it.
+#[test]
+fn a_client_that_waits_is_told_without_its_backend() {
+    let house = House::new(&format!("{HTTP}\nProxy100Continue Off"));
+    let request = "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    let (mut client, mut backend, heard) = house.asked(request);
+    assert!(!heard.contains("Expect"), "{heard}");
+    assert_eq!(client.head(), "HTTP/1.1 100 Continue\r\n\r\n");
+    client.send("hello");
+    backend.hear("hello");
+    backend.send(heads::fine("stored"));
+    assert_eq!(heads::body(&client.text()), "stored");
+}
+
 /// R37: hints go through, and the answer still comes behind them.
 #[test]
 fn interim_responses_are_passed_on() {

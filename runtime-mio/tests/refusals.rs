@@ -7,7 +7,8 @@ use house::{Daemon, Fate, House, Nobody, eventually, heads};
 /// Requests that are bad by themselves; no backend hears of any of them.
 #[test]
 fn bad_requests_have_their_statuses() {
-    let house = House::new("ProxyPass /private/ !\nProxyPass / ws://BACKEND/");
+    let house =
+        House::new("ProxyPass /private/ !\nProxyPass / ws://BACKEND/\nLimitRequestBody 1000");
     let long = "x".repeat(9_000);
     let rows = [
         ("400", "no request at all\r\n\r\n".to_owned()),
@@ -24,6 +25,8 @@ fn bad_requests_have_their_statuses() {
         ("400", heads::ask("").replace("Sec-WebSocket-Key: dGhlI", "Sec-WebSocket-Key: ")),
         ("404", heads::get("/private/x", "")),
         ("404", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n".to_owned()),
+        ("411", heads::get("/", "").replace("GET", "POST").replace("HTTP/1.1", "HTTP/1.0")),
+        ("413", heads::get("/", "Content-Length: 1001\r\n")),
         ("414", heads::get(&format!("/{long}"), "")),
         ("417", heads::ask("Expect: 100-continue\r\n")),
         ("426", heads::ask("").replace("Version: 13", "Version: 8")),
@@ -38,7 +41,7 @@ fn bad_requests_have_their_statuses() {
         let response = client.text();
         assert_eq!(heads::status(&response), status, "{request:?} got {response:?}");
         let closes = response.contains("\r\nConnection: close\r\n")
-            || response.contains("\r\nConnection: upgrade, close\r\n");
+            || response.contains("\r\nConnection: Upgrade, close\r\n");
         assert!(closes, "{response:?} leaves the connection open");
     }
 }
@@ -152,6 +155,26 @@ fn a_refused_handshake_is_passed_on() {
     assert_eq!(heads::status(&response), "426");
     assert!(heads::has(&response, "Upgrade: foo"), "{response}");
     assert!(heads::has(&response, "Connection: Upgrade, close"), "{response}");
+}
+
+/// `ProxyErrorOverride`: nothing of a backend's error is heard but its status, in what the client reads.
+#[test]
+fn an_error_is_said_in_our_own_words() {
+    let house = House::new("ProxyPass / ws://BACKEND/\nProxyErrorOverride On 403 500");
+    for (status, reason) in [("403", "Forbidden"), ("500", "Internal Server Error")] {
+        let no =
+            format!("HTTP/1.1 {status} Secret\r\nX: secret\r\nContent-Length: 6\r\n\r\nsecret");
+        for request in
+            [heads::ask("Accept: text/html\r\n"), heads::get("/", "Accept: text/html\r\n")]
+        {
+            let (_, response) = house.exchange(&request, &no);
+            assert_eq!(heads::status(&response), status);
+            assert!(heads::body(&response).contains(&format!("<h1>{status} {reason}</h1>")));
+            assert!(!response.to_ascii_lowercase().contains("secret"), "{response}");
+        }
+    }
+    let (_, response) = house.exchange(&heads::get("/", ""), "HTTP/1.1 404 No\r\n\r\ntheirs");
+    assert_eq!(heads::body(&response), "theirs");
 }
 
 /// Half a response must look like half of one, however its end would have been found.

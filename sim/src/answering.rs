@@ -42,7 +42,7 @@ impl Backend<'_> {
             let errand = self.errands.get(number).ok_or_else(|| format!("errand {number}?"))?;
             let whose = |failure| format!("errand {number} step {step}, {errand:?}: {failure}");
             if step < errand.gets {
-                self.take_upload(*errand, number, step, &mut wire).await.map_err(whose)?;
+                self.take_upload(*errand, number, step, &mut wire, &head).await.map_err(whose)?;
             }
             let behind = wire.held();
             if !behind.is_empty() {
@@ -73,17 +73,19 @@ impl Backend<'_> {
         Ok(())
     }
 
-    /// Hears what is sent along with a request, which must come on a fresh connection.
+    /// Hears what is sent along with a request, which must come on a fresh connection, and nothing of
+    /// its waiting.
     async fn take_upload(
         &self,
         errand: Errand,
         number: usize,
         step: usize,
         wire: &mut Wire,
+        asked: &str,
     ) -> Result<(), Failure> {
         let sent = errand.upload(number, step, Side::Backend);
-        if !self.is_fresh && !sent.is_empty() {
-            return Err("a body on a connection that has served".to_owned());
+        if asked.contains("Expect") || !(self.is_fresh || sent.is_empty()) {
+            return Err(format!("{asked:?}, the first one on its connection: {}", self.is_fresh));
         }
         same(&wire.exactly(sent.len()).await?, &sent)
     }
@@ -104,10 +106,17 @@ impl Backend<'_> {
         }
         let fields = framing.fields(get.length);
         let close = if get.quirk == Quirk::Closes { "Connection: close\r\n" } else { "" };
-        let head = format!("HTTP/1.1 200 OK\r\nX-Step: {number}/{step}\r\n{fields}{close}\r\n");
+        let status = if get.quirk == Quirk::Fails { "500 Secret" } else { "200 OK" };
+        let head = format!("HTTP/1.1 {status}\r\nX-Step: {number}/{step}\r\n{fields}{close}\r\n");
         let mut bytes = [head.as_bytes(), &errand.body(number, step, Side::Backend)].concat();
         let whole = bytes.split_off(bytes.len() - 1);
-        wire.send(self.chance, &bytes).await?;
+        let sent = wire.send(self.chance, &bytes).await;
+        if get.quirk == Quirk::Fails {
+            // Whether it could send all of it depends on when the proxy hung up.
+            let _ = wire.stream.write_all(&whole).await;
+            return Ok(Next::Gone);
+        }
+        sent?;
         let closes = framing == Body::Close;
         // One write: the excess is there when the response is.
         let excess = get.quirk == Quirk::Excess && !closes;
@@ -117,7 +126,7 @@ impl Backend<'_> {
             _ if closes => Next::Over,
             Quirk::Closes | Quirk::Excess => Next::Over,
             Quirk::None => Next::Request,
-            Quirk::Stale(false) => Next::Gone,
+            Quirk::Fails | Quirk::Stale(false) => Next::Gone,
             Quirk::Stale(true) => Next::Stale,
         })
     }

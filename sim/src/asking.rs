@@ -63,6 +63,15 @@ impl Client {
         if self.errand.way != Way::Pipelined {
             wire.send(&mut self.chance, &bytes).await?;
         }
+        let upload =
+            if self.step < self.errand.gets { self.errand.get(self.step).upload } else { None };
+        if upload.is_some_and(|upload| upload.waits) {
+            let head = wire.head().await?.ok_or_else(|| self.no_answer())?;
+            check(&head, "HTTP/1.1 100 Continue\r\n\r\n")?;
+            let body = self.errand.upload(self.number, self.step, Side::Client);
+            wire.send(&mut self.chance, &body).await?;
+            self.marks.push(Mark::Waited);
+        }
         Ok(())
     }
 
@@ -72,11 +81,13 @@ impl Client {
         let head = wire.head().await?.ok_or_else(|| self.no_answer())?;
         self.saw(&head)?;
         let Some(body) = get.body else {
-            check(&head, "HTTP/1.1 404 ")?;
-            let got = wire.exactly("404 Not Found: no rule for this path\n".len()).await?;
-            check(&String::from_utf8_lossy(&got), "no rule for this path\n")?;
-            return self.is_kept(&head, false);
+            return self.refused(wire, &head, "404 Not Found: no rule for this path\n").await;
         };
+        if get.quirk == Quirk::Fails {
+            self.marks.push(Mark::Overridden);
+            let words = "500 Internal Server Error: the backend answered with this error\n";
+            return self.refused(wire, &head, words).await;
+        }
         check(&head, "HTTP/1.1 200 ")?;
         check(&head, &format!("\r\nX-Step: {}/{}\r\n", self.number, self.step))?;
         let sent = self.errand.body(self.number, self.step, Side::Client);
@@ -85,7 +96,7 @@ impl Client {
             self.marks.push(Mark::Decoded);
         }
         same(&if ends { wire.rest().await? } else { wire.exactly(sent.len()).await? }, &sent)?;
-        if get.upload.is_some_and(|(framing, _)| framing == Body::Chunks) {
+        if get.upload.is_some_and(|upload| upload.framing == Body::Chunks) {
             self.marks.push(Mark::Uploaded);
         }
         if self.step > first && self.errand.way == Way::Pipelined {
@@ -96,6 +107,14 @@ impl Client {
             self.marks.push(Mark::Excess);
         }
         self.is_kept(&head, ends)
+    }
+
+    /// Hears an answer of the proxy's own: whether the connection is kept after it.
+    async fn refused(&mut self, wire: &mut Wire, head: &str, body: &str) -> Result<bool, Failure> {
+        check(head, &format!("HTTP/1.1 {}", &body[..4]))?;
+        same(&wire.exactly(body.len()).await?, body.as_bytes())?;
+        let theirs = head.contains("X-Step");
+        if theirs { Err(format!("not our own: {head:?}")) } else { self.is_kept(head, false) }
     }
 
     /// Whether the head says that the connection is kept, which it must unless there is a reason.
@@ -154,7 +173,11 @@ impl Client {
         };
         let version = if errand.way == Way::Old { "1.0" } else { "1.1" };
         let upload = if step < errand.gets { errand.get(step).upload } else { None };
-        let method = if upload.is_some() { "POST" } else { "GET" };
+        let method = match upload {
+            None => "GET",
+            Some(upload) if upload.waits => "PUT",
+            Some(_) => "POST",
+        };
         let line = format!("{method} /{place}/{number}/{step} HTTP/{version}\r\nHost: proxy\r\n");
         if step < errand.gets {
             let keeps = match (errand.way, self.says_close(step)) {
@@ -162,9 +185,12 @@ impl Client {
                 (Way::Old, false) => "Connection: keep-alive\r\n",
                 (Way::InTurn | Way::Pipelined, false) => "",
             };
-            let framing = upload.map(|(body, length)| body.fields(length)).unwrap_or_default();
-            let head = format!("{line}{keeps}{framing}\r\n");
-            return [head.as_bytes(), &errand.upload(number, step, Side::Client)].concat();
+            let framing = upload.map(|it| it.framing.fields(it.length)).unwrap_or_default();
+            let head = |more: &str| format!("{line}{keeps}{framing}{more}\r\n").into_bytes();
+            if upload.is_some_and(|upload| upload.waits) {
+                return head("Expect: 100-continue\r\n");
+            }
+            return [head(""), errand.upload(number, step, Side::Client)].concat();
         }
         let first = match errand.last {
             Last::Tunnel { bytes, early, .. } => {

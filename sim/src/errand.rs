@@ -55,10 +55,21 @@ pub struct Get {
     pub body: Option<Body>,
     /// How many bytes the body has.
     pub length: usize,
+    /// What is sent along; a GET sends nothing.
+    pub upload: Option<Upload>,
     /// What the backend does after it.
     pub quirk: Quirk,
-    /// What is sent along, and how many bytes of it; a GET sends nothing.
-    pub upload: Option<(Body, usize)>,
+}
+
+/// The body of a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Upload {
+    /// How the end of it is found.
+    pub framing: Body,
+    /// How many bytes it has.
+    pub length: usize,
+    /// It waits until it is told to come.
+    pub waits: bool,
 }
 
 /// How the end of a response's body is found.
@@ -81,6 +92,8 @@ pub enum Quirk {
     Closes,
     /// It sends one byte more.
     Excess,
+    /// Its response was an error, and it closes without a word.
+    Fails,
     /// It closes without a word: when the next request comes if so, else at once.
     Stale(bool),
 }
@@ -117,21 +130,24 @@ impl Errand {
             2..=4 => Some(Body::Chunks),
             _ => Some(Body::Length),
         };
-        let quirk = match chance.below(9) {
+        let quirk = match chance.below(10) {
             0 => Quirk::Excess,
             1 => Quirk::Closes,
             2 => Quirk::Stale(false),
             3 => Quirk::Stale(true),
+            4 => Quirk::Fails,
             _ => Quirk::None,
         };
-        let framing = match chance.below(6) {
-            0 | 1 if body.is_none() => None,
+        let framing = match chance.below(4) {
+            _ if body.is_none() => None,
             0 if self.way != Way::Old => Some(Body::Chunks),
             0 | 1 => Some(Body::Length),
             _ => None,
         };
-        let length = chance.piece(MOST);
-        Get { body, length, quirk, upload: framing.map(|framing| (framing, chance.piece(MOST))) }
+        let (length, size) = (chance.piece(MOST), chance.piece(MOST));
+        let waits = self.way == Way::InTurn && chance.one_in(2);
+        let upload = framing.map(|framing| Upload { framing, length: size, waits });
+        Get { body, length, upload, quirk }
     }
 
     /// How many requests there are.
@@ -153,7 +169,7 @@ impl Errand {
 
     /// What is sent along with the request of that number, as that side has it on its wire.
     pub fn upload(&self, number: usize, step: usize, at: Side) -> Vec<u8> {
-        let Some((framing, length)) = self.get(step).upload else { return Vec::new() };
+        let Some(Upload { framing, length, .. }) = self.get(step).upload else { return Vec::new() };
         let bytes = pattern(number * STEPS + 1 + step, Side::Client, length);
         if framing == Body::Chunks { chunks(&bytes, at == Side::Client) } else { bytes }
     }

@@ -55,6 +55,8 @@ pub enum Mark {
     Excess,
     /// An HTTP/1.0 client's connection was kept.
     OldKept,
+    /// A client got an error of a backend's in the proxy's own words.
+    Overridden,
     /// A pipelined request, not the first one, was answered.
     Pipelined,
     /// An idle connection served again.
@@ -65,19 +67,23 @@ pub enum Mark {
     UpgradeOnKept,
     /// A request's body came in chunks.
     Uploaded,
+    /// A body waited until the proxy said that it might come.
+    Waited,
 }
 
 impl Mark {
     /// Every mark there is.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Decoded,
         Self::Excess,
         Self::OldKept,
+        Self::Overridden,
         Self::Pipelined,
         Self::Reused,
         Self::Retried,
         Self::UpgradeOnKept,
         Self::Uploaded,
+        Self::Waited,
     ];
 }
 
@@ -319,8 +325,10 @@ fn dial(worker: &Worker, address: u8) -> Option<Attempt<TcpStream>> {
 
 /// The rules of the proxy, as an operator writes them.
 fn rules() -> Rules {
-    const LINES: [&str; 4] = [
+    const LINES: [&str; 6] = [
         "Listen 80",
+        "Proxy100Continue Off",
+        "ProxyErrorOverride On 500",
         "ProxyPass /ws/ ws://alive/",
         "ProxyPass /dead/ ws://dead/",
         "ProxyPass /http/ http://alive/",

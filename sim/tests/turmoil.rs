@@ -43,6 +43,7 @@ fn every_way_to_end_happens() {
             (101, "ended by the client"),
             (200, "answered"),
             (404, "refused: no rule for this path"),
+            (500, "refused: the backend answered with this error"),
             (503, "refused: no backend can take the request now"),
         ]
     );

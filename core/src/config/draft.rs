@@ -11,7 +11,8 @@ use super::{Config, Listen, LogLevel};
 use crate::head::BadHeader;
 use crate::limits::Limits;
 use crate::route::{
-    Action, Fallback, Forward, Park, Rule, Rules, Scheme, Target, Terms, Worker, WorkerId,
+    Action, Fallback, Forward, Overrides, Park, Rule, Rules, Scheme, Target, Terms, Worker,
+    WorkerId,
 };
 use crate::time::Wait;
 
@@ -42,6 +43,10 @@ pub(super) struct Draft {
     pub(super) bad_header: BadHeader,
     /// `ProxyIOBufferSize`.
     pub(super) piece: Option<NonZeroU32>,
+    /// `Proxy100Continue`.
+    pub(super) pass_expect: bool,
+    /// `ProxyErrorOverride`.
+    pub(super) overrides: Overrides,
     /// `ProxyWebsocketAsync`.
     pub(super) parks: bool,
     /// `ProxyWebsocketAsyncDelay`.
@@ -69,6 +74,8 @@ impl Default for Draft {
             add_headers: true,
             bad_header: BadHeader::IsError,
             piece: None,
+            pass_expect: true,
+            overrides: Overrides::None,
             parks: true,
             park_delay: Wait::ZERO,
             idle: Wait::FOREVER,
@@ -130,6 +137,8 @@ impl Draft {
             add_headers: self.add_headers,
             response_line: options.response_line.unwrap_or(plain.response_line),
             piece: options.piece.or(self.piece),
+            pass_expect: self.pass_expect,
+            overrides: self.overrides.clone(),
             terms: self.terms(&options),
             upgrade: options.upgrade.unwrap_or(plain.upgrade),
             target: plain.target,

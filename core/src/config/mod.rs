@@ -12,6 +12,7 @@ mod draft;
 mod expand;
 mod lines;
 mod loader;
+mod overrides;
 mod pace;
 mod parameters;
 mod problem;

@@ -29,6 +29,15 @@ impl From<Framing> for Body {
 }
 
 impl Body {
+    /// This body, if it is in chunks with no more than `most` bytes of data taken.
+    #[must_use]
+    pub const fn within(self, most: u64) -> Self {
+        match self {
+            Self::Chunked(chunks) => Self::Chunked(chunks.within(most)),
+            Self::Done | Self::Length(_) | Self::Close => self,
+        }
+    }
+
     /// Whether nothing more is to come.
     pub fn is_done(&self) -> bool {
         *self == Self::Done
@@ -102,6 +111,14 @@ impl Body {
         }
     }
 
+    /// Whether `bytes` are the whole of it, and nothing more.
+    pub fn is_all(mut self, mut bytes: &[u8]) -> bool {
+        while let Ok(Run { len: len @ 1.., .. }) = self.run(bytes) {
+            bytes = &bytes[len..];
+        }
+        self.is_done() && bytes.is_empty()
+    }
+
     /// The connection ended: whether that is the end of the body, and not a cut through it.
     #[must_use]
     pub fn ended(&mut self) -> bool {
@@ -143,6 +160,17 @@ mod tests {
         let body = Body::from(Framing::Chunked);
         assert_eq!(body.check(b"1;a\r\nb\r\n0\r\n\r\n"), Ok(()));
         assert_eq!(body.check(b"1;a\r\nbc"), Err(BadChunk::Malformed));
+    }
+
+    /// R27.
+    #[test]
+    fn all_of_a_body_is_neither_less_nor_more() {
+        let length = Body::from(Framing::Length(2));
+        assert!(length.is_all(b"hi") && !length.is_all(b"h") && !length.is_all(b"hi!"));
+        let chunked = Body::from(Framing::Chunked);
+        assert!(chunked.is_all(b"1;a\r\nx\r\n0\r\nT: v\r\n\r\n"));
+        assert!(!chunked.is_all(b"0\r\n\r\n!") && !chunked.is_all(b"0\r\n\r"));
+        assert!(Body::Done.is_all(b"") && !Body::Done.is_all(b"!") && !Body::Close.is_all(b""));
     }
 
     #[test]

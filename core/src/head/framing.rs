@@ -1,6 +1,7 @@
 //! Stage 1 of 6 · how long a body is: one answer, or the message is refused (R20–R22).
 
 use super::{BadHead, Fields, Version};
+use crate::limits::LENGTH_MOST;
 
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,9 +15,6 @@ pub enum Framing {
     /// By the end of the connection; responses only.
     Close,
 }
-
-/// The greatest Content-Length (R21): every implementation behind us can hold it.
-const LENGTH_MOST: u64 = i64::MAX as u64;
 
 impl Framing {
     /// What the fields say; `None` where they say nothing.

@@ -1,13 +1,24 @@
 //! Stage 3 of 6 · may we ask for it, what do we ask, and what did they answer?
 //!
-//! [`offer`] judges what the client asks for, [`forward`] writes the heads that go on, [`answer`]
-//! judges what the backend says, [`refuse`] writes what we say ourselves.
+//! [`offer`] judges what the client asks for and `content.rs` the body that it means to send,
+//! [`forward`] writes the heads that go on, [`answer`] judges what the backend says. [`refuse`] is
+//! why we answer ourselves, and `page.rs` how: in what the client likes to read (`media.rs`), with
+//! the fields that the status needs (`needed.rs`).
 
 pub mod answer;
+mod content;
 pub mod forward;
+mod media;
+mod needed;
 pub mod offer;
+mod page;
+mod reason;
 pub mod refuse;
 
 pub use answer::{Answer, Nonsense, judge};
+pub(crate) use content::{Consent, admit};
+pub(crate) use media::Medium;
+pub(crate) use needed::Needed;
 pub use offer::Offer;
+pub(crate) use page::Page;
 pub use refuse::Refusal;

@@ -1,13 +1,12 @@
-//! Stage 3 of 6 · why we say no, and the bytes that say it.
+//! Stage 3 of 6 · why we say no.
 
 use std::fmt;
 
 use super::Nonsense;
-use super::forward::After;
 use crate::exchange::BadChunk;
-use crate::head::{BadHead, Buf, Buffers};
+use crate::head::BadHead;
 use crate::op::Fault;
-use crate::route::{BadPath, Upgrade};
+use crate::route::BadPath;
 use crate::time::Wait;
 
 /// Why a request gets its status from us and not from a backend.
@@ -21,8 +20,13 @@ pub enum Refusal {
     Late,
     /// The body did not come in time (R50): 408.
     LateBody,
-    /// The body's chunks are bad (R23, R24): 400, or 413 if they are too many.
+    /// The body's chunks are bad (R23, R24): 400.
     Chunk(BadChunk),
+    /// The body is longer than the operator allows (`LimitRequestBody`): 413.
+    TooLarge,
+    /// A body whose end nobody can find: a POST, PUT or PATCH of HTTP/1.0 without a length (RFC 9110
+    /// §15.5.12): 411.
+    NoLength,
     /// The client ended in the middle of its request: nobody is left to be told, but it is 400.
     Truncated,
     /// No rule matches, or one that excludes: 404.
@@ -35,7 +39,7 @@ pub enum Refusal {
     Key,
     /// Another version of WebSocket than 13 (R2): 426.
     Version,
-    /// An upgrade that expects something (R26): 417.
+    /// It expects what we cannot do, or an upgrade expects anything (R26): 417.
     Expectation,
     /// The rule is for upgrades only, and this is none that it accepts: 426.
     UpgradeRequired,
@@ -57,6 +61,8 @@ pub enum Refusal {
     Interims,
     /// The backend's 101 is none (R3b): 502.
     Nonsense(Nonsense),
+    /// The backend answered with that status, which we say in our own words (`ProxyErrorOverride`).
+    Overridden(u16),
 }
 
 impl Refusal {
@@ -66,13 +72,14 @@ impl Refusal {
             Self::Head(bad) => bad.status(),
             Self::Path(BadPath::Hidden) | Self::NoRule => 404,
             Self::Path(BadPath::Escape | BadPath::AboveRoot)
-            | Self::Chunk(BadChunk::Malformed | BadChunk::TooLong)
+            | Self::Chunk(_)
             | Self::Truncated
             | Self::Method
             | Self::Body
             | Self::Key => 400,
             Self::Late | Self::LateBody => 408,
-            Self::Chunk(BadChunk::TooLarge) => 413,
+            Self::NoLength => 411,
+            Self::TooLarge => 413,
             Self::Expectation => 417,
             Self::Version | Self::UpgradeRequired => 426,
             Self::Lost(_)
@@ -83,69 +90,17 @@ impl Refusal {
             | Self::Nonsense(_) => 502,
             Self::NoWorker(_) | Self::LateWorker => 503,
             Self::LateAnswer => 504,
+            Self::Overridden(status) => status,
         }
     }
+}
 
-    /// Writes the whole response behind what `out` holds; without its body if `bodiless` (the answer to a HEAD).
-    ///
-    /// It never echoes a byte of the request (CVE-2019-10092). `upgrade` is what the rule accepts.
-    pub fn write(
-        self,
-        upgrade: &Upgrade,
-        bodiless: bool,
-        after: After,
-        out: &mut Buf,
-        buffers: &mut Buffers,
-    ) {
-        let (status, reason) = (self.status(), self.reason());
-        let body = format!("{status} {reason}: {self}\n");
-        let extra = self.extra_fields(upgrade, after);
-        let head = format!(
-            "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Content-Length: {}\r\n{extra}\r\n",
-            body.len()
-        );
-        out.append(head.as_bytes(), buffers);
-        if !bodiless {
-            out.append(body.as_bytes(), buffers);
-        }
-    }
-
-    fn extra_fields(self, upgrade: &Upgrade, after: After) -> String {
-        let option = |option| format!("Connection: {option}\r\n");
-        let close = after.option().map(option).unwrap_or_default();
-        let options = ["upgrade"].into_iter().chain(after.option()).collect::<Vec<_>>().join(", ");
-        let required = format!("Connection: {options}\r\n");
-        if let Self::NoWorker(wait) = self {
-            format!("Retry-After: {}\r\n{close}", wait.as_secs_ceil().max(1))
-        } else if self == Self::Version {
-            format!("Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n{required}")
-        } else if self == Self::UpgradeRequired {
-            let protocols = match upgrade {
-                Upgrade::Tokens(tokens) => &tokens.join(", "),
-                Upgrade::Any | Upgrade::Always | Upgrade::Never => "WebSocket",
-            };
-            format!("Upgrade: {protocols}\r\n{required}")
-        } else {
-            close
-        }
-    }
-
-    const fn reason(self) -> &'static str {
-        match self.status() {
-            404 => "Not Found",
-            408 => "Request Timeout",
-            413 => "Content Too Large",
-            414 => "URI Too Long",
-            417 => "Expectation Failed",
-            426 => "Upgrade Required",
-            431 => "Request Header Fields Too Large",
-            501 => "Not Implemented",
-            502 => "Bad Gateway",
-            503 => "Service Unavailable",
-            504 => "Gateway Timeout",
-            505 => "HTTP Version Not Supported",
-            _ => "Bad Request",
+impl From<BadChunk> for Refusal {
+    /// Why a request is refused whose body has that chunk.
+    fn from(bad: BadChunk) -> Self {
+        match bad {
+            BadChunk::TooLarge => Self::TooLarge,
+            BadChunk::Malformed | BadChunk::TooLong => Self::Chunk(bad),
         }
     }
 }
@@ -158,13 +113,15 @@ impl fmt::Display for Refusal {
             Self::Late => "the request head did not come in time",
             Self::LateBody => "the request body did not come in time",
             Self::Chunk(bad) => return write!(f, "bad request body ({bad})"),
+            Self::TooLarge => "the request body is too large",
+            Self::NoLength => "the request body has no length",
             Self::Truncated => "the request ended in its middle",
             Self::NoRule => "no rule for this path",
             Self::Method => "a WebSocket handshake must be a GET",
             Self::Body => "a WebSocket handshake must have no body",
             Self::Key => "missing or malformed Sec-WebSocket-Key",
             Self::Version => "this server speaks WebSocket version 13 only",
-            Self::Expectation => "an upgrade must not expect anything",
+            Self::Expectation => "the request expects what cannot be done",
             Self::UpgradeRequired => "this path is for upgrades only",
             Self::NoWorker(_) => "no backend can take the request now",
             Self::LateWorker => "no backend could be found in time",
@@ -179,58 +136,7 @@ impl fmt::Display for Refusal {
             Self::Nonsense(nonsense) => {
                 return write!(f, "the backend answered nonsense ({nonsense})");
             }
+            Self::Overridden(_) => "the backend answered with this error",
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(refusal: Refusal, upgrade: &Upgrade, bodiless: bool) -> String {
-        let (mut out, mut buffers) = (Buf::default(), Buffers::default());
-        refusal.write(upgrade, bodiless, After::Close, &mut out, &mut buffers);
-        String::from_utf8(out.bytes().to_vec()).unwrap()
-    }
-
-    #[test]
-    fn a_refusal_is_a_whole_response_that_ends_the_connection() {
-        let text = written(Refusal::NoRule, &Upgrade::Never, false);
-        assert!(text.starts_with("HTTP/1.1 404 Not Found\r\n"), "{text}");
-        assert!(text.contains("\r\nConnection: close\r\n"), "{text}");
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert_eq!(body, "404 Not Found: no rule for this path\n");
-        assert!(head.contains(&format!("Content-Length: {}", body.len())));
-        assert!(written(Refusal::NoRule, &Upgrade::Never, true).ends_with("\r\n\r\n"));
-    }
-
-    /// R2: 426 names the version that we speak.
-    #[test]
-    fn another_version_is_told_which_one_we_speak() {
-        let text = written(Refusal::Version, &Upgrade::Never, false);
-        assert!(text.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{text}");
-        assert!(text.contains("\r\nSec-WebSocket-Version: 13\r\n"), "{text}");
-        assert!(text.contains("\r\nConnection: upgrade, close\r\n"), "{text}");
-    }
-
-    #[test]
-    fn a_path_for_upgrades_names_them() {
-        let tokens = Upgrade::Tokens(vec!["foo".into(), "bar".into()]);
-        assert!(
-            written(Refusal::UpgradeRequired, &tokens, false).contains("\r\nUpgrade: foo, bar\r\n")
-        );
-        assert!(
-            written(Refusal::UpgradeRequired, &Upgrade::Any, false)
-                .contains("\r\nUpgrade: WebSocket\r\n")
-        );
-    }
-
-    /// R53.
-    #[test]
-    fn a_missing_worker_says_when_to_come_again() {
-        let text = written(Refusal::NoWorker(Wait::from_micros(1_200_000)), &Upgrade::Any, false);
-        assert!(text.contains("\r\nRetry-After: 2\r\n"), "{text}");
-        let text = written(Refusal::NoWorker(Wait::ZERO), &Upgrade::Any, false);
-        assert!(text.contains("\r\nRetry-After: 1\r\n"), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use super::overrides::Overrides;
 use super::target::{Scheme, Target, Worker, WorkerId};
 use crate::head::BadHeader;
 use crate::limits::Limits;
@@ -14,7 +15,7 @@ use crate::time::Wait;
 pub struct Rules {
     /// The name of this server (`ServerName`): what `X-Forwarded-Server` says.
     pub server_name: String,
-    /// What a client's head may be.
+    /// What a client's head and body may be.
     pub limits: Limits,
     /// What becomes of a response with a line that is no field (`ProxyBadHeader`).
     pub bad_header: BadHeader,
@@ -135,6 +136,10 @@ pub struct Forward {
     /// How many bytes of a body are moved at a time at the most (`ProxyIOBufferSize`); as many as are
     /// there, if it does not say.
     pub piece: Option<NonZeroU32>,
+    /// Whether an `Expect: 100-continue` goes on to the backend (`Proxy100Continue`); if not, we meet it.
+    pub pass_expect: bool,
+    /// Which of the backend's errors are said in our own words (`ProxyErrorOverride`).
+    pub overrides: Overrides,
     /// The clocks of a session under this rule.
     pub terms: Terms,
 }
@@ -151,6 +156,8 @@ impl Forward {
             add_headers: true,
             response_line: Limits::RESPONSE.field,
             piece: None,
+            pass_expect: true,
+            overrides: Overrides::None,
             terms: Terms::DEFAULT,
         }
     }

@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::deal::{Deal, Keeper};
+use super::deal::{Deal, Keeper, NoDeal};
 use super::{Cx, Phase, Session, State, Then};
 use crate::exchange::{BadChunk, Body, Chunks, Run};
 use crate::head::{BadHead, Framing, Response, Version, slots};
 use crate::limits::INTERIM_MOST;
 use crate::negotiate::forward::{self, After};
-use crate::negotiate::{Answer, Offer, Refusal, judge};
+use crate::negotiate::{Answer, Consent, Needed, Offer, Refusal, judge};
 use crate::op::{Fault, Read};
 use crate::report::Close;
+use crate::route::Rules;
 use crate::tunnel::Tunnel;
 use crate::{Both, Dial, Op, OpSet, Side};
 
@@ -136,11 +137,21 @@ impl Session {
                 self.status = response.status;
                 self.open_tunnel(head.end, cx);
             }
+            Answer::Final if overrides(deal, response.status, cx.rules) => {
+                let needed = Needed::kept(&response);
+                let reusable = deal.is_reusable(&response, body_is_out)
+                    && deal.is_whole(&response, &self.input.backend.bytes()[head.end..]);
+                let refusal = Refusal::Overridden(response.status);
+                let no = NoDeal { needed, reusable, ..self.no_deal(refusal) };
+                self.refuse_deal(no, cx);
+            }
             Answer::Final => {
                 let framing = deal.frame(&response);
                 let behind = &self.input.backend.bytes()[head.end..];
                 deal.bodies.backend.check(behind).map_err(Refusal::BadBody)?;
-                deal.judge_connections(&response, framing, body_is_out);
+                let ends = |side| framing[side] == Framing::Close;
+                deal.keeps = deal.keeps.filter(|_| body_is_out && !ends(Side::Client));
+                deal.reusable = deal.is_reusable(&response, body_is_out) && !ends(Side::Backend);
                 let after =
                     deal.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
                 forward::response(&response, framing.client, after, out, cx.buffers);
@@ -180,7 +191,7 @@ impl Session {
     /// Takes what is there of that side's body.
     fn body_came(&mut self, from: Side, cx: &mut Cx<'_>) {
         if let Err(bad) = self.take_body(from, cx) {
-            self.body_broke(from, Refusal::Chunk(bad), cx);
+            self.body_broke(from, bad.into(), cx);
         }
     }
 
@@ -268,33 +279,36 @@ impl Session {
     }
 }
 
+/// Whether a response of that status is said in our own words.
+fn overrides(deal: &Deal, status: u16, rules: &Rules) -> bool {
+    rules.forward(deal.rule).is_some_and(|forward| forward.overrides.has(status))
+}
+
 impl Deal {
     /// R37: interim responses are counted, and do not start a clock anew.
     fn count_interim(&mut self, status: u16) -> Result<(), Refusal> {
         self.scan = crate::head::Scan::default();
         self.interims += 1;
-        self.odd |= status == 100 && !self.expects;
+        self.odd |= status == 100 && self.consent != Consent::Backend;
         if self.interims > INTERIM_MOST { Err(Refusal::Interims) } else { Ok(()) }
     }
 
     /// R37: HTTP/1.0 knows no interim responses, and a 100 goes only to who waits for it.
     fn wants_interim(&self, status: u16) -> bool {
-        self.version == Version::Http11 && (status != 100 || self.expects)
+        self.version == Version::Http11 && (status != 100 || self.consent == Consent::Backend)
     }
 
-    /// Decides, while the response's head can still say so, which of the connections are kept.
-    fn judge_connections(
-        &mut self,
-        response: &Response<'_, '_>,
-        framing: Both<Framing>,
-        body_is_out: bool,
-    ) {
-        let ends = |side| framing[side] == Framing::Close;
-        self.keeps = self.keeps.filter(|_| body_is_out && !ends(Side::Client));
+    /// Whether the backend's connection may serve again once its response is over.
+    fn is_reusable(&self, response: &Response<'_, '_>, body_is_out: bool) -> bool {
         let persists = response.fields.persists(response.version);
         // R6, R26: never after an upgrade, nor when 100 and the final response came in an odd order.
-        let usual = self.offer == Offer::None && !self.odd && !self.expects;
-        self.reusable = persists && usual && body_is_out && !ends(Side::Backend);
+        let usual = self.offer == Offer::None && !self.odd && self.consent != Consent::Backend;
+        persists && usual && body_is_out
+    }
+
+    /// Whether `behind` is the whole body of the response, and nothing more (R27).
+    fn is_whole(&self, response: &Response<'_, '_>, behind: &[u8]) -> bool {
+        Body::from(response.framing(self.to_head)).is_all(behind)
     }
 
     /// Begins the response's body: how it is framed by the backend, and towards the client.

@@ -8,8 +8,8 @@ use crate::balance::Ask;
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
 use crate::limits::Pace;
-use crate::negotiate::{Offer, Refusal};
-use crate::route::{CleanPath, Forward, Rules, Terms};
+use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit};
+use crate::route::{CleanPath, Forward, Rules, Terms, Upgrade};
 use crate::time::Time;
 use crate::tunnel::Flow;
 use crate::{Both, Dial, Side};
@@ -36,8 +36,10 @@ pub(super) struct Deal {
     pub(super) version: Version,
     /// The method is HEAD.
     pub(super) to_head: bool,
-    /// The client waits for a 100 before it sends its body.
-    pub(super) expects: bool,
+    /// What the client reads best, if we answer ourselves.
+    pub(super) medium: Medium,
+    /// Who tells the client that its body may come.
+    pub(super) consent: Consent,
     /// How far the backend's head has been looked at.
     pub(super) scan: Scan,
     pub(super) interims: u8,
@@ -59,12 +61,16 @@ pub(super) struct Keeper {
     pub(super) version: Version,
 }
 
-/// A request that gets no deal: why, and what its answer depends on.
+/// A request that gets no deal, or whose deal fails: why, and what its answer depends on.
 pub(super) struct NoDeal {
     pub(super) refusal: Refusal,
-    pub(super) rule: Option<usize>,
+    /// What the answer must say beside its status.
+    pub(super) needed: Needed,
     pub(super) to_head: bool,
+    pub(super) medium: Medium,
     pub(super) keeps: Option<Keeper>,
+    /// The backend's connection may serve another exchange.
+    pub(super) reusable: bool,
     /// How much of the client's input it has taken.
     pub(super) head: usize,
 }
@@ -82,11 +88,19 @@ impl Deal {
         // R7: bytes may stand behind an upgrade, granted or not; they are not parsed as a request.
         let keeper = keeper.filter(|_| !request.fields.has("upgrade"));
         let (bodiless, end) = (request.framing == Framing::None, head.end);
-        let no = |rule, keeps| move |refusal| NoDeal { refusal, rule, to_head, keeps, head: end };
+        let medium = Medium::of(&request.fields);
+        let no = |upgrade, keeps| {
+            move |refusal| {
+                let needed = Needed::by(refusal, upgrade);
+                NoDeal { refusal, needed, to_head, medium, keeps, reusable: false, head: end }
+            }
+        };
+        admit(request, &rules.limits).map_err(no(&Upgrade::Never, None))?;
         // R27: nor is a body that nobody has read.
         let (rule, forward) =
-            route(request, rules).map_err(no(None, keeper.filter(|_| bodiless)))?;
-        let offer = Offer::of(request, forward).map_err(no(Some(rule), None))?;
+            route(request, rules).map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
+        let offer = Offer::of(request, forward).map_err(no(&forward.upgrade, None))?;
+        let consent = Consent::of(request, forward).map_err(no(&Upgrade::Never, None))?;
         let plain = bodiless && offer == Offer::None && !request.fields.has("upgrade");
         let replays = plain && is_idempotent(request.method);
         Ok(Self {
@@ -101,11 +115,15 @@ impl Deal {
             head,
             version: request.version,
             to_head,
-            expects: request.fields.has("expect"),
+            medium,
+            consent,
             scan: Scan::default(),
             interims: 0,
             odd: false,
-            bodies: Both { client: request.framing.into(), backend: Body::from(Framing::Close) },
+            bodies: Both {
+                client: Body::from(request.framing).within(rules.limits.body_most),
+                backend: Body::from(Framing::Close),
+            },
             piece: forward.piece,
             since: Time::ZERO,
             pace: rules.limits.body,

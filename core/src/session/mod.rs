@@ -15,15 +15,15 @@ use std::net::IpAddr;
 use crate::balance::{Ask, Lease};
 use crate::head::{Buf, Buffers, Scan};
 use crate::limits::{LINGER, Limits};
-use crate::negotiate::Refusal;
 use crate::negotiate::forward::After;
+use crate::negotiate::{Medium, Needed, Page, Refusal};
 use crate::op::Fault;
 use crate::report::{Close, Report};
 use crate::route::{Rules, Upgrade, WorkerId};
 use crate::time::Time;
 use crate::tunnel::{Flow, Tunnel};
 use crate::{Both, Dial, Op, OpSet, Side};
-use deal::{Deal, NoDeal};
+use deal::{Deal, Keeper, NoDeal};
 
 /// What a driver lends for the length of one turn.
 #[derive(Debug)]
@@ -311,22 +311,33 @@ impl Session {
 
     /// Answers the client ourselves. What was to go to the backend is dropped (R5, R7).
     fn refuse(&mut self, refusal: Refusal, cx: &mut Cx<'_>) {
-        let to_head = self.deal().is_some_and(|deal| deal.to_head);
-        let keeps = self.deal().and_then(|deal| deal.keeps).filter(|_| self.body_is_out());
-        let head = self.deal().map_or(0, |deal| deal.head.end);
-        self.refuse_deal(NoDeal { refusal, rule: None, to_head, keeps, head }, cx);
+        self.refuse_deal(self.no_deal(refusal), cx);
+    }
+
+    /// What becomes of the present request if we answer it ourselves.
+    fn no_deal(&self, refusal: Refusal) -> NoDeal {
+        let deal = self.deal();
+        NoDeal {
+            refusal,
+            needed: Needed::by(refusal, &Upgrade::Never),
+            to_head: deal.is_some_and(|deal| deal.to_head),
+            medium: deal.map_or(Medium::Plain, |deal| deal.medium),
+            keeps: deal.and_then(|deal| deal.keeps).filter(|_| self.body_is_out()),
+            reusable: false,
+            head: deal.map_or(0, |deal| deal.head.end),
+        }
     }
 
     fn refuse_deal(&mut self, no: NoDeal, cx: &mut Cx<'_>) {
         debug_assert!(self.answered == Time::NEVER, "refused after an answer");
-        let forward = no.rule.and_then(|rule| cx.rules.forward(rule));
-        let upgrade = forward.map_or(&Upgrade::Never, |forward| &forward.upgrade);
         let after = no.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
         self.status = no.refusal.status();
-        no.refusal.write(upgrade, no.to_head, after, &mut self.output.client, cx.buffers);
+        let page = Page { medium: no.medium, to_head: no.to_head, after, needed: &no.needed };
+        page.write(no.refusal, &mut self.output.client, cx.buffers);
         self.input.client.consume(no.head);
         let answer = std::mem::take(&mut self.output.client);
-        let then = no.keeps.map_or(Then::Linger(false), |it| Then::Again(it.client, false));
+        let again = |keeper: Keeper| Then::Again(keeper.client, no.reusable);
+        let then = no.keeps.map_or(Then::Linger(no.reusable), again);
         self.finish_then(Close::Refused(no.refusal), then, cx);
         self.output.client = answer;
     }

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use super::{Cx, Phase, Session, State};
 use crate::Side;
 use crate::limits::LINGER_MOST;
+use crate::negotiate::{Consent, forward};
 use crate::op::{Fault, Read};
 use crate::report::Close;
 
@@ -26,7 +27,7 @@ impl Session {
             Ok(count) => {
                 self.output[to].consume(count.get() as usize);
                 self.count_flushed(to, cx);
-                self.offer_is_out();
+                self.offer_is_out(cx);
                 if matches!(self.state, State::Request { .. }) {
                     self.resume(cx);
                 }
@@ -47,9 +48,19 @@ impl Session {
         }
     }
 
-    fn offer_is_out(&mut self) {
+    fn offer_is_out(&mut self, cx: &mut Cx<'_>) {
         if self.phase() == Some(Phase::Offer) && self.output.backend.is_empty() {
             self.enter(Phase::Answer);
+            self.consent(cx);
+        }
+    }
+
+    /// The backend is there, and has our head: a client that waits for our word may send its body, if
+    /// there is still somebody to send it to.
+    fn consent(&mut self, cx: &mut Cx<'_>) {
+        let ours = self.deal().is_some_and(|deal| deal.consent == Consent::Ours);
+        if ours && !self.flows.client.is_over() {
+            self.output.client.append(forward::CONTINUE, cx.buffers);
         }
     }
 
@@ -128,7 +139,7 @@ impl Session {
             // It may have answered before it stopped reading: a 413, say.
             (State::Deal(..), Side::Backend) => {
                 self.cut(to, cx);
-                self.offer_is_out();
+                self.offer_is_out(cx);
             }
             // What is left is the client that we have finished with, and what it asked meanwhile.
             _ => {

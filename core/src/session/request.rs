@@ -204,7 +204,7 @@ impl Session {
             return Ok(());
         }
         self.input.client.consume(std::mem::take(&mut deal.head).end);
-        self.take_body(Side::Client, cx).map_err(Refusal::Chunk)
+        self.take_body(Side::Client, cx).map_err(Refusal::from)
     }
 
     /// The client broke off before it was answered.

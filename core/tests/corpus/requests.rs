@@ -5,7 +5,8 @@ use crate::world::heads::{HANDSHAKE, ask, asked, get, got};
 
 /// Every request head.
 pub(crate) fn requests() -> Vec<Case> {
-    [handshakes(), protocols(), bodies(), lines(), hosts_and_targets(), fields(), paths()].concat()
+    let heads = [handshakes(), protocols(), lines(), hosts_and_targets(), fields(), paths()];
+    [heads.concat(), bodies(), expectations()].concat()
 }
 
 /// R2, R3, R10, R26: what a WebSocket handshake is.
@@ -104,6 +105,28 @@ fn bodies() -> Vec<Case> {
     ]
 }
 
+/// R26, and bodies of HTTP/1.0 (RFC 9110 §15.5.12).
+fn expectations() -> Vec<Case> {
+    let old = |head: String| head.replace("HTTP/1.1", "HTTP/1.0");
+    let (expect, length) = ("Expect: 100-continue\r\n", "Content-Length: 5\r\n");
+    let both = &[expect, length].concat();
+    let post = |fields: &str| get(fields).replace("GET", "POST");
+    vec![
+        Case::passed("R26 an expectation goes on", get(both), got(expect, length)),
+        Case::passed("R26 not without a body", get(expect), got("", "")),
+        Case::passed("R26 not from HTTP/1.0", old(get(both)), got("", length)),
+        Case::refused("R26 another one", 417, get("Expect: x\r\n")),
+        Case::refused("R26 none at all", 417, get("Expect:\r\n")),
+        Case::refused("R26 two of them", 417, get(&expect.repeat(2))),
+        Case::refused("R26 a list", 417, get("Expect: 100-continue, x\r\n")),
+        Case::refused("a body of HTTP/1.0 without a length", 411, old(post(""))),
+        Case::passed("with one", old(post("Content-Length: 0\r\n")), {
+            got("", "Content-Length: 0\r\n").replace("GET", "POST")
+        }),
+        Case::passed("HTTP/1.1 has no body then", post(""), got("", "").replace("GET", "POST")),
+    ]
+}
+
 /// R28, R29, R30, R32.
 fn lines() -> Vec<Case> {
     let long = |count: usize| "x".repeat(count);
@@ -196,9 +219,6 @@ fn fields() -> Vec<Case> {
             get(&format!("{named}{before}")),
             chained(got("", "")),
         ),
-        Case::passed("an expectation goes on", get("Expect: 100-continue\r\n"), {
-            got("Expect: 100-continue\r\n", "")
-        }),
     ]
 }
 

@@ -11,7 +11,7 @@ pub(crate) enum Asked {
     Head,
     /// In HTTP/1.0.
     Old,
-    /// With an `Expect: 100-continue`.
+    /// With an `Expect: 100-continue`, and a body that waits for it.
     Waiting,
     /// To switch to another protocol behind a body that has not come yet.
     Foo,
@@ -25,7 +25,7 @@ impl Asked {
             Self::Get => get(""),
             Self::Head => get("").replace("GET", "HEAD"),
             Self::Old => get("").replace("HTTP/1.1", "HTTP/1.0"),
-            Self::Waiting => get("Expect: 100-continue\r\n"),
+            Self::Waiting => get("Expect: 100-continue\r\nContent-Length: 5\r\n"),
             Self::Foo => get("Connection: upgrade\r\nUpgrade: foo\r\nContent-Length: 5\r\n")
                 .replace("/page", "/any/x"),
         }
@@ -214,8 +214,9 @@ fn to_others() -> Vec<(Asked, Case)> {
     vec![
         (
             Asked::Waiting,
-            Case::passed("R37 who waits gets 100", before(go), format!("{go}{}", heard(""))),
+            Case::passed("R37 who waits gets 100", before(go), format!("{go}{}", heard(close))),
         ),
+        (Asked::Waiting, Case::passed("R26 or the answer alone", last, heard(close))),
         (
             Asked::Old,
             Case::passed(

@@ -79,6 +79,8 @@ impl Ask {
     fn request(self, rng: &mut Rng) -> (String, Vec<u8>) {
         let body = rng.bytes(100);
         let length = format!("Content-Length: {}\r\n", body.len());
+        // The client does not wait in vain: it sends its body, whoever says that it may.
+        let expect = rng.of(&["", "Expect: 100-continue\r\n"]);
         match self {
             Self::WebSocket => (heads::ask(""), Vec::new()),
             Self::Get => (heads::get(CLOSE), Vec::new()),
@@ -86,9 +88,11 @@ impl Ask {
                 let fields = format!("Connection: upgrade\r\nUpgrade: foo\r\n{length}");
                 (heads::get(&fields).replace("/page", "/any/x"), body)
             }
-            Self::Length => (heads::get(&[&length, CLOSE].concat()).replace("GET", "PUT"), body),
+            Self::Length => {
+                (heads::get(&[expect, &length, CLOSE].concat()).replace("GET", "PUT"), body)
+            }
             Self::Chunked => (
-                heads::get(&["Transfer-Encoding: chunked\r\n", CLOSE].concat())
+                heads::get(&[expect, "Transfer-Encoding: chunked\r\n", CLOSE].concat())
                     .replace("GET", "PUT"),
                 chunks(&body, rng),
             ),

@@ -1,6 +1,7 @@
 //! What is forwarded, to whom, and with which words about the client.
 
 use super::{SERVER, set};
+use crate::config::overrides::overrides;
 use crate::config::proxy_pass::pass;
 use crate::config::table::{Directive, Origin};
 use crate::config::values::{some_wait, switch};
@@ -54,6 +55,30 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         example: "ProxyAddHeaders Off",
         count: 1..=1,
         apply: |loader, args| set(&mut loader.draft.add_headers, switch(&args[0])),
+    },
+    Directive {
+        name: "Proxy100Continue",
+        args: "On|Off",
+        default: Some("On"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "Whether the backend is asked if it wants a body whose client waits for that \
+                  (Expect: 100-continue); if not, it always does.",
+        example: "Proxy100Continue Off",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.pass_expect, switch(&args[0])),
+    },
+    Directive {
+        name: "ProxyErrorOverride",
+        args: "Off|On [status]...",
+        default: Some("Off"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "Whether errors of the backend, those of the statuses named or all of 400 to \
+                  599, are answered in the proxy's own words.",
+        example: "ProxyErrorOverride On 500 502 503 504",
+        count: 1..=usize::MAX,
+        apply: |loader, args| set(&mut loader.draft.overrides, overrides(args, &mut loader.flaws)),
     },
 ];
 

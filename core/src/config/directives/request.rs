@@ -6,7 +6,7 @@ use crate::config::problem::Flaw;
 use crate::config::table::{Directive, Origin};
 use crate::config::values::{number, some_wait, switch};
 use crate::config::words::Word;
-use crate::limits::{FIELDS_MOST, HEAD_MOST};
+use crate::limits::{FIELDS_MOST, HEAD_MOST, LENGTH_MOST};
 
 pub(super) static DIRECTIVES: &[Directive] = &[
     Directive {
@@ -95,6 +95,18 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         count: 1..=1,
         apply: |loader, args| set(&mut loader.draft.limits.fields, fields(&args[0])),
     },
+    Directive {
+        name: "LimitRequestBody",
+        args: "bytes",
+        default: Some("0"),
+        context: SERVER,
+        origin: Origin::Httpd,
+        summary: "How long the body of a request may be; 0 means any length, which is the \
+                  default here because httpd's does not apply to forwarded requests.",
+        example: "LimitRequestBody 1048576",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.limits.body_most, body_most(&args[0])),
+    },
 ];
 
 /// A request line or field may be so short: one that is shorter would refuse every browser.
@@ -113,9 +125,14 @@ fn fields(word: &Word) -> Result<u32, Flaw> {
     })
 }
 
+/// A limit beyond what a Content-Length may say (R21) is none.
+fn body_most(word: &Word) -> Result<u64, Flaw> {
+    number(word, 0..=LENGTH_MOST).map(|most| if most == 0 { u64::MAX } else { most })
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::config::testing::{problem, problems};
+    use crate::config::testing::{good, problem, problems};
 
     #[test]
     fn limits_are_within_ours() {
@@ -127,6 +144,16 @@ mod tests {
         let none = "(0 is httpd's word for no limit, which would leave memory without one)";
         let message = format!("conf:1:20: 0 {range} 1 to 256 {none}");
         assert_eq!(problem("LimitRequestFields 0"), message);
+    }
+
+    #[test]
+    fn a_body_may_have_any_length_or_so_many_bytes() {
+        let most = |text: &str| good(text).rules.limits.body_most;
+        assert_eq!(most("LimitRequestBody 5"), 5);
+        assert_eq!(most("LimitRequestBody 5\nLimitRequestBody 0"), u64::MAX);
+        let range = "is not in the range 0 to 9223372036854775807";
+        let large = format!("conf:1:18: 9223372036854775808 {range}");
+        assert_eq!(problem("LimitRequestBody 9223372036854775808"), large);
     }
 
     #[test]

@@ -8,7 +8,8 @@ mod request;
 mod response;
 
 pub use request::{Way, request};
-pub use response::{interim, response, switch};
+pub(super) use response::wanted;
+pub use response::{CONTINUE, interim, response, switch};
 
 use crate::head::{Buf, Buffers, Fields, Framing, Version};
 
@@ -65,20 +66,20 @@ impl After {
 }
 
 /// Writes head lines behind what a buffer holds.
-struct Lines<'a> {
-    out: &'a mut Buf,
-    buffers: &'a mut Buffers,
+pub(super) struct Lines<'a> {
+    pub(super) out: &'a mut Buf,
+    pub(super) buffers: &'a mut Buffers,
 }
 
 impl Lines<'_> {
-    fn line(&mut self, parts: &[&[u8]]) {
+    pub(super) fn line(&mut self, parts: &[&[u8]]) {
         for part in parts {
             self.out.append(part, self.buffers);
         }
         self.out.append(b"\r\n", self.buffers);
     }
 
-    fn field(&mut self, name: &str, value: &[u8]) {
+    pub(super) fn field(&mut self, name: &str, value: &[u8]) {
         self.line(&[name.as_bytes(), b": ", value]);
     }
 
@@ -97,6 +98,16 @@ impl Lines<'_> {
         self.field("Upgrade", token);
     }
 
+    /// Says which protocols would do, if any, and what becomes of the connection after this message.
+    pub(super) fn protocols(&mut self, protocols: &[u8], after: After) {
+        if protocols.is_empty() {
+            return self.connection(after);
+        }
+        let options: Vec<_> = ["Upgrade"].into_iter().chain(after.option()).collect();
+        self.field("Connection", options.join(", ").as_bytes());
+        self.field("Upgrade", protocols);
+    }
+
     /// Says what becomes of the connection after this message, where it must be said.
     fn connection(&mut self, after: After) {
         if let Some(option) = after.option() {
@@ -106,7 +117,7 @@ impl Lines<'_> {
 }
 
 /// Whether a field goes on: it is not hop-by-hop, and `Connection` does not name it, or must not (R35).
-fn passes(fields: &Fields<'_, '_>, name: &str) -> bool {
+pub(super) fn passes(fields: &Fields<'_, '_>, name: &str) -> bool {
     let any = |list: &[&str]| list.iter().any(|known| name.eq_ignore_ascii_case(known));
     let prefixed = |prefix: &&str| {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Lines, passes};
 use crate::head::{Buf, Buffers, Framing, Request};
-use crate::negotiate::Offer;
+use crate::negotiate::{Consent, Offer};
 use crate::route::path::encode;
 use crate::route::{Forward, Rules};
 
@@ -30,11 +30,14 @@ pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: 
     // Ours, whatever the client speaks (RFC 9112 §2.3).
     lines.line(&[request.method.as_bytes(), b" ", &path, request.query, b" HTTP/1.1"]);
     lines.field("Host", host(request, way.forward).as_bytes());
+    // R26: who does not wait for a 100 does not ask the backend for one.
+    let waits = Consent::of(request, way.forward) == Ok(Consent::Backend);
     let added = if way.forward.add_headers { &X_FORWARDED[..] } else { &[] };
     for (name, value) in request.fields.iter() {
         let ours = |own: &&str| name.eq_ignore_ascii_case(own);
         let again = ours(&"host") || added.iter().any(ours);
-        if !again && passes(&request.fields, name) {
+        let silent = ours(&"expect") && !waits;
+        if !again && !silent && passes(&request.fields, name) {
             lines.field(name, value);
         }
     }

@@ -8,6 +8,9 @@ use crate::negotiate::offer::is_http;
 const CONTENT: [&str; 4] =
     ["content-type", "content-encoding", "content-range", "content-location"];
 
+/// The interim response by which we tell a client that its body may come (RFC 9110 §15.2.1).
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// Writes the head of a verified 101 to the client: made anew, with what is end-to-end (R16).
 pub fn switch(response: &Response<'_, '_>, token: &str, out: &mut Buf, buffers: &mut Buffers) {
     let mut lines = Lines { out, buffers };
@@ -51,16 +54,17 @@ pub fn response(
             lines.field("Content-Length", length);
         }
     }
-    let protocols: Vec<&[u8]> =
-        response.fields.list("upgrade").filter(|token| !is_http(token)).collect();
-    if response.status == 426 && !protocols.is_empty() {
-        let options = ["Upgrade"].into_iter().chain(after.option()).collect::<Vec<_>>();
-        lines.field("Connection", options.join(", ").as_bytes());
-        lines.field("Upgrade", &protocols.join(&b", "[..]));
-    } else {
-        lines.connection(after);
-    }
+    lines.protocols(&wanted(response), after);
     lines.line(&[]);
+}
+
+/// The protocols that a 426 asks for, but never those of HTTP itself (R8); nothing for another status.
+pub(in crate::negotiate) fn wanted(response: &Response<'_, '_>) -> Vec<u8> {
+    if response.status != 426 {
+        return Vec::new();
+    }
+    let protocols = response.fields.list("upgrade").filter(|token| !is_http(token));
+    protocols.collect::<Vec<_>>().join(&b", "[..])
 }
 
 fn status_line(lines: &mut Lines<'_>, response: &Response<'_, '_>) {
