@@ -14,6 +14,7 @@ mod lines;
 mod loader;
 mod pace;
 mod parameters;
+mod pooling;
 mod problem;
 mod proxy_pass;
 mod suggest;

@@ -5,6 +5,7 @@ use std::fmt;
 use super::Nonsense;
 use super::forward::After;
 use crate::head::{BadHead, Buf, Buffers};
+use crate::limits;
 use crate::op::Fault;
 use crate::route::{BadPath, Upgrade};
 use crate::time::Wait;
@@ -40,7 +41,7 @@ pub enum Refusal {
     UpgradeRequired,
     /// No worker may take it now: 503, to be tried again after so long.
     NoWorker(Wait),
-    /// No worker was found in time: 503.
+    /// No worker was found in time: 503, to be tried again later.
     LateWorker,
     /// The backend broke off before it answered: 502.
     Lost(Fault),
@@ -106,12 +107,23 @@ impl Refusal {
         }
     }
 
+    /// How long the client is told to wait before it tries again, where that may help.
+    const fn retry_after(self) -> Option<Wait> {
+        if let Self::NoWorker(wait) = self {
+            Some(wait)
+        } else if matches!(self, Self::LateWorker) {
+            Some(limits::RETRY_AFTER)
+        } else {
+            None
+        }
+    }
+
     fn extra_fields(self, upgrade: &Upgrade, after: After) -> String {
         let option = |option| format!("Connection: {option}\r\n");
         let close = after.option().map(option).unwrap_or_default();
         let options = ["upgrade"].into_iter().chain(after.option()).collect::<Vec<_>>().join(", ");
         let required = format!("Connection: {options}\r\n");
-        if let Self::NoWorker(wait) = self {
+        if let Some(wait) = self.retry_after() {
             format!("Retry-After: {}\r\n{close}", wait.as_secs_ceil().max(1))
         } else if self == Self::Version {
             format!("Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n{required}")
@@ -224,6 +236,8 @@ mod tests {
         let text = written(Refusal::NoWorker(Wait::from_micros(1_200_000)), &Upgrade::Any, false);
         assert!(text.contains("\r\nRetry-After: 2\r\n"), "{text}");
         let text = written(Refusal::NoWorker(Wait::ZERO), &Upgrade::Any, false);
+        assert!(text.contains("\r\nRetry-After: 1\r\n"), "{text}");
+        let text = written(Refusal::LateWorker, &Upgrade::Any, false);
         assert!(text.contains("\r\nRetry-After: 1\r\n"), "{text}");
     }
 }

@@ -263,8 +263,9 @@ impl Deal {
         let persists = response.fields.persists(response.version);
         // R6, R26: never after an upgrade, nor when 100 and the final response came in an odd order.
         let usual = self.offer == Offer::None && !self.odd && !self.expects;
-        // A request in HTTP/1.0 has told the backend to close, whatever it answers.
-        let asked = self.version == Version::Http11;
+        // A request in HTTP/1.0 has told the backend to close, whatever it answers; so has any to a
+        // worker whose connections serve once.
+        let asked = self.version == Version::Http11 && self.reuses;
         self.reusable = asked && persists && usual && body_is_out && !ends;
     }
 
