@@ -50,12 +50,12 @@ impl Shared {
         woken: &mut Vec<Key>,
         act: impl FnOnce(&mut Pool<Who>) -> T,
     ) -> T {
-        let (done, others) = {
+        let (done, names) = {
             let mut pool = self.lock_pool();
             (act(&mut pool), pool.take_woken())
         };
         // The lock is free again: telling a loop is a system call.
-        for Who { home: theirs, key } in others {
+        for Who { home: theirs, key } in names {
             if theirs == home {
                 woken.push(key);
             } else {

@@ -3,7 +3,7 @@
 use super::pooling::Pooling;
 use super::problem::Flaw;
 use super::upgrade::upgrade;
-use super::values::{some_wait, some_wait_in_millis, switch, wait};
+use super::values::{some_wait, switch, wait};
 use super::words::Word;
 use crate::route::{Recovery, Upgrade};
 use crate::time::Wait;
@@ -92,10 +92,7 @@ pub static PARAMETERS: &[Parameter] = &[
         default: None,
         summary: "How long a request waits for its turn when max= is reached, before it is \
                   answered with 503; as long as timeout= says if absent.",
-        apply: |options, value| {
-            options.pooling.acquire = Some(some_wait_in_millis(value)?);
-            Ok(())
-        },
+        apply: |options, value| options.pooling.set_acquire(value),
     },
     Parameter {
         name: "smax",
@@ -110,10 +107,7 @@ pub static PARAMETERS: &[Parameter] = &[
         values: "time[ms|s|mi|h], more than 0; seconds without a unit",
         default: Some("30"),
         summary: "How long a connection to the backend may be idle before it is closed.",
-        apply: |options, value| {
-            options.pooling.ttl = Some(some_wait(value)?);
-            Ok(())
-        },
+        apply: |options, value| options.pooling.set_ttl(value),
     },
     Parameter {
         name: "min",

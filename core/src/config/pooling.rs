@@ -3,7 +3,7 @@
 use core::num::NonZeroU32;
 
 use super::problem::Flaw;
-use super::values::{number, switch};
+use super::values::{number, some_wait, some_wait_in_millis, switch};
 use super::words::Word;
 use crate::limits::{IDLE_CAP, IDLE_MOST};
 use crate::route::Idling;
@@ -19,7 +19,7 @@ pub(super) struct Pooling {
     /// `smax=`.
     idle: Option<usize>,
     /// `ttl=`.
-    pub(super) ttl: Option<Wait>,
+    ttl: Option<Wait>,
     /// `min=`.
     room: usize,
     /// `enablereuse=`, or the opposite of `disablereuse=`.
@@ -33,9 +33,21 @@ impl Pooling {
         Ok(())
     }
 
+    /// `acquire=time`
+    pub(super) fn set_acquire(&mut self, value: &Word) -> Result<(), Flaw> {
+        self.acquire = Some(some_wait_in_millis(value)?);
+        Ok(())
+    }
+
     /// `smax=n`
     pub(super) fn set_smax(&mut self, value: &Word) -> Result<(), Flaw> {
         self.idle = Some(number(value, 0..=IDLE_CAP)?);
+        Ok(())
+    }
+
+    /// `ttl=time`
+    pub(super) fn set_ttl(&mut self, value: &Word) -> Result<(), Flaw> {
+        self.ttl = Some(some_wait(value)?);
         Ok(())
     }
 
