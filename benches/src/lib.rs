@@ -5,7 +5,7 @@
 use std::num::NonZeroU32;
 use std::task::Poll;
 
-use underpass_core::balance::{Ask, Lease, NoWorker, Pool, Verdict};
+use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
 use underpass_core::config::{self, Input};
 use underpass_core::head::Buffers;
 use underpass_core::limits::{BUDGET, PENDING};
@@ -139,7 +139,7 @@ impl<'r> Bench<'r> {
 /// A driver that says at once what is there, and forgets it.
 #[derive(Debug)]
 struct Null {
-    pool: Pool,
+    pool: Pool<()>,
     /// What is still to come of each side's head.
     heads: Both<&'static [u8]>,
     /// Whether a message comes from each side.
@@ -151,7 +151,7 @@ struct Null {
 }
 
 impl Null {
-    fn new(pool: Pool) -> Self {
+    fn new(pool: Pool<()>) -> Self {
         let (heads, messages) = (Both::default(), Both::default());
         Self { pool, heads, messages, ended: false, kept: false }
     }
@@ -180,7 +180,7 @@ impl Io for Null {
     }
 
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
-        Poll::Ready(self.pool.elect(ask, failed, Time::ZERO))
+        self.pool.elect(ask, failed, (), Time::ZERO)
     }
 
     fn connect(&mut self, _: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
@@ -195,9 +195,7 @@ impl Io for Null {
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
         self.kept = report.reusable;
-        if let Some(lease) = lease {
-            self.pool.settle(lease, Verdict::Fine, Time::ZERO);
-        }
+        self.pool.release(lease, ());
     }
 
     fn pull(&mut self, from: Side, _: u64) -> Poll<Result<Read, Fault>> {

@@ -23,7 +23,11 @@ pub trait Io {
     /// Writes the first of `bytes` to that side.
     fn flush(&mut self, to: Side, bytes: &[u8]) -> Poll<Result<NonZeroU32, Fault>>;
 
-    /// Elects a worker. A failed lease is handed over once, in the first call, even if that is `Pending`.
+    /// Elects a worker ([`Pool::elect`](crate::balance::Pool::elect)). A failed lease is handed over
+    /// once, in the first call, even if that is `Pending`.
+    ///
+    /// `Pending` is the session's place in a queue: the driver pumps it when the pool says that its
+    /// turn has come. A session that no longer waits is released without a lease.
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>>;
 
     /// Gets an idle connection to the worker, or dials one of its addresses; any earlier attempt is
@@ -43,6 +47,9 @@ pub trait Io {
     /// Takes the report of an exchange or a tunnel, and the lease if there was one; the backend's
     /// connection is done with, and may be kept for others if the report says so. It cannot wait: a
     /// lease that is handed over is gone.
+    ///
+    /// Without a lease the session may have waited for one: both go to
+    /// [`Pool::release`](crate::balance::Pool::release), which knows.
     fn release(&mut self, lease: Option<Lease>, report: &Report);
 
     /// Moves at most `most` bytes from that side's socket into the direction's carrier, which is empty.

@@ -24,7 +24,7 @@
 //! |---|---|---|
 //! | `Hello` | Secure(Client) | the handshake is done |
 //! | `Request` | Flush(Client) of a refusal behind which the connection is kept, Fill(Client) | the head is whole: routed and offered, or refused |
-//! | `Elect` | Elect | a lease, or 503 |
+//! | `Elect` | Elect: waits for its turn where the worker is full | a lease, or 503 |
 //! | `Connect` | Connect: an idle connection, then one address after the other | up; or every address failed → `Elect` |
 //! | `Secure` | Secure(Backend) | the handshake is done; or failed → `Elect`, or `Connect` anew if the connection was an idle one |
 //! | `Offer` | Flush(Backend) | our head is out |
@@ -52,7 +52,7 @@
 //! use underpass_core::time::Time;
 //! use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, limits, pump};
 //!
-//! struct Wires { pool: Pool, to_come: Both<Vec<u8>>, gone: Both<Vec<u8>> }
+//! struct Wires { pool: Pool<()>, to_come: Both<Vec<u8>>, gone: Both<Vec<u8>> }
 //!
 //! fn moved(count: usize) -> Poll<Result<NonZeroU32, Fault>> {
 //!     NonZeroU32::new(count as u32).map_or(Poll::Pending, |count| Poll::Ready(Ok(count)))
@@ -70,11 +70,14 @@
 //!         moved(bytes.len())
 //!     }
 //!     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
-//!         Poll::Ready(self.pool.elect(ask, failed, Time::ZERO))
+//!         self.pool.elect(ask, failed, (), Time::ZERO)
 //!     }
 //!     fn connect(&mut self, _: &Lease, _: Dial) -> Poll<Result<(), Fault>> { Poll::Ready(Ok(())) }
 //!     fn confirm(&mut self, lease: &mut Lease) { self.pool.confirm(lease) }
-//!     fn release(&mut self, _: Option<Lease>, report: &Report) { println!("{}", report.close) }
+//!     fn release(&mut self, lease: Option<Lease>, report: &Report) {
+//!         self.pool.release(lease, ());
+//!         println!("{}", report.close)
+//!     }
 //!     fn pull(&mut self, _: Side, _: u64) -> Poll<Result<Read, Fault>> { Poll::Pending }
 //!     fn push(&mut self, _: Side) -> Poll<Result<NonZeroU32, Fault>> { Poll::Pending }
 //!     fn shut(&mut self, _: Side) -> Poll<Result<(), Fault>> { Poll::Ready(Ok(())) }

@@ -36,10 +36,14 @@ pub const PENDING: Pending = Pending { total: 8_192, worker: 4_096, client: 2_04
 /// How long a client is told to wait when [`PENDING`] is reached and nothing better is known.
 pub const RETRY_AFTER: Wait = Wait::from_secs(1);
 
-/// Idle connections that one loop keeps to one worker.
+/// Idle connections that one loop keeps to one worker that does not say (`smax=`).
 pub const IDLE_MOST: usize = 32;
 
-/// How long a connection to a worker is kept idle: shorter than what most backends grant.
+/// Idle connections to one worker that a configuration may have each loop keep.
+pub const IDLE_CAP: usize = 65_535;
+
+/// How long a connection to a worker is kept idle that does not say (`ttl=`): shorter than what most
+/// backends grant.
 pub const IDLE_TTL: Wait = Wait::from_secs(30);
 
 /// How long, and for how many bytes, a client that we have finished with may still send: closing
@@ -50,6 +54,7 @@ pub const LINGER_MOST: u32 = 256 * 1024;
 
 const _: () = assert!(BUFFER <= HEAD_MOST, "a fresh buffer already fits the largest head");
 const _: () = assert!(CHUNK_LINE_MOST <= BUFFER, "a chunk line fits one buffer");
+const _: () = assert!(IDLE_MOST <= IDLE_CAP, "the default is allowed");
 const _: () = assert!(PENDING.client <= PENDING.worker && PENDING.worker <= PENDING.total);
 
 /// How many handshakes may be under way at once (R53).

@@ -70,7 +70,12 @@ fn forward(request: &Request<'_, '_>, rules: &Rules) -> Result<(), Refusal> {
     let offer = Offer::of(request, forward)?;
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (mut out, mut buffers) = (Buf::default(), Buffers::default());
-    write(request, Way { rules, forward, rest, client, offer: &offer }, &mut out, &mut buffers);
+    write(
+        request,
+        Way { rules, forward, rest, client, offer: &offer, reuses: true },
+        &mut out,
+        &mut buffers,
+    );
     accept(out.bytes(), request, forward, &offer);
     out.clear(&mut buffers);
     assert_eq!(buffers.leased(), 0, "a buffer is lost");

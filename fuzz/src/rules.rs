@@ -20,7 +20,7 @@ const TEXTS: [&str; 8] = [
     "ProxyPass /ws ws://b\nProxyPass / http://b\nProxyWebsocketFallbackToProxyHttp Off",
     "ProxyPass / http://b/ upgrade=NONE\nProxyAddHeaders Off",
     "ProxyPass / ws://b/\nProxyWebsocketAsyncDelay 2\nProxyWebsocketIdleTimeout 3\nTimeout 4",
-    "ProxyPass / ws://b/ connectiontimeout=1 retry=9\nProxyWebsocketAsync Off\nProxyErrorOverride On",
+    "ProxyPass / ws://b/ connectiontimeout=1 retry=9 max=1 disablereuse=On\nProxyWebsocketAsync Off\nProxyErrorOverride On",
     "ProxyPass / http://b/\nRequestReadTimeout header=1-2,MinRate=10 body=1,MinRate=10\nLimitRequestBody 9",
 ];
 

@@ -5,7 +5,7 @@ use std::slice;
 use std::task::Poll::{self, Pending, Ready};
 
 use arbitrary::Arbitrary;
-use underpass_core::balance::{Ask, Lease, NoWorker, Pool, Verdict};
+use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
 use underpass_core::head::{Framing, Request, Scan, slots};
 use underpass_core::limits::{self, Limits};
 use underpass_core::report::Report;
@@ -38,7 +38,7 @@ pub struct Wires<'a> {
     /// The client.
     pub client: Peer<'a>,
     /// The workers.
-    pub pool: Pool,
+    pub pool: Pool<()>,
     /// What was reported, with what had moved until then.
     pub told: Vec<Told<'a>>,
     /// What a client's head may be.
@@ -237,12 +237,12 @@ impl Io for Wires<'_> {
     }
 
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
-        if let Some(lease) = failed {
-            self.pool.settle(lease, Verdict::Failed, self.now);
+        if failed.is_some() {
+            return self.pool.elect(ask, failed, (), self.now);
         }
         match self.step(Side::Backend) {
             Pending => Pending,
-            Ready(Ok(_)) => Ready(self.pool.elect(ask, None, self.now)),
+            Ready(Ok(_)) => self.pool.elect(ask, None, (), self.now),
             Ready(Err(_)) => Ready(Err(NoWorker::Busy)),
         }
     }
@@ -265,9 +265,7 @@ impl Io for Wires<'_> {
     }
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
-        if let Some(lease) = lease {
-            self.pool.settle(lease, Verdict::Fine, self.now);
-        }
+        self.pool.release(lease, ());
         self.tell(report);
     }
 

@@ -14,7 +14,7 @@ use socket2::Socket;
 use underpass_core::config::{Config, Listen, LogLevel};
 
 use crate::accept;
-use crate::event_loop::EventLoop;
+use crate::event_loop::{Ears, EventLoop};
 use crate::resolve;
 use crate::shared::{Mailbox, Message, Shared};
 
@@ -53,14 +53,15 @@ pub(crate) fn run(config: Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(
     raise_descriptor_limit();
     let loops = config.threads.map_or_else(cores, |threads| usize::from(threads.get()));
     let (addresses, mut sockets) = listen(&config.listens, loops)?;
-    let shared = Arc::new(Shared::new(config.rules));
+    let ears: io::Result<Vec<_>> = (0..loops).map(|_| Ears::new()).collect();
+    let (ears, mailboxes): (Vec<_>, Vec<_>) = ears?.into_iter().unzip();
+    let shared = Arc::new(Shared::new(config.rules, mailboxes.clone()));
     let asks = resolve::start()?;
-    let mut mailboxes = Vec::new();
     let mut threads = Vec::new();
-    for number in 0..loops {
+    for (number, ears) in ears.into_iter().enumerate() {
         let own = sockets.iter_mut().filter_map(Vec::pop).collect();
-        let (event_loop, mailbox) = EventLoop::new(Arc::clone(&shared), own, asks.clone())?;
-        mailboxes.push(mailbox);
+        let shared = Arc::clone(&shared);
+        let event_loop = EventLoop::new(number, ears, shared, own, asks.clone())?;
         let name = format!("loop {number}");
         threads.push(thread::Builder::new().name(name).spawn(move || event_loop.run())?);
     }

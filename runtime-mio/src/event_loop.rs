@@ -17,11 +17,11 @@ use underpass_core::{Cx, Pumped, Session, Side, limits, pump};
 use crate::accept::{Accepted, Listener};
 use crate::carrier::Store;
 use crate::deadlines::Deadlines;
-use crate::idle_legs::{IdleLegs, Place};
+use crate::idle_legs::IdleLegs;
 use crate::leg::Leg;
 use crate::resolve::{Ask, Names};
-use crate::shared::{Mailbox, Message, Shared};
-use crate::slots::{Key, Slot, Slots};
+use crate::shared::{Mailbox, Message, Shared, Who};
+use crate::slots::{Key, Seat, Slot, Slots};
 use crate::turn::Turn;
 
 /// Events taken in one poll.
@@ -38,20 +38,40 @@ const WAKER: Token = Token(usize::MAX);
 #[derive(Debug)]
 pub(crate) struct EventLoop {
     poll: Poll,
-    shared: Arc<Shared>,
     inbox: Receiver<Message>,
+    /// The number of this loop.
+    home: usize,
+    shared: Arc<Shared>,
     listeners: Vec<Listening>,
     slots: Slots,
     deadlines: Deadlines,
-    /// Sessions that can go on: by an event, a deadline, a name, or a spent budget.
+    /// Sessions that can go on: by an event, a deadline, a name, their turn, or a spent budget.
     ready: Vec<Key>,
     /// Those of them that are pumped in this turn.
     turn: Vec<Key>,
+    /// Those whose turn at a full worker has come by what was pumped last.
+    woken: Vec<Key>,
     buffers: Buffers,
     store: Store,
     names: Names,
     idle: IdleLegs,
     began: Instant,
+}
+
+/// What a loop hears by. It is there before the loop is: each loop must know the way to all others.
+#[derive(Debug)]
+pub(crate) struct Ears {
+    poll: Poll,
+    inbox: Receiver<Message>,
+}
+
+impl Ears {
+    /// The ears of a loop, and the way to speak to it.
+    pub(crate) fn new() -> io::Result<(Self, Mailbox)> {
+        let poll = Poll::new()?;
+        let (mailbox, inbox) = Mailbox::new(Waker::new(poll.registry(), WAKER)?);
+        Ok((Self { poll, inbox }, mailbox))
+    }
 }
 
 #[derive(Debug)]
@@ -62,16 +82,16 @@ struct Listening {
 }
 
 impl EventLoop {
-    /// A loop with those listening sockets, and the way to speak to it.
+    /// The loop of that number, with those listening sockets.
     pub(crate) fn new(
+        home: usize,
+        Ears { poll, inbox }: Ears,
         shared: Arc<Shared>,
         sockets: Vec<Socket>,
         asks: Sender<Ask>,
-    ) -> io::Result<(Self, Mailbox)> {
-        let poll = Poll::new()?;
-        let (mailbox, inbox) = Mailbox::new(Waker::new(poll.registry(), WAKER)?);
-        let names = Names::new(&shared.rules.workers, asks, mailbox.clone());
-        let idle = IdleLegs::new(shared.rules.workers.len());
+    ) -> io::Result<Self> {
+        let names = Names::new(&shared.rules.workers, asks, shared.mailbox(home).clone());
+        let idle = IdleLegs::new(&shared.rules.workers);
         let mut listeners = Vec::new();
         for (number, socket) in sockets.into_iter().enumerate() {
             let mut listener = Listener::new(socket);
@@ -79,22 +99,23 @@ impl EventLoop {
             poll.registry().register(listener.socket(), token, Interest::READABLE)?;
             listeners.push(Listening { listener, waiting: None });
         }
-        let made = Self {
+        Ok(Self {
             poll,
-            shared,
             inbox,
+            home,
+            shared,
             listeners,
             slots: Slots::default(),
             deadlines: Deadlines::default(),
             ready: Vec::new(),
             turn: Vec::new(),
+            woken: Vec::new(),
             buffers: Buffers::default(),
             store: Store::new(PIPES),
             names,
             idle,
             began: Instant::now(),
-        };
-        Ok((made, mailbox))
+        })
     }
 
     /// Runs until it is told to stop.
@@ -152,10 +173,8 @@ impl EventLoop {
 
     /// An event of a leg: it is noted there, and the session is ready.
     fn note(&mut self, event: &Event) {
-        if let Some(place) = Place::of(event.token()) {
-            return self.idle.note(place, event);
-        }
-        let (key, side) = Key::of(event.token());
+        let (key, seat) = Key::of(event.token());
+        let Seat::Session(side) = seat else { return self.idle.note(key, event) };
         let Some(slot) = self.slots.get_mut(key) else { return };
         match side {
             Side::Client => slot.client.note(event),
@@ -168,6 +187,7 @@ impl EventLoop {
         while let Ok(message) = self.inbox.try_recv() {
             match message {
                 Message::Stop => return Stop::Yes,
+                Message::Woken(key) => self.queue(key),
                 Message::Resolved { worker, addresses } => {
                     for key in self.names.answered(worker, addresses, now) {
                         self.queue(key);
@@ -209,7 +229,7 @@ impl EventLoop {
     }
 
     fn admit(&mut self, mut stream: TcpStream, client: SocketAddr, now: Time) {
-        let token = self.slots.next_key().token(Side::Client);
+        let token = self.slots.next_key().token(Seat::Session(Side::Client));
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut stream, token, interest) {
             tracing::warn!(%error, "a connection cannot be watched");
@@ -240,7 +260,7 @@ impl EventLoop {
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.queued = false;
         let mut turn = Turn {
-            key,
+            who: Who { home: self.home, key },
             now,
             client: &mut slot.client,
             backend: &mut slot.backend,
@@ -250,6 +270,7 @@ impl EventLoop {
             idle: &mut self.idle,
             registry: self.poll.registry(),
             shared: &self.shared,
+            woken: &mut self.woken,
         };
         let mut cx = Cx { now, rules: &self.shared.rules, buffers: &mut self.buffers };
         let pumped = pump(&mut slot.session, &mut turn, &mut cx, limits::BUDGET);
@@ -259,6 +280,9 @@ impl EventLoop {
             Pumped::Waiting(at) => self.deadlines.wish(key, at, &mut self.slots),
             // Dropping the legs closes them, and closing takes them out of the poll.
             Pumped::Closed => drop(self.slots.remove(key)),
+        }
+        while let Some(key) = self.woken.pop() {
+            self.queue(key);
         }
     }
 }

@@ -9,22 +9,63 @@ use underpass_core::balance::Pool;
 use underpass_core::limits;
 use underpass_core::route::{Rules, WorkerId};
 
+use crate::slots::Key;
+
 /// What every loop of the daemon uses.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// The configuration.
     pub(crate) rules: Rules,
-    pool: Mutex<Pool>,
+    pool: Mutex<Pool<Who>>,
+    mailboxes: Vec<Mailbox>,
+}
+
+/// The name of a session in the pool.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Who {
+    /// The number of its loop.
+    pub(crate) home: usize,
+    /// Its slot there.
+    pub(crate) key: Key,
 }
 
 impl Shared {
-    pub(crate) fn new(rules: Rules) -> Self {
+    /// What the loops behind those mailboxes share; a loop's number is that of its mailbox.
+    pub(crate) fn new(rules: Rules, mailboxes: Vec<Mailbox>) -> Self {
         let pool = Mutex::new(Pool::new(&rules.workers, limits::PENDING));
-        Self { rules, pool }
+        Self { rules, pool, mailboxes }
     }
 
-    /// The pool: taken for an election, a confirmation and a settlement, never across a system call.
-    pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
+    /// The way to the loop of that number.
+    pub(crate) fn mailbox(&self, home: usize) -> &Mailbox {
+        &self.mailboxes[home]
+    }
+
+    /// The one way to the pool: for an election, a confirmation or a release of a session of the loop
+    /// `home`. Whose turn has come by it is woken: other loops are told, and the keys of this one's own
+    /// sessions are added to `woken`.
+    pub(crate) fn with_pool<T>(
+        &self,
+        home: usize,
+        woken: &mut Vec<Key>,
+        act: impl FnOnce(&mut Pool<Who>) -> T,
+    ) -> T {
+        let (done, names) = {
+            let mut pool = self.lock_pool();
+            (act(&mut pool), pool.take_woken())
+        };
+        // The lock is free again: telling a loop is a system call.
+        for Who { home: theirs, key } in names {
+            if theirs == home {
+                woken.push(key);
+            } else {
+                self.mailbox(theirs).post(Message::Woken(key));
+            }
+        }
+        done
+    }
+
+    fn lock_pool(&self) -> MutexGuard<'_, Pool<Who>> {
         // A loop that panicked has left counts behind, at worst too high ones: the others go on.
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -35,6 +76,8 @@ impl Shared {
 pub(crate) enum Message {
     /// A name was resolved; to nothing, if it failed.
     Resolved { worker: WorkerId, addresses: Vec<SocketAddr> },
+    /// It is that session's turn at a worker that was full.
+    Woken(Key),
     /// End.
     Stop,
 }

@@ -25,12 +25,21 @@ pub(crate) struct Slot {
     pub(crate) generation: u32,
 }
 
-/// A slot's number together with its generation: an event, a deadline or a name that comes late finds
-/// nobody instead of the next tenant.
+/// The number of a slot, or of an idle leg's place, together with its generation: an event, a deadline,
+/// a name or a turn that comes late finds nobody instead of the next tenant.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Key {
-    number: u32,
-    generation: u32,
+    pub(crate) number: u32,
+    pub(crate) generation: u32,
+}
+
+/// Which socket a token stands for, of what has that key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Seat {
+    /// One side's of a session.
+    Session(Side),
+    /// That of an idle leg.
+    Idle,
 }
 
 /// The slots of one loop.
@@ -41,16 +50,38 @@ pub(crate) struct Slots {
 }
 
 impl Key {
-    /// The token of one side's socket.
-    pub(crate) const fn token(self, side: Side) -> Token {
-        Token((self.generation as usize) << 32 | (self.number as usize) << 1 | side as usize)
+    /// The greatest generation: those above are tokens of listeners and of the waker.
+    pub(crate) const GENERATIONS: u32 = u32::MAX / 2;
+
+    /// The key of that place in a slab.
+    pub(crate) fn new(number: usize, generation: u32) -> Self {
+        let number = u32::try_from(number).expect("fewer places than descriptors");
+        Self { number, generation }
+    }
+
+    /// The generation after this one.
+    pub(crate) const fn next_generation(self) -> u32 {
+        (self.generation + 1) % Self::GENERATIONS
+    }
+
+    /// The token of a socket.
+    pub(crate) const fn token(self, seat: Seat) -> Token {
+        let low = match seat {
+            Seat::Session(side) => side as usize,
+            Seat::Idle => 2,
+        };
+        Token((self.generation as usize) << 32 | (self.number as usize) << 2 | low)
     }
 
     /// What a token stands for.
-    pub(crate) const fn of(token: Token) -> (Self, Side) {
+    pub(crate) const fn of(token: Token) -> (Self, Seat) {
         let low = token.0 as u32;
-        let side = if low & 1 == 0 { Side::Client } else { Side::Backend };
-        (Self { number: low >> 1, generation: (token.0 >> 32) as u32 }, side)
+        let seat = match low & 3 {
+            0 => Seat::Session(Side::Client),
+            1 => Seat::Session(Side::Backend),
+            _ => Seat::Idle,
+        };
+        (Self { number: low >> 2, generation: (token.0 >> 32) as u32 }, seat)
     }
 }
 
@@ -71,20 +102,16 @@ impl Slot {
 }
 
 impl Slots {
-    /// The greatest generation: those above are tokens of listeners and of the waker.
-    pub(crate) const GENERATIONS: u32 = u32::MAX / 2;
-
     /// The key of the slot that is filled next.
     pub(crate) fn next_key(&self) -> Key {
-        let number = u32::try_from(self.slab.vacant_key()).expect("fewer slots than descriptors");
-        Key { number, generation: self.generation }
+        Key::new(self.slab.vacant_key(), self.generation)
     }
 
     /// Fills the next slot.
     pub(crate) fn insert(&mut self, mut slot: Slot) -> Key {
         let key = self.next_key();
         slot.generation = key.generation;
-        self.generation = (self.generation + 1) % Self::GENERATIONS;
+        self.generation = key.next_generation();
         self.slab.insert(slot);
         key
     }
@@ -139,10 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_slot_generation_and_side() {
-        let key = Key { number: 0x7fff_fff0, generation: Slots::GENERATIONS - 1 };
-        for side in Side::BOTH {
-            assert_eq!(Key::of(key.token(side)), (key, side));
+    fn a_token_says_place_generation_and_seat() {
+        let key = Key { number: 0x3fff_fff0, generation: Key::GENERATIONS - 1 };
+        for seat in [Seat::Session(Side::Client), Seat::Session(Side::Backend), Seat::Idle] {
+            assert_eq!(Key::of(key.token(seat)), (key, seat));
+            assert!(key.token(seat).0 < usize::MAX - 1_000_000, "room for listeners");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::task::Poll;
 
 use mio::Registry;
-use underpass_core::balance::{Ask, Lease, NoWorker, Verdict};
+use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
 use underpass_core::route::Rules;
@@ -18,12 +18,12 @@ use crate::dial::{Backend, dial};
 use crate::idle_legs::IdleLegs;
 use crate::leg::{Leg, fault};
 use crate::resolve::{Address, Names};
-use crate::shared::Shared;
-use crate::slots::Key;
+use crate::shared::{Shared, Who};
+use crate::slots::{Key, Seat};
 
 /// What the ops of one session are made with.
 pub(crate) struct Turn<'a> {
-    pub(crate) key: Key,
+    pub(crate) who: Who,
     pub(crate) now: Time,
     pub(crate) client: &'a mut Leg,
     pub(crate) backend: &'a mut Backend,
@@ -33,6 +33,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) idle: &'a mut IdleLegs,
     pub(crate) registry: &'a Registry,
     pub(crate) shared: &'a Shared,
+    /// Sessions of this loop whose turn has come at a worker that was full.
+    pub(crate) woken: &'a mut Vec<Key>,
 }
 
 impl Turn<'_> {
@@ -44,6 +46,10 @@ impl Turn<'_> {
                 self.lane(from).park();
             }
         }
+    }
+
+    fn with_pool<T>(&mut self, act: impl FnOnce(&mut Pool<Who>) -> T) -> T {
+        self.shared.with_pool(self.who.home, self.woken, act)
     }
 
     fn lane(&mut self, from: Side) -> Lane<'_> {
@@ -69,8 +75,8 @@ impl Turn<'_> {
 
     /// Takes an idle leg, if there is one.
     fn take_idle(&mut self, lease: &Lease) -> Result<(), Fault> {
-        let token = self.key.token(Side::Backend);
-        let taken = self.idle.take(lease.worker(), self.registry, token);
+        let token = self.who.key.token(Seat::Session(Side::Backend));
+        let taken = self.idle.take(lease.worker(), self.now, self.registry, token);
         let leg = taken.ok_or(Fault::Exhausted)?.map_err(|error| fault(&error))?;
         *self.backend = Backend::Up(leg);
         Ok(())
@@ -84,7 +90,7 @@ impl Turn<'_> {
         }
         let id = lease.worker();
         let worker = &self.shared.rules.workers[id.0 as usize];
-        match self.names.address(id, worker, number, self.key, self.now) {
+        match self.names.address(id, worker, number, self.who.key, self.now) {
             Address::Asked => Poll::Pending,
             Address::Exhausted => Poll::Ready(Err(Fault::Exhausted)),
             Address::Failed => Poll::Ready(Err(Fault::Unresolved)),
@@ -97,7 +103,7 @@ impl Turn<'_> {
 
     fn begin_to_dial(&mut self, lease: &Lease, number: u8, address: SocketAddr) -> io::Result<()> {
         let worker = &self.shared.rules.workers[lease.worker().0 as usize];
-        let token = self.key.token(Side::Backend);
+        let token = self.who.key.token(Seat::Session(Side::Backend));
         // The earlier attempt goes first: its events would carry the same token.
         *self.backend = Backend::None;
         let leg = dial(address, worker.keepalive, self.registry, token)?;
@@ -128,7 +134,8 @@ impl Io for Turn<'_> {
     }
 
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
-        Poll::Ready(self.shared.pool().elect(ask, failed, self.now))
+        let Self { who, now, .. } = *self;
+        self.with_pool(|pool| pool.elect(ask, failed, who, now))
     }
 
     fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
@@ -139,18 +146,17 @@ impl Io for Turn<'_> {
     }
 
     fn confirm(&mut self, lease: &mut Lease) {
-        self.shared.pool().confirm(lease);
+        self.with_pool(|pool| pool.confirm(lease));
     }
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
         // Core has done with the backend: its connection need not wait for the client's to linger.
         let backend = std::mem::take(self.backend);
-        if let Some(lease) = lease {
-            if let (true, Backend::Up(leg)) = (report.reusable, backend) {
-                self.idle.keep(leg, lease.worker(), self.now, self.registry);
-            }
-            self.shared.pool().settle(lease, Verdict::Fine, self.now);
+        if let (Some(lease), true, Backend::Up(leg)) = (&lease, report.reusable, backend) {
+            self.idle.keep(leg, lease.worker(), self.now, self.registry);
         }
+        let who = self.who;
+        self.with_pool(|pool| pool.release(lease, who));
         if report.close.is_abrupt() {
             self.client.make_abrupt();
         }

@@ -1,5 +1,6 @@
 //! The backend's part: it answers what comes on one connection, and knows what must not come.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,14 +23,45 @@ enum Next {
     Gone,
 }
 
+/// What the backend has to do at once, on all its connections.
+#[derive(Debug, Default)]
+pub struct Load {
+    /// Requests that came, and whose answers are not out.
+    open: Cell<u32>,
+    /// The most of them that there ever were.
+    most: Cell<u32>,
+}
+
+impl Load {
+    /// The most that there ever was to do at once.
+    pub fn most(&self) -> u32 {
+        self.most.get()
+    }
+
+    fn asked(&self) {
+        self.open.set(self.open.get() + 1);
+        self.most.set(self.most.get().max(self.open.get()));
+    }
+
+    fn answers(&self) {
+        self.open.set(self.open.get() - 1);
+    }
+}
+
 /// Serves one connection for as long as it lasts.
-pub async fn serve(errands: &[Errand], wire: Wire, chance: &mut Rng) -> Result<(), Failure> {
-    let mut backend = Backend { errands, chance, is_fresh: true };
+pub async fn serve(
+    errands: &[Errand],
+    load: &Load,
+    wire: Wire,
+    chance: &mut Rng,
+) -> Result<(), Failure> {
+    let mut backend = Backend { errands, load, chance, is_fresh: true };
     backend.serve(wire).await
 }
 
 struct Backend<'a> {
     errands: &'a [Errand],
+    load: &'a Load,
     chance: &'a mut Rng,
     /// Whether the present request is the first one of its connection.
     is_fresh: bool,
@@ -48,6 +80,7 @@ impl Backend<'_> {
             if !behind.is_empty() {
                 return Err(format!("{} bytes stand behind {head:?}", behind.len()));
             }
+            self.load.asked();
             if step == errand.gets {
                 return self.switch(*errand, number, wire, &head).await.map_err(whose);
             }
@@ -110,17 +143,19 @@ impl Backend<'_> {
         let head = format!("HTTP/1.1 {status}\r\nX-Step: {number}/{step}\r\n{fields}{close}\r\n");
         let mut bytes = [head.as_bytes(), &errand.body(number, step, Side::Backend)].concat();
         let whole = bytes.split_off(bytes.len() - 1);
-        let sent = wire.send(self.chance, &bytes).await;
         if get.quirk == Quirk::Fails {
-            // Whether it could send all of it depends on when the proxy hung up.
-            let _ = wire.stream.write_all(&whole).await;
+            self.load.answers();
+            // How much of it can be sent depends on when the proxy hangs up, which has read enough.
+            let sent = wire.send(self.chance, &bytes).await;
+            let _ = sent.is_ok() && wire.stream.write_all(&whole).await.is_ok();
             return Ok(Next::Gone);
         }
-        sent?;
+        wire.send(self.chance, &bytes).await?;
         let closes = framing == Body::Close;
         // One write: the excess is there when the response is.
         let excess = get.quirk == Quirk::Excess && !closes;
         let end = if excess { [&whole, &b"x"[..]].concat() } else { whole };
+        self.load.answers();
         wire.stream.write_all(&end).await.map_err(|error| format!("sending: {error}"))?;
         Ok(match get.quirk {
             _ if closes => Next::Over,
@@ -151,6 +186,7 @@ impl Backend<'_> {
         too_early.map_or(Ok(()), |got| Err(format!("{got:?} came before the 101")))?;
         let mine = tunnelled(number, Side::Backend, bytes.backend);
         let (first, rest) = mine.split_at(early.backend);
+        self.load.answers();
         wire.send(self.chance, &[SWITCH, first].concat()).await?;
         let theirs = tunnelled(number, Side::Client, bytes.client);
         wire.talk(self.chance, rest, &theirs, ends == Side::Backend).await

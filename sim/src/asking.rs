@@ -70,7 +70,7 @@ impl Client {
             check(&head, "HTTP/1.1 100 Continue\r\n\r\n")?;
             let body = self.errand.upload(self.number, self.step, Side::Client);
             wire.send(&mut self.chance, &body).await?;
-            self.marks.push(Mark::Waited);
+            self.marks.push(Mark::Welcomed);
         }
         Ok(())
     }

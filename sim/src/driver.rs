@@ -1,6 +1,7 @@
 //! The driver: a task for each session on tokio, whose streams cut and hesitate as chance has it.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -8,12 +9,12 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
-use underpass_core::balance::{Ask, Lease, NoWorker, Pool, Verdict};
+use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
 use underpass_core::head::Buffers;
 use underpass_core::limits::BUDGET;
 use underpass_core::report::Report;
@@ -30,7 +31,7 @@ pub struct Loop<S> {
     /// The configuration.
     pub rules: Rules,
     /// The workers, perhaps shared with other loops.
-    pub pool: Rc<RefCell<Pool>>,
+    pub workers: Rc<RefCell<Workers>>,
     /// The connections that wait for a further exchange.
     pub idle: RefCell<Idle<S>>,
     /// The free buffers.
@@ -41,6 +42,30 @@ pub struct Loop<S> {
     pub now: fn() -> Time,
     /// Dials the worker's address of that number; none if it has no such address.
     pub dial: fn(&Worker, u8) -> Option<Attempt<S>>,
+}
+
+/// The workers, and the tasks of the sessions that wait for their turn, by the names of the sessions.
+#[derive(Debug)]
+pub struct Workers {
+    /// The workers.
+    pub pool: Pool<u64>,
+    waiting: BTreeMap<u64, Waker>,
+}
+
+impl Workers {
+    /// Workers that nobody waits for.
+    pub fn new(pool: Pool<u64>) -> Self {
+        Self { pool, waiting: BTreeMap::new() }
+    }
+
+    /// Lets a session use the pool, and wakes those whose turn has come by it.
+    fn with<T>(&mut self, act: impl FnOnce(&mut Pool<u64>) -> T) -> T {
+        let done = act(&mut self.pool);
+        for session in self.pool.take_woken() {
+            self.waiting.remove(&session).expect("who is woken waits").wake();
+        }
+        done
+    }
 }
 
 /// A connection that is being made.
@@ -84,7 +109,7 @@ fn turn<S: AsyncRead + AsyncWrite + Unpin>(
     task: &mut Context<'_>,
 ) -> Pumped {
     let mut trace = home.trace.borrow_mut();
-    let mut io = Recorder::new(Turn { home, now, legs, task }, &mut trace, number, now);
+    let mut io = Recorder::new(Turn { home, number, now, legs, task }, &mut trace, number, now);
     let buffers = &mut home.buffers.borrow_mut();
     let pumped = pump(session, &mut io, &mut Cx { now, rules: &home.rules, buffers }, BUDGET);
     trace.add(Event { at: now, session: number, what: What::Rests(session.state()) });
@@ -127,6 +152,8 @@ impl<S> fmt::Debug for Legs<S> {
 /// The legs during one turn.
 struct Turn<'a, 't, S> {
     home: &'a Loop<S>,
+    /// The session's name in the pool.
+    number: u64,
     now: Time,
     legs: &'a mut Legs<S>,
     task: &'a mut Context<'t>,
@@ -175,14 +202,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io for Turn<'_, '_, S> {
     }
 
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
-        Poll::Ready(self.home.pool.borrow_mut().elect(ask, failed, self.now))
+        let workers = &mut self.home.workers.borrow_mut();
+        let elected = workers.with(|pool| pool.elect(ask, failed, self.number, self.now));
+        if elected.is_pending() {
+            workers.waiting.insert(self.number, self.task.waker().clone());
+        }
+        elected
     }
 
     fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
         let stream = match dial {
             Dial::Idle => {
                 let mut idle = self.home.idle.borrow_mut();
-                idle.take(lease.worker(), self.task).ok_or(Fault::Exhausted)
+                idle.take(lease.worker(), self.now, self.task).ok_or(Fault::Exhausted)
             }
             Dial::Address(address) => ready!(self.dial(lease.worker(), address)),
         };
@@ -193,17 +225,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io for Turn<'_, '_, S> {
     }
 
     fn confirm(&mut self, lease: &mut Lease) {
-        self.home.pool.borrow_mut().confirm(lease);
+        self.home.workers.borrow_mut().with(|pool| pool.confirm(lease));
     }
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
         let leg = self.legs.backend.take();
-        if let Some(lease) = lease {
-            if let Some(leg) = leg.filter(|_| report.reusable) {
-                self.home.idle.borrow_mut().keep(lease.worker(), leg.stream);
-            }
-            self.home.pool.borrow_mut().settle(lease, Verdict::Fine, self.now);
+        if let (Some(lease), Some(leg), true) = (&lease, leg, report.reusable) {
+            self.home.idle.borrow_mut().keep(lease.worker(), leg.stream, self.now);
         }
+        self.home.workers.borrow_mut().with(|pool| pool.release(lease, self.number));
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {

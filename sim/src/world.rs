@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::panic;
 use std::rc::Rc;
 use std::sync::Once;
@@ -20,11 +21,11 @@ use underpass_core::head::Buffers;
 use underpass_core::limits;
 use underpass_core::route::{Rules, Worker};
 use underpass_core::time::Time;
-use underpass_core::{Both, Dial};
+use underpass_core::{Both, Dial, Op};
 
-use crate::answering;
+use crate::answering::{self, Load};
 use crate::asking::Client;
-use crate::driver::{Attempt, Legs, Loop, drive};
+use crate::driver::{Attempt, Legs, Loop, Workers, drive};
 use crate::errand::{Errand, Failure};
 use crate::idle::Idle;
 use crate::rng::Rng;
@@ -67,13 +68,15 @@ pub enum Mark {
     UpgradeOnKept,
     /// A request's body came in chunks.
     Uploaded,
-    /// A body waited until the proxy said that it might come.
+    /// A request waited for its turn.
     Waited,
+    /// A body waited until the proxy said that it might come.
+    Welcomed,
 }
 
 impl Mark {
     /// Every mark there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Decoded,
         Self::Excess,
         Self::OldKept,
@@ -84,6 +87,7 @@ impl Mark {
         Self::UpgradeOnKept,
         Self::Uploaded,
         Self::Waited,
+        Self::Welcomed,
     ];
 }
 
@@ -114,6 +118,7 @@ struct World {
     seed: u64,
     errands: Vec<Errand>,
     home: Rc<Loop<TcpStream>>,
+    load: Load,
     /// The clients' addresses, by the number of their sessions.
     accepted: RefCell<Vec<SocketAddr>>,
     closed: Cell<usize>,
@@ -129,10 +134,11 @@ impl World {
     fn draw(seed: u64) -> Self {
         let count = 4 + Rng::of(seed, "errands", 0).below(9);
         let errand = |number| Errand::draw(&mut Rng::of(seed, "errand", number));
-        let rules = rules();
+        let rules = rules(Rng::of(seed, "max", 0).below(5));
+        let pool = Pool::new(&rules.workers, limits::PENDING);
         let home = Loop {
-            pool: Rc::new(RefCell::new(Pool::new(&rules.workers, limits::PENDING))),
-            idle: RefCell::new(Idle::new(rules.workers.len())),
+            workers: Rc::new(RefCell::new(Workers::new(pool))),
+            idle: RefCell::new(Idle::new(&rules.workers)),
             rules,
             buffers: RefCell::new(Buffers::default()),
             trace: RefCell::new(Trace::default()),
@@ -143,6 +149,7 @@ impl World {
             seed,
             errands: (0..count as u64).map(errand).collect(),
             home: Rc::new(home),
+            load: Load::default(),
             accepted: RefCell::default(),
             closed: Cell::new(0),
             seen: RefCell::default(),
@@ -188,11 +195,13 @@ impl World {
     /// Whatever was lent must be back, and each session must have said once how each request ended.
     fn judge(&self) {
         let home = &self.home;
-        let (pool, accepted) = (home.pool.borrow(), self.accepted.borrow());
+        let (workers, accepted) = (home.workers.borrow(), self.accepted.borrow());
+        let max = home.rules.workers[0].most.map_or(u32::MAX, NonZeroU32::get);
         let counts = [
             ("sessions not closed", (accepted.len() - self.closed.get()) as u64),
-            ("leases out", pool.busy().into()),
-            ("handshakes under way", pool.pending().into()),
+            ("leases out", workers.pool.busy().into()),
+            ("handshakes under way", workers.pool.pending().into()),
+            ("too many requests at once", self.load.most().saturating_sub(max).into()),
             ("buffers leased", home.buffers.borrow().leased() as u64),
             ("connections idle", (!home.idle.borrow().is_empty()).into()),
             ("panics", PANICS.get()),
@@ -226,7 +235,8 @@ impl World {
         let idle = dialled.contains(&Some(Dial::Idle));
         let again = [Some(Dial::Idle), Some(Dial::Address(0))];
         let retried = dialled.windows(2).any(|two| two == again);
-        let marks = [(idle, Mark::Reused), (retried, Mark::Retried)];
+        let waited = events.contains(&&What::Made(Op::Elect, Outcome::Pending));
+        let marks = [(idle, Mark::Reused), (retried, Mark::Retried), (waited, Mark::Waited)];
         let met = marks.into_iter().filter_map(|(met, mark)| met.then_some(mark));
         self.marks.borrow_mut().extend(met);
     }
@@ -259,8 +269,9 @@ async fn backend(world: Rc<World>) -> turmoil::Result {
         let world = Rc::clone(&world);
         spawn_local(async move {
             let mut chance = Rng::of(world.seed, "answer", number);
-            let served = answering::serve(&world.errands, Wire::new(stream), &mut chance).await;
-            if let Err(failure) = served {
+            let served =
+                answering::serve(&world.errands, &world.load, Wire::new(stream), &mut chance);
+            if let Err(failure) = served.await {
                 world.fail("the backend", failure);
             }
         });
@@ -323,17 +334,19 @@ fn dial(worker: &Worker, address: u8) -> Option<Attempt<TcpStream>> {
     (address == 0).then(|| -> Attempt<TcpStream> { Box::pin(TcpStream::connect(place)) })
 }
 
-/// The rules of the proxy, as an operator writes them.
-fn rules() -> Rules {
-    const LINES: [&str; 6] = [
-        "Listen 80",
-        "Proxy100Continue Off",
-        "ProxyErrorOverride On 500",
-        "ProxyPass /ws/ ws://alive/",
-        "ProxyPass /dead/ ws://dead/",
-        "ProxyPass /http/ http://alive/",
+/// The rules of the proxy, as an operator writes them: each backend serves so many at once, or any
+/// number if that is 0.
+fn rules(max: usize) -> Rules {
+    let pass = |what: &str| format!("ProxyPass {what} max={max} smax=3");
+    let lines = [
+        "Listen 80".to_owned(),
+        "Proxy100Continue Off".to_owned(),
+        "ProxyErrorOverride On 500".to_owned(),
+        pass("/ws/ ws://alive/"),
+        pass("/dead/ ws://dead/"),
+        pass("/http/ http://alive/"),
     ];
-    let inputs = LINES.map(|text| Input::Line { name: "the simulation".into(), text: text.into() });
+    let inputs = lines.map(|text| Input::Line { name: "the simulation".into(), text });
     config::load(&mut config::Nowhere, &inputs, &[]).expect("the lines are good").rules
 }
 

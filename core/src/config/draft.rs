@@ -150,6 +150,7 @@ impl Draft {
         Terms {
             connect: options.connect.unwrap_or(answer),
             answer,
+            acquire: options.pooling.acquire.unwrap_or(answer),
             idle: self.idle,
             half_closed: self.timeout,
             lifetime: Wait::FOREVER,
@@ -165,6 +166,8 @@ fn worker(target: &Target, options: &Options, workers: &mut Vec<Worker>) -> Work
         port: target.port,
         keepalive: options.keepalive,
         recovery: options.recovery,
+        most: options.pooling.most,
+        idle: options.pooling.idling(),
     };
     let number = workers.iter().position(|known| *known == worker).unwrap_or_else(|| {
         workers.push(worker);

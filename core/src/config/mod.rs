@@ -15,6 +15,7 @@ mod loader;
 mod overrides;
 mod pace;
 mod parameters;
+mod pooling;
 mod problem;
 mod proxy_pass;
 mod suggest;

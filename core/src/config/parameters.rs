@@ -2,6 +2,7 @@
 
 use core::num::NonZeroU32;
 
+use super::pooling::Pooling;
 use super::problem::Flaw;
 use super::upgrade::upgrade;
 use super::values::{piece, response_line, some_wait, switch, wait};
@@ -101,6 +102,61 @@ pub static PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "max",
+        values: "number",
+        default: Some("0"),
+        summary: "How many requests and tunnels the backend serves at once, over all threads; 0 is \
+                  any number, and its idle connections do not count.",
+        apply: |options, value| options.pooling.set_max(value),
+    },
+    Parameter {
+        name: "acquire",
+        values: "time[ms|s|mi|h], more than 0; milliseconds without a unit",
+        default: None,
+        summary: "How long a request waits for its turn when max= is reached, before it is \
+                  answered with 503; as long as timeout= says if absent.",
+        apply: |options, value| options.pooling.set_acquire(value),
+    },
+    Parameter {
+        name: "smax",
+        values: "number, at most 65535",
+        default: None,
+        summary: "How many idle connections each thread keeps to the backend, before it closes the \
+                  one that is idle for the longest; what max= says if absent, but at most 32.",
+        apply: |options, value| options.pooling.set_smax(value),
+    },
+    Parameter {
+        name: "ttl",
+        values: "time[ms|s|mi|h], more than 0; seconds without a unit",
+        default: Some("30"),
+        summary: "How long a connection to the backend may be idle before it is closed.",
+        apply: |options, value| options.pooling.set_ttl(value),
+    },
+    Parameter {
+        name: "min",
+        values: "number, at most 65535",
+        default: Some("0"),
+        summary: "For how many idle connections, up to smax=, each thread reserves the memory from \
+                  the beginning; it opens none.",
+        apply: |options, value| options.pooling.set_min(value),
+    },
+    Parameter {
+        name: "disablereuse",
+        values: "On|Off",
+        default: Some("Off"),
+        summary: "Whether each request has a connection to the backend of its own, which is closed \
+                  behind it; the opposite of enablereuse=.",
+        apply: |options, value| options.pooling.disable_reuse(value),
+    },
+    Parameter {
+        name: "enablereuse",
+        values: "On|Off",
+        default: Some("On"),
+        summary: "Whether a connection to the backend may serve one request after another; the \
+                  opposite of disablereuse=, which must not contradict it.",
+        apply: |options, value| options.pooling.enable_reuse(value),
+    },
+    Parameter {
         name: "upgrade",
         values: "ANY|NONE|protocol[,protocol]...",
         default: None,
@@ -129,6 +185,8 @@ pub(super) struct Options {
     pub(super) response_line: Option<u32>,
     /// `iobuffersize=`.
     pub(super) piece: Option<NonZeroU32>,
+    /// `max=`, `acquire=`, `smax=`, `ttl=`, `min=`, `disablereuse=`, `enablereuse=`.
+    pub(super) pooling: Pooling,
     /// `upgrade=`.
     pub(super) upgrade: Option<Upgrade>,
 }
@@ -142,6 +200,7 @@ impl Default for Options {
             keepalive: true,
             response_line: None,
             piece: None,
+            pooling: Pooling::default(),
             upgrade: None,
         }
     }
@@ -149,7 +208,7 @@ impl Default for Options {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{failure, word};
+    use super::super::testing::{failure, good, word};
     use super::*;
 
     fn options(name: &str, value: &str) -> Result<Options, Flaw> {
@@ -162,7 +221,8 @@ mod tests {
     fn the_default_of_the_table_is_what_absence_means() {
         for parameter in PARAMETERS {
             if let Some(value) = parameter.default {
-                assert_eq!(options(parameter.name, value), Ok(Options::default()));
+                let said = good(&format!("ProxyPass / ws://b {}={value}", parameter.name));
+                assert_eq!(said, good("ProxyPass / ws://b"), "{}", parameter.name);
             }
         }
     }
@@ -188,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_timeout_of_nothing_is_a_problem() {
-        for name in ["timeout", "connectiontimeout"] {
+        for name in ["timeout", "connectiontimeout", "acquire", "ttl"] {
             assert_eq!(failure(options(name, "0")), "1:1: the time must be more than 0");
         }
     }

@@ -46,26 +46,40 @@ pub(super) fn response_line(word: &Word) -> Result<u32, Flaw> {
 /// This is the one way in which a time is written. httpd ignores what it does not know behind the
 /// number, and the unit itself in some parameters; here `1ms` is a millisecond everywhere.
 pub(super) fn wait(word: &Word) -> Result<Wait, Flaw> {
+    wait_in(word, 1_000, "seconds")
+}
+
+/// A time that is more than nothing, in milliseconds if there is no unit (`acquire=`).
+pub(super) fn some_wait_in_millis(word: &Word) -> Result<Wait, Flaw> {
+    some(wait_in(word, 1, "milliseconds")?, word)
+}
+
+/// A time; without a unit it is in those, which have so many milliseconds.
+fn wait_in(word: &Word, bare: u64, units: &str) -> Result<Wait, Flaw> {
+    let help = format!("a number and `ms`, `s`, `mi` or `h`; without a unit it is {units}");
     let end = word.text().find(|char: char| !char.is_ascii_digit());
     let (count, unit) = word.split_at(end.unwrap_or(word.text().len()));
     if count.text().is_empty() {
-        return Err(word.flaw(format!("`{word}` is not a time")).help(TIME));
+        return Err(word.flaw(format!("`{word}` is not a time")).help(help));
     }
     let millis = match unit.text().to_ascii_lowercase().as_str() {
         "ms" => 1,
-        "" | "s" => 1_000,
+        "" => bare,
+        "s" => 1_000,
         "mi" | "min" => 60_000,
         "h" => 3_600_000,
-        _ => return Err(unit.flaw(format!("`{unit}` is not a unit of time")).help(TIME)),
+        _ => return Err(unit.flaw(format!("`{unit}` is not a unit of time")).help(help)),
     };
     Ok(Wait::from_millis(u64::from(number(&count, 0..=u32::MAX)?) * millis))
 }
 
-const TIME: &str = "a number and `ms`, `s`, `mi` or `h`; without a unit it is seconds";
-
 /// A time that is more than nothing.
 pub(super) fn some_wait(word: &Word) -> Result<Wait, Flaw> {
-    match wait(word)? {
+    some(wait(word)?, word)
+}
+
+fn some(wait: Wait, word: &Word) -> Result<Wait, Flaw> {
+    match wait {
         Wait::ZERO => Err(word.flaw("the time must be more than 0")),
         wait => Ok(wait),
     }
@@ -126,6 +140,8 @@ mod tests {
         assert_eq!(millis("4294967295h"), Ok(4_294_967_295 * 3_600_000));
     }
 
+    const TIME: &str = "a number and `ms`, `s`, `mi` or `h`; without a unit it is seconds";
+
     #[test]
     fn what_is_no_time_is_a_problem() {
         for text in ["", "-1", "s", "x1", "é"] {
@@ -144,6 +160,7 @@ mod tests {
     fn nothing_is_refused_or_for_ever_where_the_parameter_says_so() {
         assert_eq!(failure(some_wait(&word("0ms"))), "1:1: the time must be more than 0");
         assert_eq!(some_wait(&word("1ms")), Ok(Wait::from_millis(1)));
+        assert_eq!(some_wait_in_millis(&word("2")), Ok(Wait::from_millis(2)));
         assert_eq!(wait_or_none(&word("0")), Ok(Wait::FOREVER));
         assert_eq!(wait_or_none(&word("1")), Ok(Wait::from_secs(1)));
     }

@@ -17,7 +17,7 @@ pub(crate) struct Needed {
 impl Needed {
     /// What that refusal needs under a rule that accepts `upgrade`.
     pub(crate) fn by(refusal: Refusal, upgrade: &Upgrade) -> Self {
-        if let Refusal::NoWorker(wait) = refusal {
+        if let Some(wait) = refusal.retry_after() {
             let seconds = wait.as_secs_ceil().max(1).to_string();
             Self { fields: vec![("Retry-After", seconds.into())], ..Self::default() }
         } else if refusal == Refusal::Version {

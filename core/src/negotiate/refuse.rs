@@ -5,6 +5,7 @@ use std::fmt;
 use super::Nonsense;
 use crate::exchange::BadChunk;
 use crate::head::BadHead;
+use crate::limits;
 use crate::op::Fault;
 use crate::route::BadPath;
 use crate::time::Wait;
@@ -45,7 +46,7 @@ pub enum Refusal {
     UpgradeRequired,
     /// No worker may take it now: 503, to be tried again after so long.
     NoWorker(Wait),
-    /// No worker was found in time: 503.
+    /// No worker was found in time: 503, to be tried again later.
     LateWorker,
     /// The backend broke off before it answered: 502.
     Lost(Fault),
@@ -91,6 +92,17 @@ impl Refusal {
             Self::NoWorker(_) | Self::LateWorker => 503,
             Self::LateAnswer => 504,
             Self::Overridden(status) => status,
+        }
+    }
+
+    /// How long the client is told to wait before it tries again, where that may help.
+    pub(super) const fn retry_after(self) -> Option<Wait> {
+        if let Self::NoWorker(wait) = self {
+            Some(wait)
+        } else if matches!(self, Self::LateWorker) {
+            Some(limits::RETRY_AFTER)
+        } else {
+            None
         }
     }
 }

@@ -12,4 +12,4 @@ pub mod target;
 pub use overrides::Overrides;
 pub use path::{BadPath, CleanPath};
 pub use rules::{Action, Fallback, Forward, Park, Rule, Rules, Terms, Upgrade};
-pub use target::{Recovery, Scheme, Target, Worker, WorkerId};
+pub use target::{Idling, Recovery, Scheme, Target, Worker, WorkerId};

@@ -203,6 +203,8 @@ pub struct Terms {
     pub connect: Wait,
     /// How long a leg may take to answer, or to take what we write (`timeout=`, `ProxyTimeout`, `Timeout`; R52).
     pub answer: Wait,
+    /// How long a request may wait for a worker (`acquire=`, else as `answer`).
+    pub acquire: Wait,
     /// How long a tunnel may be silent in both directions (`ProxyWebsocketIdleTimeout`).
     pub idle: Wait,
     /// How long a tunnel may be silent once one direction has ended.
@@ -218,6 +220,7 @@ impl Terms {
     pub const DEFAULT: Self = Self {
         connect: Wait::from_secs(60),
         answer: Wait::from_secs(60),
+        acquire: Wait::from_secs(60),
         idle: Wait::FOREVER,
         half_closed: Wait::from_secs(60),
         lifetime: Wait::FOREVER,

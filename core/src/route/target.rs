@@ -1,7 +1,9 @@
 //! Where requests can go: the URL of a rule, and the worker behind it.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
+use crate::limits::{IDLE_MOST, IDLE_TTL};
 use crate::time::Wait;
 
 /// How a backend is spoken to.
@@ -70,13 +72,42 @@ pub struct Worker {
     pub keepalive: bool,
     /// What a failure to connect does to later requests.
     pub recovery: Recovery,
+    /// How many requests and tunnels it serves at once, over all loops (`max=`); without a limit if
+    /// none. Idle connections do not count.
+    pub most: Option<NonZeroU32>,
+    /// Which of its connections wait for a further request; none where each request has a connection
+    /// of its own (`disablereuse=On`, `enablereuse=Off`).
+    pub idle: Option<Idling>,
 }
 
 impl Worker {
     /// A worker of which nothing is known but where it is.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port, keepalive: true, recovery: Recovery::AtOnce }
+        Self {
+            host: host.into(),
+            port,
+            keepalive: true,
+            recovery: Recovery::AtOnce,
+            most: None,
+            idle: Some(Idling::DEFAULT),
+        }
     }
+}
+
+/// Which connections of a worker wait idle for a further request: in each loop of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Idling {
+    /// How many (`smax=`).
+    pub most: usize,
+    /// For how long (`ttl=`).
+    pub ttl: Wait,
+    /// For how many of them room is reserved from the beginning (`min=`).
+    pub room: usize,
+}
+
+impl Idling {
+    /// What a rule says that says nothing.
+    pub const DEFAULT: Self = Self { most: IDLE_MOST, ttl: IDLE_TTL, room: 0 };
 }
 
 /// What a failed attempt does to the worker (`retry=`).

@@ -303,7 +303,8 @@ impl Deal {
         let persists = response.fields.persists(response.version);
         // R6, R26: never after an upgrade, nor when 100 and the final response came in an odd order.
         let usual = self.offer == Offer::None && !self.odd && self.consent != Consent::Backend;
-        persists && usual && body_is_out
+        // What is to serve once has been told to close, whatever it answers.
+        self.reuses && persists && usual && body_is_out
     }
 
     /// Whether `behind` is the whole body of the response, and nothing more (R27).

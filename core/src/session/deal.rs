@@ -26,6 +26,8 @@ pub(super) struct Deal {
     pub(super) head: Range<usize>,
     /// The request may be sent twice: its head stays where it is until the answer begins.
     pub(super) replays: bool,
+    /// Whether the elected worker's connections may serve one request after another.
+    pub(super) reuses: bool,
     /// The connection that it goes out on, once a worker is elected.
     pub(super) dial: Dial,
     /// Whose connection is kept after the exchange, if it is.
@@ -105,6 +107,7 @@ impl Deal {
         let replays = plain && is_idempotent(request.method);
         Ok(Self {
             replays,
+            reuses: false,
             dial: Dial::Address(0),
             keeps: keeper.filter(|_| offer == Offer::None),
             reusable: false,

@@ -101,7 +101,7 @@ impl Session {
         let keeps = self.served < limits.requests && request.fields.persists(request.version);
         match Deal::make(&request, head, keeps.then_some(keeper), client, cx.rules) {
             Ok(deal) => {
-                self.deadline = cx.now.after(deal.terms.answer);
+                self.deadline = cx.now.after(deal.terms.acquire);
                 self.state = State::Deal(Phase::Elect, Box::new(deal));
             }
             Err(no) => self.refuse_deal(no, cx),
@@ -113,6 +113,10 @@ impl Session {
         debug_assert!(self.lease.is_none(), "elected with a lease in hand");
         match got {
             Ok(lease) => {
+                if let State::Deal(_, deal) = &mut self.state {
+                    let worker = cx.rules.workers.get(lease.worker().0 as usize);
+                    deal.reuses = worker.is_some_and(|worker| worker.idle.is_some());
+                }
                 self.lease = Some(lease);
                 self.dial_first(cx);
             }
@@ -122,8 +126,8 @@ impl Session {
 
     /// An idle connection may turn out to be stale: only what may be sent twice goes out on one.
     fn dial_first(&mut self, cx: &Cx<'_>) {
-        let replays = self.deal().is_some_and(|deal| deal.replays);
-        self.dial_next(if replays { Dial::Idle } else { Dial::Address(0) }, cx);
+        let reuses = self.deal().is_some_and(|deal| deal.reuses && deal.replays);
+        self.dial_next(if reuses { Dial::Idle } else { Dial::Address(0) }, cx);
     }
 
     pub(super) fn dial_next(&mut self, dial: Dial, cx: &Cx<'_>) {
@@ -174,7 +178,7 @@ impl Session {
     pub(super) fn next_worker(&mut self, fault: Fault, cx: &Cx<'_>) {
         self.note(Side::Backend, fault);
         if let Some(deal) = self.deal() {
-            self.deadline = cx.now.after(deal.terms.answer);
+            self.deadline = cx.now.after(deal.terms.acquire);
             self.enter(Phase::Elect);
         }
     }
@@ -198,7 +202,7 @@ impl Session {
         let forward = cx.rules.forward(deal.rule).ok_or(Refusal::NoRule)?;
         let rest = rule.rest(path.as_bytes()).ok_or(Refusal::NoRule)?;
         let (rules, client, offer) = (cx.rules, deal.ask.client, &deal.offer);
-        let way = forward::Way { rules, forward, rest, client, offer };
+        let way = forward::Way { rules, forward, rest, client, offer, reuses: deal.reuses };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);
         if deal.replays {
             return Ok(());

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::task::Poll;
 
-use underpass_core::balance::{Ask, Lease, NoWorker, Pool, pool::Verdict};
+use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
 use underpass_core::report::Report;
 use underpass_core::route::Rules;
 use underpass_core::time::Time;
@@ -61,7 +61,10 @@ pub(crate) struct Peer {
 /// nothing read behind an end, carriers are empty when they must be.
 pub(crate) struct Wires {
     pub(crate) now: Time,
-    pub(crate) pool: Pool,
+    /// Shared by several sessions by being lent to one after the other.
+    pub(crate) pool: Pool<usize>,
+    /// The session's name in the pool.
+    pub(crate) who: usize,
     pub(crate) peers: Both<Peer>,
     /// What waits between the legs, by the side that it came from.
     pub(crate) carriers: Both<VecDeque<u8>>,
@@ -100,6 +103,7 @@ impl Wires {
         Self {
             now: Time::ZERO,
             pool: Pool::new(&rules.workers, limits::PENDING),
+            who: 0,
             peers: Both::default(),
             carriers: Both::default(),
             reports: Vec::new(),
@@ -248,11 +252,9 @@ impl Io for Wires {
         self.failed = self.failed.take().or(failed);
         match self.plain(Op::Elect) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(())) => Poll::Ready(self.pool.elect(ask, self.failed.take(), self.now)),
+            Poll::Ready(Ok(())) => self.pool.elect(ask, self.failed.take(), self.who, self.now),
             Poll::Ready(Err(_)) => {
-                if let Some(lease) = self.failed.take() {
-                    self.pool.settle(lease, Verdict::Failed, self.now);
-                }
+                self.pool.release(self.failed.take(), self.who);
                 Poll::Ready(Err(NoWorker::Busy))
             }
         }
@@ -282,9 +284,7 @@ impl Io for Wires {
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
         self.done += 1;
-        for lease in lease.into_iter().chain(self.failed.take()) {
-            self.pool.settle(lease, Verdict::Fine, self.now);
-        }
+        self.pool.release(lease.or(self.failed.take()), self.who);
         self.reports.push(*report);
         assert!(!report.reusable || self.leg == Leg::Used, "a connection is kept that is none");
         if report.reusable {

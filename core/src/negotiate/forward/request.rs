@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Lines, passes};
+use super::{After, Lines, passes};
 use crate::head::{Buf, Buffers, Framing, Request};
 use crate::negotiate::{Consent, Offer};
 use crate::route::path::encode;
@@ -21,6 +21,8 @@ pub struct Way<'a> {
     pub client: IpAddr,
     /// What we ask the backend to switch to.
     pub offer: &'a Offer,
+    /// Whether its connection may serve a further request (`disablereuse=`).
+    pub reuses: bool,
 }
 
 /// Writes the request head that goes to the backend.
@@ -45,8 +47,10 @@ pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: 
         x_forwarded(&mut lines, request, &way);
     }
     lines.framing(length_kept(request));
-    if let Some(token) = way.offer.token() {
-        lines.upgrade(token.as_bytes());
+    match way.offer.token() {
+        Some(token) => lines.upgrade(token.as_bytes()),
+        None if way.reuses => {}
+        None => lines.connection(After::Close),
     }
     lines.line(&[]);
 }
@@ -104,11 +108,15 @@ mod tests {
     }
 
     fn forwarded(head: &str, forward: &Forward, offer: &Offer) -> String {
+        forwarded_on(true, head, forward, offer)
+    }
+
+    fn forwarded_on(reuses: bool, head: &str, forward: &Forward, offer: &Offer) -> String {
         let rules = Rules { server_name: "front.example".into(), ..Rules::default() };
         let client = IpAddr::from([192, 0, 2, 7]);
         let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
         let parsed = Request::parse(head.as_bytes(), &mut slots).unwrap();
-        let way = Way { rules: &rules, forward, rest: b"a b\r\n", client, offer };
+        let way = Way { rules: &rules, forward, rest: b"a b\r\n", client, offer, reuses };
         request(&parsed, way, &mut out, &mut buffers);
         String::from_utf8(out.bytes().to_vec()).unwrap()
     }
@@ -139,6 +147,15 @@ mod tests {
         assert_eq!(text, "GET /base/a%20b%0D%0A HTTP/1.1\r\nHost: h\r\n\r\n");
         let empty = forwarded(&head.replace("h: 3", "h: 0"), &forward, &Offer::None);
         assert!(empty.contains("\r\nContent-Length: 0\r\n"), "{empty}");
+    }
+
+    /// `disablereuse=On`: the backend is told to close, except where the connection becomes a tunnel.
+    #[test]
+    fn a_connection_that_serves_once_says_so() {
+        let text = forwarded_on(false, HEAD, &rule(), &Offer::None);
+        assert!(text.ends_with("\r\nConnection: close\r\n\r\n"), "{text}");
+        let text = forwarded_on(false, HEAD, &rule(), &Offer::Other("foo".into()));
+        assert!(text.ends_with("\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n"), "{text}");
     }
 
     /// A client's own X-Forwarded fields stay as they are where none are added.

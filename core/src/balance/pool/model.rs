@@ -1,0 +1,179 @@
+//! Every state that a small pool can come into: nobody is forgotten, overtaken or counted wrongly.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::route::Recovery;
+use crate::time::Wait;
+
+const ALL: usize = 5;
+const MAX: u32 = 2;
+const CAPS: Pending = Pending { total: 9, worker: 4, client: 3 };
+const WORKER: WorkerId = WorkerId(0);
+
+/// What one session has of the pool.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Has {
+    Nothing,
+    /// A place in the queue; `true` once it was woken.
+    Place(bool),
+    /// A lease; `true` once it was confirmed.
+    Lease(bool),
+}
+
+/// What one session does.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    /// It asks, while the worker rests if it does, or after that.
+    Elect(Time),
+    /// It asks with a lease that failed.
+    Fail,
+    Confirm,
+    /// Its request is over, or its time is up.
+    Release,
+}
+
+const EARLY: Time = Time::ZERO;
+const LATER: Time = Time::from_micros(9);
+
+/// The pool, and what must be true of it.
+#[derive(Clone, Debug)]
+struct Model {
+    pool: Pool<usize>,
+    has: [Has; ALL],
+    /// Who waits, in the order in which they began to.
+    queue: Vec<usize>,
+}
+
+impl Model {
+    fn new(recovery: Recovery) -> Self {
+        let most = std::num::NonZeroU32::new(MAX);
+        let worker = Worker { recovery, most, ..Worker::new("b", 80) };
+        let pool = Pool::new(&[worker], CAPS);
+        Self { pool, has: [Has::Nothing; ALL], queue: Vec::new() }
+    }
+
+    fn moves(&self, who: usize) -> &'static [Move] {
+        match self.has[who] {
+            Has::Nothing => &[Move::Elect(EARLY), Move::Elect(LATER)],
+            Has::Place(_) => &[Move::Elect(EARLY), Move::Elect(LATER), Move::Release],
+            Has::Lease(false) => &[Move::Confirm, Move::Fail, Move::Release],
+            Has::Lease(true) => &[Move::Release],
+        }
+    }
+
+    fn make(&mut self, who: usize, step: Move) {
+        match step {
+            Move::Elect(now) => self.elect(who, now),
+            Move::Fail => {
+                let (ask, lease) = (ask(who), self.lease(who));
+                assert!(matches!(self.pool.elect(&ask, lease, who, EARLY), Poll::Ready(Err(_))));
+                self.has[who] = Has::Nothing;
+            }
+            Move::Confirm => {
+                let mut lease = self.lease(who).expect("only a lease is confirmed");
+                self.pool.confirm(&mut lease);
+                self.has[who] = Has::Lease(true);
+            }
+            Move::Release => {
+                let lease = self.lease(who);
+                self.pool.release(lease, who);
+                self.queue.retain(|&waiting| waiting != who);
+                self.has[who] = Has::Nothing;
+            }
+        }
+    }
+
+    fn elect(&mut self, who: usize, now: Time) {
+        let before = self.queue.iter().take_while(|&&waiting| waiting != who).count();
+        let may = before < (MAX - self.busy()) as usize;
+        let waits = matches!(self.has[who], Has::Place(_));
+        let woken = self.has[who] == Has::Place(true);
+        let got = self.pool.elect(&ask(who), None, who, now);
+        self.queue.retain(|&waiting| waiting != who || got.is_pending());
+        self.has[who] = match got {
+            Poll::Pending => {
+                assert!(!may, "{who} waits although it is its turn");
+                if !waits {
+                    self.queue.push(who);
+                }
+                Has::Place(woken)
+            }
+            Poll::Ready(Ok(_)) => {
+                assert!(may, "{who} overtakes {:?}", self.queue);
+                Has::Lease(false)
+            }
+            Poll::Ready(Err(none)) => {
+                assert!(none != NoWorker::Busy || !waits, "{who} had its place already");
+                Has::Nothing
+            }
+        };
+    }
+
+    /// The lease of `who`, if it has one: there is no other way to have one in two states.
+    fn lease(&self, who: usize) -> Option<Lease> {
+        let pending = match self.has[who] {
+            Has::Lease(false) => Some(Box::new(ask(who).client)),
+            Has::Lease(true) => None,
+            Has::Nothing | Has::Place(_) => return None,
+        };
+        Some(Lease { worker: WORKER, pending })
+    }
+
+    fn busy(&self) -> u32 {
+        self.has.iter().filter(|has| matches!(has, Has::Lease(_))).count() as u32
+    }
+
+    fn check(&mut self) {
+        for who in self.pool.take_woken() {
+            assert_eq!(self.has[who], Has::Place(false), "{who} is woken for nothing");
+            self.has[who] = Has::Place(true);
+        }
+        let busy = self.busy();
+        assert_eq!(self.pool.busy(), busy);
+        assert!(busy <= MAX, "more leases than there may be");
+        let pending = |has: &&Has| matches!(has, Has::Place(_) | Has::Lease(false));
+        let pending = self.has.iter().filter(pending).count() as u32;
+        let counted = (self.pool.pending(), self.pool.health(WORKER).pending());
+        assert_eq!(counted, (pending, pending), "waiting or unconfirmed");
+        assert_eq!(self.pool.clients.values().sum::<u32>(), pending, "by client");
+        for (place, &who) in self.queue.iter().enumerate() {
+            assert_eq!(self.pool.desks[0].queue.place(who), Some(place), "the queue's order");
+            let turn = place < (MAX - busy) as usize;
+            assert_eq!(self.has[who], Has::Place(turn), "woken if, and only if, it is its turn");
+        }
+    }
+}
+
+fn ask(who: usize) -> Ask {
+    Ask { worker: WORKER, client: IpAddr::from([127, 0, 0, who as u8 % 2]) }
+}
+
+/// Goes everywhere: each state that is new is left by every move that there is.
+fn walk(recovery: Recovery) -> BTreeSet<String> {
+    let (mut seen, mut left) = (BTreeSet::new(), vec![Model::new(recovery)]);
+    while let Some(model) = left.pop() {
+        if !seen.insert(format!("{model:?}")) {
+            continue;
+        }
+        for who in 0..ALL {
+            for &step in model.moves(who) {
+                let mut next = model.clone();
+                next.make(who, step);
+                next.check();
+                left.push(next);
+            }
+        }
+    }
+    seen
+}
+
+/// Whoever waits is woken when its turn has come, and not before; and so it is served, or told
+/// why not. It holds in every state, so it holds whatever happens.
+#[test]
+fn in_every_state_the_first_of_the_queue_have_been_woken() {
+    for recovery in [Recovery::AtOnce, Recovery::After(Wait::from_micros(1))] {
+        let states = walk(recovery);
+        assert!(states.len() > 1_000, "only {} states", states.len());
+    }
+}
