@@ -47,7 +47,7 @@ fn negotiate(criterion: &mut Criterion) {
     let (rules, forward, rest) = route(&rules, &path);
     let offer = Offer::of(&request, forward).expect("the handshake is good");
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let way = Way { rules, forward, rest, client, offer: &offer };
+    let way = Way { rules, forward, rest, client, scheme: "http", hops: None, offer: &offer };
     group.bench_function("write the forwarded head", |bencher| {
         let (mut out, mut buffers) = (Buf::default(), Buffers::default());
         bencher.iter(|| {

@@ -10,7 +10,7 @@ use super::words::Word;
 use super::{Config, Listen, LogLevel};
 use crate::limits::Limits;
 use crate::route::{
-    Action, Fallback, Forward, Park, Rule, Rules, Scheme, Target, Terms, Worker, WorkerId,
+    Action, Fallback, Forward, Park, Rule, Rules, Scheme, Target, Terms, Via, Worker, WorkerId,
 };
 use crate::time::Wait;
 
@@ -37,6 +37,12 @@ pub(super) struct Draft {
     pub(super) preserve_host: bool,
     /// `ProxyAddHeaders`.
     pub(super) add_headers: bool,
+    /// `ProxyAddForwarded`.
+    pub(super) add_forwarded: bool,
+    /// `ProxyVia`.
+    pub(super) via: Via,
+    /// `ProxyMaxForwards`.
+    pub(super) max_forwards: Option<u32>,
     /// `ProxyWebsocketAsync`.
     pub(super) parks: bool,
     /// `ProxyWebsocketAsyncDelay`.
@@ -62,6 +68,9 @@ impl Default for Draft {
             proxy_timeout: None,
             preserve_host: false,
             add_headers: true,
+            add_forwarded: false,
+            via: Via::Off,
+            max_forwards: None,
             parks: true,
             park_delay: Wait::ZERO,
             idle: Wait::FOREVER,
@@ -95,7 +104,14 @@ impl Draft {
             listens: self.listens,
             threads: self.threads,
             log_level: self.log_level,
-            rules: Rules { server_name: self.server_name, limits: self.limits, rules, workers },
+            rules: Rules {
+                server_name: self.server_name,
+                via: self.via,
+                max_forwards: self.max_forwards,
+                limits: self.limits,
+                rules,
+                workers,
+            },
         }
     }
 
@@ -115,6 +131,7 @@ impl Draft {
             fallback: if skips { Fallback::Skip } else { Fallback::Http },
             preserve_host: self.preserve_host,
             add_headers: self.add_headers,
+            add_forwarded: self.add_forwarded,
             terms: self.terms(&options),
             upgrade: options.upgrade.unwrap_or(plain.upgrade),
             target: plain.target,

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::Nonsense;
 use super::forward::After;
+use super::{NoHop, Nonsense};
 use crate::head::{BadHead, Buf, Buffers};
 use crate::op::Fault;
 use crate::route::{BadPath, Upgrade};
@@ -26,6 +26,8 @@ pub enum Refusal {
     Truncated,
     /// No rule matches, or one that excludes: 404.
     NoRule,
+    /// Its `Max-Forwards` lets it go no further.
+    Hops(NoHop),
     /// A WebSocket handshake by another method than GET (R3): 400.
     Method,
     /// A WebSocket handshake with a body (R10): 400.
@@ -61,6 +63,7 @@ impl Refusal {
     pub const fn status(self) -> u16 {
         match self {
             Self::Head(bad) => bad.status(),
+            Self::Hops(no) => no.status(),
             Self::Path(BadPath::Hidden) | Self::NoRule => 404,
             Self::Path(BadPath::Escape | BadPath::AboveRoot)
             | Self::Chunk
@@ -128,6 +131,7 @@ impl Refusal {
 
     const fn reason(self) -> &'static str {
         match self.status() {
+            200 => "OK",
             404 => "Not Found",
             408 => "Request Timeout",
             414 => "URI Too Long",
@@ -149,6 +153,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::Head(bad) => return bad.fmt(f),
             Self::Path(bad) => return bad.fmt(f),
+            Self::Hops(no) => return no.fmt(f),
             Self::Late => "the request head did not come in time",
             Self::LateBody => "the request body did not come in time",
             Self::Chunk => "malformed chunk in the request body",
@@ -195,6 +200,14 @@ mod tests {
         assert_eq!(body, "404 Not Found: no rule for this path\n");
         assert!(head.contains(&format!("Content-Length: {}", body.len())));
         assert!(written(Refusal::NoRule, &Upgrade::Never, true).ends_with("\r\n\r\n"));
+    }
+
+    /// RFC 9110 §9.3.7: an answer to OPTIONS that speaks for us only.
+    #[test]
+    fn the_last_hop_of_an_options_is_no_error() {
+        let text = written(Refusal::Hops(NoHop::Options), &Upgrade::Any, false);
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+        assert!(!text.contains("Allow"), "{text}");
     }
 
     /// R2: 426 names the version that we speak.

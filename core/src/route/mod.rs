@@ -8,5 +8,5 @@ pub mod rules;
 pub mod target;
 
 pub use path::{BadPath, CleanPath};
-pub use rules::{Action, Fallback, Forward, Park, Rule, Rules, Terms, Upgrade};
+pub use rules::{Action, Fallback, Forward, Park, Rule, Rules, Terms, Upgrade, Via};
 pub use target::{Recovery, Scheme, Target, Worker, WorkerId};

@@ -9,8 +9,12 @@ use crate::time::Wait;
 /// A session keeps to the snapshot that it began with; the driver lends it the same one in every turn.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rules {
-    /// The name of this server (`ServerName`): what `X-Forwarded-Server` says.
+    /// The name of this server (`ServerName`): what `X-Forwarded-Server` and `Via` say.
     pub server_name: String,
+    /// What becomes of `Via` (`ProxyVia`).
+    pub via: Via,
+    /// What `Max-Forwards` says where a request has none (`ProxyMaxForwards`); `None` adds nothing.
+    pub max_forwards: Option<u32>,
     /// What a client's head may be.
     pub limits: Limits,
     /// The rules, in the order of the configuration.
@@ -24,6 +28,8 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             server_name: "underpass".into(),
+            via: Via::Off,
+            max_forwards: None,
             limits: Limits::DEFAULT,
             rules: Vec::new(),
             workers: Vec::new(),
@@ -51,6 +57,19 @@ impl Rules {
             Action::Exclude => None,
         }
     }
+}
+
+/// What becomes of `Via` in the heads that go on (RFC 9110 §7.6.3, httpd's `ProxyVia`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Via {
+    /// It goes on as it came, without us.
+    Off,
+    /// Our hop is appended to it, in requests and in responses.
+    On,
+    /// So it is, with our product and its version in a comment.
+    Full,
+    /// It is removed from requests, and goes on in responses as it came.
+    Block,
 }
 
 /// One `ProxyPass` line.
@@ -116,8 +135,10 @@ pub struct Forward {
     pub fallback: Fallback,
     /// Whether the backend sees the client's `Host` (`ProxyPreserveHost`) instead of its own.
     pub preserve_host: bool,
-    /// Whether `X-Forwarded-For`, `-Host` and `-Server` are added (`ProxyAddHeaders`).
+    /// Whether `X-Forwarded-For`, `-Host`, `-Server` and `-Proto` are added (`ProxyAddHeaders`).
     pub add_headers: bool,
+    /// Whether an element of `Forwarded` is added (`ProxyAddForwarded`, RFC 7239).
+    pub add_forwarded: bool,
     /// The clocks of a session under this rule.
     pub terms: Terms,
 }
@@ -132,6 +153,7 @@ impl Forward {
             fallback: Fallback::Http,
             preserve_host: false,
             add_headers: true,
+            add_forwarded: false,
             terms: Terms::DEFAULT,
         }
     }

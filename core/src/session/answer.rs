@@ -112,7 +112,8 @@ impl Session {
                 self.input.backend.consume(head.end);
             }
             Answer::Switch => {
-                forward::switch(&response, deal.offer.token().unwrap_or(""), out, cx.buffers);
+                let token = deal.offer.token().unwrap_or("");
+                forward::switch(&response, token, cx.rules, out, cx.buffers);
                 self.status = response.status;
                 self.open_tunnel(head.end, cx);
             }
@@ -124,7 +125,7 @@ impl Session {
                 deal.judge_connections(&response, framing, body_is_out);
                 let after =
                     deal.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
-                forward::response(&response, framing, after, out, cx.buffers);
+                forward::response(&response, framing, after, cx.rules, out, cx.buffers);
                 self.status = response.status;
                 self.open_exchange(head.end, body, taken, cx);
             }

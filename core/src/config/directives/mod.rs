@@ -1,5 +1,6 @@
 //! The table of directives, from which they are read, suggested and documented: one part a subject.
 
+mod heads;
 mod proxy;
 mod request;
 mod server;
@@ -10,7 +11,13 @@ use super::table::Directive;
 
 /// Every directive, in the order of the manual.
 pub fn directives() -> impl Iterator<Item = &'static Directive> {
-    let parts = [server::DIRECTIVES, request::DIRECTIVES, proxy::DIRECTIVES, tunnel::DIRECTIVES];
+    let parts = [
+        server::DIRECTIVES,
+        request::DIRECTIVES,
+        proxy::DIRECTIVES,
+        heads::DIRECTIVES,
+        tunnel::DIRECTIVES,
+    ];
     parts.into_iter().flatten()
 }
 
