@@ -13,7 +13,7 @@ pub fn rules(number: u8) -> &'static Rules {
 }
 
 /// One for each way to treat upgrades, with one setting each of those that change heads and clocks.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 11] = [
     "ProxyPass /ws/ ws://b:9000/\nProxyPass / http://b/base",
     "ProxyPass / ws://b/ upgrade=ANY timeout=5",
     "ProxyPass /no !\nProxyPass / http://[::1]:81/x/ upgrade=foo,WebSocket\nProxyPreserveHost On",
@@ -22,6 +22,9 @@ const TEXTS: [&str; 8] = [
     "ProxyPass / ws://b/\nProxyWebsocketAsyncDelay 2\nProxyWebsocketIdleTimeout 3\nTimeout 4",
     "ProxyPass / ws://b/ connectiontimeout=1 retry=9\nProxyWebsocketAsync Off",
     "ProxyPass / http://b/\nRequestReadTimeout header=1-2,MinRate=10 body=1,MinRate=10",
+    "ProxyPass / ws://b/ upgrade=ANY\nProxyVia On\nProxyAddForwarded On\nProxyMaxForwards 7",
+    "ProxyPass / http://b/\nProxyVia Full\nServerName [::1]\nProxyAddForwarded On\nProxyAddHeaders Off",
+    "ProxyPass / ws://b/\nProxyVia Block\nProxyMaxForwards 0",
 ];
 
 fn load(text: &str) -> Rules {
