@@ -47,7 +47,8 @@ fn negotiate(criterion: &mut Criterion) {
     let (rules, forward, rest) = route(&rules, &path);
     let offer = Offer::of(&request, forward).expect("the handshake is good");
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let way = Way { rules, forward, rest, client, offer: &offer, reuses: true };
+    let (scheme, offer) = ("http", &offer);
+    let way = Way { rules, forward, rest, client, scheme, hops: None, offer, reuses: true };
     group.bench_function("write the forwarded head", |bencher| {
         let (mut out, mut buffers) = (Buf::default(), Buffers::default());
         bencher.iter(|| {
@@ -59,7 +60,7 @@ fn negotiate(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut slots = slots();
             let response = Response::parse(black_box(SWITCH), &mut slots).expect("it is good");
-            judge(&offer, true, &response).is_ok()
+            judge(offer, true, &response).is_ok()
         });
     });
     group.finish();

@@ -55,6 +55,10 @@ fn nothing_is_parsed_behind_a_refused_upgrade() {
     let (heard, asked_behind, state) =
         behind(&rules, &heads::get("").replace("/page", "/raw/x"), "");
     assert_eq!((statuses(&heard), asked_behind, state), (vec!["426"], 0, "Linger"), "{heard}");
+    let unasked = heads::ask("Max-Forwards: 0\r\n").replace("/ws/", "/raw/");
+    let unasked = unasked.replace("Connection: Upgrade\r\nUpgrade: websocket\r\n", "");
+    let (heard, asked_behind, state) = behind(&rules, &unasked, "");
+    assert_eq!((statuses(&heard), asked_behind, state), (vec!["400"], 0, "Linger"), "{heard}");
 }
 
 /// R27: what is left of a body is never taken for a request.
@@ -71,6 +75,7 @@ fn nothing_is_parsed_behind_an_unread_or_bad_body() {
         (long("/page"), "nonsense\r\n\r\n", "502"),
         (format!("{chunked}+2\r\nhi\r\n0\r\n\r\n"), "", "400"),
         (format!("{chunked}2\r\nhi\r\n"), "", "400"),
+        (heads::get(&["Max-Forwards: 0\r\n", length].concat()), "", "400"),
         (heads::get("Content-Length: x\r\n"), "", "400"),
         (heads::get(KEEP).replace("GET /page", "POST /no/x").replace("1.1", "1.0"), "", "411"),
         ("GET /page HTTP/1.1\r\n\r\n".to_owned(), "", "400"),

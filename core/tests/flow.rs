@@ -326,7 +326,10 @@ fn answer<'h>(status: u16, head: &str, rest: &'h str) -> Answer<'h> {
     let Some(length) = field("Content-Length: ") else {
         let whole = rest.contains("0\r\n\r\n");
         let (chunks, behind) = rest.split_once("\r\n0\r\n\r\n").unwrap_or((rest, ""));
-        let body = chunks.split_once("\r\n").map_or("", |(_, body)| body).to_owned();
+        // Of a response that was cut, a part of the last chunk may stand behind the first.
+        let (size, body) = chunks.split_once("\r\n").unwrap_or(("0", ""));
+        let size = usize::from_str_radix(size, 16).expect("a chunk says how long it is");
+        let body = body[..size.min(body.len())].to_owned();
         return Answer { status, body, closes, whole, rest: behind };
     };
     let length: usize = length.parse().expect("a length");

@@ -5,7 +5,7 @@ mod world;
 
 use std::num::NonZeroU32;
 
-use underpass_core::negotiate::Refusal;
+use underpass_core::negotiate::{NoHop, Refusal};
 use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::time::Wait;
@@ -228,6 +228,20 @@ fn a_request_behind_a_refused_one_waits_for_its_turn() {
     assert_eq!(statuses(&heard), ["404", "200"]);
     assert!(!heard.contains("close"), "{heard}");
     assert_eq!(world.wires.reports.len(), 2);
+}
+
+/// What ends here by its `Max-Forwards` was understood: the connection is as good as before.
+#[test]
+fn a_request_that_goes_no_further_keeps_the_connection() {
+    let rules = rules(CONF);
+    let last = heads::get("Max-Forwards: 0\r\n").replace("GET", "OPTIONS");
+    let mut world = World::new(&rules);
+    world.hear(Client, &[last.as_str(), &heads::get("")].concat());
+    world.hear(Backend, OK);
+    let heard = world.heard(Client);
+    assert_eq!(statuses(&heard), ["200", "200"]);
+    assert!(!heard.contains("close"), "{heard}");
+    assert_eq!(world.wires.reports[0].close, Close::Refused(Refusal::Hops(NoHop::Options)));
 }
 
 /// 502, 503 and 504 of a request that was out leave the client's connection as it was.

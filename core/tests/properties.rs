@@ -1,11 +1,14 @@
-//! Laws that hold for all inputs, tried on many: paths, chunks, and the buffers between them.
+//! Laws that hold for all inputs, tried on many: paths, chunks, heads, and the buffers between them.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use underpass_core::exchange::{Body, Chunks, Run};
-use underpass_core::head::{Buf, Buffers, Scan};
+use underpass_core::head::{Buf, Buffers, Request, Scan, slots};
 use underpass_core::limits::Limits;
-use underpass_core::route::{CleanPath, path::encode};
+use underpass_core::negotiate::{Offer, forward, hops};
+use underpass_core::route::{
+    CleanPath, Forward, Rules, Scheme, Target, Via, WorkerId, path::encode,
+};
 
 /// Pieces that paths are made of, the nasty ones first.
 fn segment() -> impl Strategy<Value = String> {
@@ -27,7 +30,60 @@ fn chunked(pieces: &[Vec<u8>], extension: &str, trailer: &str) -> Vec<u8> {
     body
 }
 
+/// The value of the one field of that name in the head that goes on, if there is one.
+fn sent(fields: &str, name: &str) -> Option<String> {
+    let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+    let (mut out, mut buffers, mut room) = (Buf::default(), Buffers::default(), slots());
+    let asked = Request::parse(head.as_bytes(), &mut room).expect("the head is good");
+    let target = Target { scheme: Scheme::Http, host: "b".into(), port: 80, path: "/".into() };
+    let forward = Forward { add_forwarded: true, ..Forward::new(target, WorkerId(0)) };
+    let rules = &Rules { via: Via::On, ..Rules::default() };
+    let hops = hops::onward(&asked, rules.max_forwards).expect("there is a next hop");
+    let (rest, client, scheme) = (&b""[..], [192, 0, 2, 7].into(), "http");
+    let offer = &Offer::None;
+    let (forward, reuses) = (&forward, true);
+    let way = forward::Way { rules, forward, rest, client, scheme, hops, offer, reuses };
+    forward::request(&asked, way, &mut out, &mut buffers);
+    let mut room = slots();
+    let sent = Request::parse(out.bytes(), &mut room).expect("we write good heads");
+    let value = sent.fields.one(name).expect("it stands there once");
+    value.map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
+/// The elements of a list, read as loosely as can be: any quote begins a string.
+fn elements(list: &str) -> Vec<&str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let parts = list.split(move |char| {
+        quoted ^= char == '"' && !escaped;
+        escaped = quoted && !escaped && char == '\\';
+        char == ',' && !quoted
+    });
+    parts.map(str::trim).collect()
+}
+
 proptest! {
+    /// Whatever the client says of itself, what we say of it is an element of its own, and the last.
+    #[test]
+    fn nothing_that_a_client_says_hides_what_we_say(
+        values in vec(r#"([a-c=;, "\\\\]|a="b"){0,12}"#, 0..4),
+    ) {
+        let fields = values.iter().map(|value| format!("Forwarded: {value}\r\n"));
+        let list = sent(&fields.collect::<String>(), "forwarded").unwrap_or_default();
+        let last = elements(&list).last().copied();
+        prop_assert_eq!(last, Some("for=192.0.2.7;host=h;proto=http"));
+        let fields = values.iter().map(|value| format!("Via: {value}\r\nConnection: via\r\n"));
+        let hops = sent(&fields.collect::<String>(), "via").unwrap_or_default();
+        prop_assert!(hops == "1.1 underpass" || hops.ends_with(", 1.1 underpass"));
+    }
+
+    /// A request takes no more hops than it says, whatever `Connection` says.
+    #[test]
+    fn every_hop_takes_one(hops in 1..=u32::MAX, named in any::<bool>()) {
+        let named = if named { "Connection: max-forwards\r\n" } else { "" };
+        let left = sent(&format!("{named}Max-Forwards: {hops}\r\n"), "max-forwards");
+        prop_assert_eq!(left, Some((hops - 1).to_string()));
+    }
+
     /// A cleaned path stays what it is when it is written and cleaned again, and hides no segment.
     #[test]
     fn cleaning_a_path_again_changes_nothing(segments in vec(segment(), 0..8)) {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use underpass_core::exchange::BadChunk;
 use underpass_core::head::BadHead;
-use underpass_core::negotiate::{Nonsense, Refusal};
+use underpass_core::negotiate::{NoHop, Nonsense, Refusal};
 use underpass_core::report::Close;
 use underpass_core::route::{BadPath, Rules};
 use underpass_core::time::Wait;
@@ -180,12 +180,26 @@ fn place(refusal: Refusal) -> usize {
         Refusal::Interims => 21,
         Refusal::Nonsense(_) => 22,
         Refusal::BadBody(_) => 23,
-        Refusal::Overridden(_) => 24,
+        Refusal::Hops(_) => 24,
+        Refusal::Overridden(_) => 25,
     }
 }
 
+/// Requests that go no further.
+fn hops() -> Vec<Case> {
+    let none = |method: &str, hops: &str| {
+        heads::get(&format!("Max-Forwards: {hops}\r\n")).replace("GET", method)
+    };
+    vec![
+        Case::new(Refusal::Hops(NoHop::Options), 200, none("OPTIONS", "0")),
+        Case::new(Refusal::Hops(NoHop::Malformed), 400, none("GET", "x")),
+        Case::new(Refusal::Hops(NoHop::Spent), 400, none("GET", "0")),
+        Case::new(Refusal::Hops(NoHop::Trace), 501, none("TRACE", "0")),
+    ]
+}
+
 fn all() -> Vec<Case> {
-    requests().into_iter().chain(bad_heads()).chain(backends()).collect()
+    requests().into_iter().chain(bad_heads()).chain(hops()).chain(backends()).collect()
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::ops::Range;
 use underpass_core::head::{BadHead, Buf, Buffers, Fields, Framing, Request, Scan, Version, slots};
 use underpass_core::limits::{HEAD_MOST, Limits};
 use underpass_core::negotiate::forward::{Way, request as write};
-use underpass_core::negotiate::{Offer, Refusal};
-use underpass_core::route::{CleanPath, Fallback, Forward, Rules, Upgrade};
+use underpass_core::negotiate::{Offer, Refusal, hops};
+use underpass_core::route::{CleanPath, Fallback, Forward, Rules, Upgrade, Via};
 
 use crate::rules::rules;
 
@@ -68,22 +68,20 @@ fn forward(request: &Request<'_, '_>, rules: &Rules) -> Result<(), Refusal> {
     let (rule, rest) = found.ok_or(Refusal::NoRule)?;
     let forward = rules.forward(rule).ok_or(Refusal::NoRule)?;
     let offer = Offer::of(request, forward)?;
+    let hops = hops::onward(request, rules.max_forwards).map_err(Refusal::Hops)?;
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let (scheme, offer, reuses) = ("http", &offer, true);
+    let way = Way { rules, forward, rest, client, scheme, hops, offer, reuses };
     let (mut out, mut buffers) = (Buf::default(), Buffers::default());
-    write(
-        request,
-        Way { rules, forward, rest, client, offer: &offer, reuses: true },
-        &mut out,
-        &mut buffers,
-    );
-    accept(out.bytes(), request, forward, &offer);
+    write(request, way, &mut out, &mut buffers);
+    accept(out.bytes(), request, way);
     out.clear(&mut buffers);
     assert_eq!(buffers.leased(), 0, "a buffer is lost");
     Ok(())
 }
 
 /// Our own head must pass our own parser, and mean what the client's did.
-fn accept(bytes: &[u8], request: &Request<'_, '_>, forward: &Forward, offer: &Offer) {
+fn accept(bytes: &[u8], request: &Request<'_, '_>, way: Way<'_>) {
     let wide = Limits { line: HEAD_MOST as u32, field: HEAD_MOST as u32, ..Limits::RESPONSE };
     let found = Scan::default().find(bytes, &wide);
     assert_eq!(found, Ok(Some(0..bytes.len())), "it ends where it ends: {}", bytes.escape_ascii());
@@ -93,9 +91,10 @@ fn accept(bytes: &[u8], request: &Request<'_, '_>, forward: &Forward, offer: &Of
         .unwrap_or_else(|bad| panic!("{bad}: {}", bytes.escape_ascii()));
     assert_eq!((again.method, again.version), (request.method, Version::Http11));
     assert_eq!((again.framing, again.query), (request.framing, request.query));
-    fields(&again, forward, offer);
-    let any = Forward { upgrade: Upgrade::Any, fallback: Fallback::Http, ..forward.clone() };
-    assert_eq!(Offer::of(&again, &any).as_ref(), Ok(offer), "{}", bytes.escape_ascii());
+    fields(&again, way);
+    ours(&again, request, way);
+    let any = Forward { upgrade: Upgrade::Any, fallback: Fallback::Http, ..way.forward.clone() };
+    assert_eq!(Offer::of(&again, &any).as_ref(), Ok(way.offer), "{}", bytes.escape_ascii());
 }
 
 /// No byte that could end a line but CR LF, and no NUL (R29).
@@ -110,17 +109,69 @@ fn clean(bytes: &[u8]) {
 }
 
 /// One host, one framing, nothing hop-by-hop but ours (R35).
-fn fields(request: &Request<'_, '_>, forward: &Forward, offer: &Offer) {
+fn fields(request: &Request<'_, '_>, way: Way<'_>) {
     let fields: &Fields<'_, '_> = &request.fields;
     let count = |name: &str| fields.all(name).count();
     assert_eq!(count("host"), 1);
     assert!(count("content-length") + count("transfer-encoding") <= 1, "two framings");
     let hops = ["keep-alive", "proxy-connection", "te", "trailer", "http2-settings"];
     assert!(!hops.iter().any(|hop| fields.has(hop)), "a hop-by-hop field went on");
-    let token = offer.token().map(str::as_bytes);
+    let token = way.offer.token().map(str::as_bytes);
     assert_eq!(fields.one("upgrade"), Ok(token));
     assert_eq!(fields.one("connection"), Ok(token.map(|_| &b"Upgrade"[..])));
-    if forward.add_headers {
-        assert_eq!((count("x-forwarded-for"), count("x-forwarded-server")), (1, 1));
+}
+
+/// What we say ourselves stands there once, behind what others said; where we say nothing, what
+/// others said stands there as it came (R35).
+fn ours(again: &Request<'_, '_>, request: &Request<'_, '_>, way: Way<'_>) {
+    let all = |name: &str| again.fields.all(name).collect::<Vec<_>>();
+    let came = |name: &str| request.fields.all(name).collect::<Vec<_>>();
+    let is_last = |name: &str, own: &str| {
+        let [list] = all(name)[..] else { panic!("{name} stands there {} times", all(name).len()) };
+        let before = list.strip_suffix(own.as_bytes());
+        let apart = before.is_some_and(|list| list.is_empty() || list.ends_with(b", "));
+        assert!(apart, "{name}: {}", list.escape_ascii());
+    };
+    if way.forward.add_headers {
+        is_last("x-forwarded-for", "127.0.0.1");
+        is_last("x-forwarded-server", &way.rules.server_name);
+        assert!(again.fields.has("x-forwarded-proto"), "no scheme");
     }
+    if way.forward.add_forwarded {
+        is_last("forwarded", &element(request));
+    } else {
+        assert_eq!(all("forwarded"), came("forwarded"));
+    }
+    match way.rules.via {
+        Via::Off => assert_eq!(all("via"), came("via")),
+        Via::On => is_last("via", &hop(request.version, way.rules)),
+        Via::Full => is_last("via", &(hop(request.version, way.rules) + &product(&all("via")))),
+        Via::Block => assert_eq!(all("via").len(), 0),
+    }
+    let hops = way.hops.map(|hops| hops.to_string());
+    let hops: Vec<_> = hops.iter().map(String::as_bytes).collect();
+    assert_eq!(all("max-forwards"), hops);
+    assert!(way.hops.is_none() || way.hops < Some(u32::MAX), "a hop took nothing");
+}
+
+/// How `Forwarded` names our client.
+fn element(request: &Request<'_, '_>) -> String {
+    let odd = |host: &str| host.contains(|char| ":[](),;=".contains(char));
+    let quoted = |host: &str| if odd(host) { format!("\"{host}\"") } else { host.to_owned() };
+    let host = request.authority.map(|host| format!(";host={}", quoted(host)));
+    format!("for=127.0.0.1{};proto=http", host.unwrap_or_default())
+}
+
+/// How `Via` names us.
+fn hop(version: Version, rules: &Rules) -> String {
+    let number = if version == Version::Http10 { "1.0" } else { "1.1" };
+    let name = if rules.server_name == "::1" { "[::1]" } else { &rules.server_name };
+    format!("{number} {name}")
+}
+
+/// The comment at the end of `Via`, with whatever version we have.
+fn product(values: &[&[u8]]) -> String {
+    let text = String::from_utf8_lossy(values.last().copied().unwrap_or_default()).into_owned();
+    let start = text.rfind(" (Underpass/").expect("Full says what we are");
+    text[start..].to_owned()
 }

@@ -5,15 +5,15 @@ use std::sync::OnceLock;
 use underpass_core::config::{self, Input};
 use underpass_core::route::Rules;
 
-/// The configuration of that number; every number has one.
+/// The configuration of that number, of whose bits the lower four count; every number has one.
 pub fn rules(number: u8) -> &'static Rules {
     static RULES: OnceLock<Vec<Rules>> = OnceLock::new();
     let all = RULES.get_or_init(|| TEXTS.iter().map(|text| load(text)).collect());
-    &all[usize::from(number) % all.len()]
+    &all[usize::from(number & 0xF) % all.len()]
 }
 
 /// One for each way to treat upgrades, with one setting each of those that change heads and clocks.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 12] = [
     "ProxyPass /ws/ ws://b:9000/\nProxyPass / http://b/base",
     "ProxyPass / ws://b/ upgrade=ANY timeout=5\nProxy100Continue Off",
     "ProxyPass /no !\nProxyPass / http://[::1]:81/x/ upgrade=foo,WebSocket\nProxyPreserveHost On",
@@ -22,6 +22,10 @@ const TEXTS: [&str; 8] = [
     "ProxyPass / ws://b/\nProxyWebsocketAsyncDelay 2\nProxyWebsocketIdleTimeout 3\nTimeout 4",
     "ProxyPass / ws://b/ connectiontimeout=1 retry=9 max=1 disablereuse=On\nProxyWebsocketAsync Off\nProxyErrorOverride On",
     "ProxyPass / http://b/\nRequestReadTimeout header=1-2,MinRate=10 body=1,MinRate=10\nLimitRequestBody 9",
+    "ProxyPass / ws://b/ upgrade=ANY\nProxyVia On\nProxyAddForwarded On\nProxyMaxForwards 7",
+    "ProxyPass / http://b/\nProxyVia Full\nServerName [::1]\nProxyAddForwarded On\nProxyAddHeaders Off",
+    "ProxyPass / ws://b/\nProxyVia Block\nProxyMaxForwards 0",
+    "ProxyPass / http://b/ smax=0 responsefieldsize=64\nProxyIOBufferSize 512",
 ];
 
 fn load(text: &str) -> Rules {

@@ -13,7 +13,8 @@ fn a_handshake_reaches_the_backend_as_the_rule_says() {
         "GET /socket/chat HTTP/1.1\r\nHost: {host}\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nCookie: a=b\r\n\
          X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: app.example\r\n\
-         X-Forwarded-Server: proxy.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+         X-Forwarded-Server: proxy.example\r\nX-Forwarded-Proto: http\r\n\
+         Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     );
     assert_eq!(heard, expected);
     backend.send(heads::SWITCH);

@@ -11,7 +11,7 @@ use super::{Config, Listen, LogLevel};
 use crate::head::BadHeader;
 use crate::limits::Limits;
 use crate::route::{
-    Action, Fallback, Forward, Overrides, Park, Rule, Rules, Scheme, Target, Terms, Worker,
+    Action, Fallback, Forward, Overrides, Park, Rule, Rules, Scheme, Target, Terms, Via, Worker,
     WorkerId,
 };
 use crate::time::Wait;
@@ -47,6 +47,12 @@ pub(super) struct Draft {
     pub(super) pass_expect: bool,
     /// `ProxyErrorOverride`.
     pub(super) overrides: Overrides,
+    /// `ProxyAddForwarded`.
+    pub(super) add_forwarded: bool,
+    /// `ProxyVia`.
+    pub(super) via: Via,
+    /// `ProxyMaxForwards`.
+    pub(super) max_forwards: Option<u32>,
     /// `ProxyWebsocketAsync`.
     pub(super) parks: bool,
     /// `ProxyWebsocketAsyncDelay`.
@@ -76,6 +82,9 @@ impl Default for Draft {
             piece: None,
             pass_expect: true,
             overrides: Overrides::None,
+            add_forwarded: false,
+            via: Via::Off,
+            max_forwards: None,
             parks: true,
             park_delay: Wait::ZERO,
             idle: Wait::FOREVER,
@@ -111,6 +120,8 @@ impl Draft {
             log_level: self.log_level,
             rules: Rules {
                 server_name: self.server_name,
+                via: self.via,
+                max_forwards: self.max_forwards,
                 limits: self.limits,
                 bad_header: self.bad_header,
                 rules,
@@ -139,6 +150,7 @@ impl Draft {
             piece: options.piece.or(self.piece),
             pass_expect: self.pass_expect,
             overrides: self.overrides.clone(),
+            add_forwarded: self.add_forwarded,
             terms: self.terms(&options),
             upgrade: options.upgrade.unwrap_or(plain.upgrade),
             target: plain.target,

@@ -1,9 +1,10 @@
 //! Stage 3 of 6 · the reason phrases of the statuses that we may have to say.
 
-/// The phrase of a status of 400 to 599, as the registry of IANA has it; empty if it has none, which
+/// The phrase of 200 and of the statuses of 400 to 599, as the registry of IANA has it; empty if it has none, which
 /// a status line may have as well (RFC 9112 §4).
 pub(crate) const fn reason(status: u16) -> &'static str {
     match status {
+        200 => "OK",
         400 => "Bad Request",
         401 => "Unauthorized",
         402 => "Payment Required",

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Nonsense;
+use super::{NoHop, Nonsense};
 use crate::exchange::BadChunk;
 use crate::head::BadHead;
 use crate::limits;
@@ -32,6 +32,8 @@ pub enum Refusal {
     Truncated,
     /// No rule matches, or one that excludes: 404.
     NoRule,
+    /// Its `Max-Forwards` lets it go no further.
+    Hops(NoHop),
     /// A WebSocket handshake by another method than GET (R3): 400.
     Method,
     /// A WebSocket handshake with a body (R10): 400.
@@ -71,6 +73,7 @@ impl Refusal {
     pub const fn status(self) -> u16 {
         match self {
             Self::Head(bad) => bad.status(),
+            Self::Hops(no) => no.status(),
             Self::Path(BadPath::Hidden) | Self::NoRule => 404,
             Self::Path(BadPath::Escape | BadPath::AboveRoot)
             | Self::Chunk(_)
@@ -122,6 +125,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::Head(bad) => return bad.fmt(f),
             Self::Path(bad) => return bad.fmt(f),
+            Self::Hops(no) => return no.fmt(f),
             Self::Late => "the request head did not come in time",
             Self::LateBody => "the request body did not come in time",
             Self::Chunk(bad) => return write!(f, "bad request body ({bad})"),

@@ -11,5 +11,5 @@ pub mod target;
 
 pub use overrides::Overrides;
 pub use path::{BadPath, CleanPath};
-pub use rules::{Action, Fallback, Forward, Park, Rule, Rules, Terms, Upgrade};
+pub use rules::{Action, Fallback, Forward, Park, Rule, Rules, Terms, Upgrade, Via};
 pub use target::{Idling, Recovery, Scheme, Target, Worker, WorkerId};

@@ -13,8 +13,12 @@ use crate::time::Wait;
 /// A session keeps to the snapshot that it began with; the driver lends it the same one in every turn.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rules {
-    /// The name of this server (`ServerName`): what `X-Forwarded-Server` says.
+    /// The name of this server (`ServerName`): what `X-Forwarded-Server` and `Via` say.
     pub server_name: String,
+    /// What becomes of `Via` (`ProxyVia`).
+    pub via: Via,
+    /// What `Max-Forwards` says where a request has none (`ProxyMaxForwards`); `None` adds nothing.
+    pub max_forwards: Option<u32>,
     /// What a client's head and body may be.
     pub limits: Limits,
     /// What becomes of a response with a line that is no field (`ProxyBadHeader`).
@@ -30,6 +34,8 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             server_name: "underpass".into(),
+            via: Via::Off,
+            max_forwards: None,
             limits: Limits::DEFAULT,
             bad_header: BadHeader::IsError,
             rules: Vec::new(),
@@ -64,6 +70,19 @@ impl Rules {
             Action::Exclude => None,
         }
     }
+}
+
+/// What becomes of `Via` in the heads that go on (RFC 9110 §7.6.3, httpd's `ProxyVia`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Via {
+    /// It goes on as it came, without us.
+    Off,
+    /// Our hop is appended to it, in requests and in responses.
+    On,
+    /// So it is, with our product and its version in a comment.
+    Full,
+    /// It is removed from requests, and goes on in responses as it came.
+    Block,
 }
 
 /// One `ProxyPass` line.
@@ -129,7 +148,7 @@ pub struct Forward {
     pub fallback: Fallback,
     /// Whether the backend sees the client's `Host` (`ProxyPreserveHost`) instead of its own.
     pub preserve_host: bool,
-    /// Whether `X-Forwarded-For`, `-Host` and `-Server` are added (`ProxyAddHeaders`).
+    /// Whether `X-Forwarded-For`, `-Host`, `-Server` and `-Proto` are added (`ProxyAddHeaders`).
     pub add_headers: bool,
     /// Bytes of one line of a response's head (`responsefieldsize=`).
     pub response_line: u32,
@@ -140,6 +159,8 @@ pub struct Forward {
     pub pass_expect: bool,
     /// Which of the backend's errors are said in our own words (`ProxyErrorOverride`).
     pub overrides: Overrides,
+    /// Whether an element of `Forwarded` is added (`ProxyAddForwarded`, RFC 7239).
+    pub add_forwarded: bool,
     /// The clocks of a session under this rule.
     pub terms: Terms,
 }
@@ -158,6 +179,7 @@ impl Forward {
             piece: None,
             pass_expect: true,
             overrides: Overrides::None,
+            add_forwarded: false,
             terms: Terms::DEFAULT,
         }
     }

@@ -133,7 +133,8 @@ impl Session {
                 self.input.backend.consume(head.end);
             }
             Answer::Switch => {
-                forward::switch(&response, deal.offer.token().unwrap_or(""), out, cx.buffers);
+                let token = deal.offer.token().unwrap_or("");
+                forward::switch(&response, token, cx.rules, out, cx.buffers);
                 self.status = response.status;
                 self.open_tunnel(head.end, cx);
             }
@@ -154,7 +155,7 @@ impl Session {
                 deal.reusable = deal.is_reusable(&response, body_is_out) && !ends(Side::Backend);
                 let after =
                     deal.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
-                forward::response(&response, framing.client, after, out, cx.buffers);
+                forward::response(&response, framing.client, after, cx.rules, out, cx.buffers);
                 self.status = response.status;
                 self.open_exchange(head.end, cx);
             }

@@ -8,7 +8,7 @@ use crate::balance::Ask;
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
 use crate::limits::Pace;
-use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit};
+use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, hops};
 use crate::route::{CleanPath, Forward, Rules, Terms, Upgrade};
 use crate::time::Time;
 use crate::tunnel::Flow;
@@ -21,6 +21,8 @@ pub(super) struct Deal {
     /// The number of the rule.
     pub(super) rule: usize,
     pub(super) offer: Offer,
+    /// What `Max-Forwards` says to the backend.
+    pub(super) hops: Option<u32>,
     pub(super) terms: Terms,
     /// Where the request head stands in the client's input, until it is dropped from there.
     pub(super) head: Range<usize>,
@@ -103,17 +105,21 @@ impl Deal {
             route(request, rules).map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
         let offer = Offer::of(request, forward).map_err(no(&forward.upgrade, None))?;
         let consent = Consent::of(request, forward).map_err(no(&Upgrade::Never, None))?;
+        let keeper = keeper.filter(|_| offer == Offer::None);
+        let hops = hops::onward(request, rules.max_forwards).map_err(Refusal::Hops);
+        let hops = hops.map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
         let plain = bodiless && offer == Offer::None && !request.fields.has("upgrade");
         let replays = plain && is_idempotent(request.method);
         Ok(Self {
             replays,
             reuses: false,
             dial: Dial::Address(0),
-            keeps: keeper.filter(|_| offer == Offer::None),
+            keeps: keeper,
             reusable: false,
             ask: Ask { worker: forward.worker, client },
             rule,
             offer,
+            hops,
             terms: forward.terms,
             head,
             version: request.version,

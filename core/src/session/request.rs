@@ -14,6 +14,9 @@ use crate::route::CleanPath;
 use crate::time::Time;
 use crate::{Both, Dial, Side};
 
+/// How every client speaks to us, as long as no listener speaks TLS.
+const SCHEME: &str = "http";
+
 impl Session {
     /// That side's handshake is over.
     pub(crate) fn secured(&mut self, side: Side, got: Result<(), Fault>, cx: &mut Cx<'_>) {
@@ -202,7 +205,8 @@ impl Session {
         let forward = cx.rules.forward(deal.rule).ok_or(Refusal::NoRule)?;
         let rest = rule.rest(path.as_bytes()).ok_or(Refusal::NoRule)?;
         let (rules, client, offer) = (cx.rules, deal.ask.client, &deal.offer);
-        let way = forward::Way { rules, forward, rest, client, offer, reuses: deal.reuses };
+        let (scheme, hops, reuses) = (SCHEME, deal.hops, deal.reuses);
+        let way = forward::Way { rules, forward, rest, client, scheme, hops, offer, reuses };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);
         if deal.replays {
             return Ok(());

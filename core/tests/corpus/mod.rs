@@ -1,5 +1,6 @@
 //! Heads, good and bad, each with the rule that it is about and what must come of it.
 
+pub(crate) mod ours;
 mod requests;
 mod responses;
 

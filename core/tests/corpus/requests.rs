@@ -5,8 +5,18 @@ use crate::world::heads::{HANDSHAKE, ask, asked, get, got};
 
 /// Every request head.
 pub(crate) fn requests() -> Vec<Case> {
-    let heads = [handshakes(), protocols(), lines(), hosts_and_targets(), fields(), paths()];
-    [heads.concat(), bodies(), expectations()].concat()
+    let kinds = [
+        handshakes,
+        protocols,
+        bodies,
+        expectations,
+        lines,
+        hosts_and_targets,
+        fields,
+        hops,
+        paths,
+    ];
+    kinds.into_iter().flat_map(|kind| kind()).collect()
 }
 
 /// R2, R3, R10, R26: what a WebSocket handshake is.
@@ -219,6 +229,30 @@ fn fields() -> Vec<Case> {
             get(&format!("{named}{before}")),
             chained(got("", "")),
         ),
+    ]
+}
+
+/// `Max-Forwards`, and R35 for it.
+fn hops() -> Vec<Case> {
+    let max = |value: &str| format!("Max-Forwards: {value}\r\n");
+    let (one, five, named) = (max("1"), max("5"), "Connection: Max-Forwards\r\n");
+    let by = |method: &str, value: &str| get(&max(value)).replace("GET", method);
+    vec![
+        Case::passed("Max-Forwards loses one", get(&five), got(&max("4"), "")),
+        Case::passed("Max-Forwards of an upgrade too", ask(&five), asked(&max("4"))),
+        Case::passed("Max-Forwards ends at the next hop", get(&one), got(&max("0"), "")),
+        Case::passed("R35 naming it ends no loop later", get(&[named, &five].concat()), {
+            got(&max("4"), "")
+        }),
+        Case::refused("Max-Forwards is spent", 400, by("GET", "0")),
+        Case::refused("Max-Forwards of an upgrade is spent", 400, ask(&max("0"))),
+        Case::refused("Max-Forwards ends an OPTIONS here", 200, by("OPTIONS", "0")),
+        Case::refused("Max-Forwards ends a TRACE here", 501, by("TRACE", "0")),
+        Case::refused("Max-Forwards is no number", 400, get(&max("abc"))),
+        Case::refused("Max-Forwards is below zero", 400, get(&max("-1"))),
+        Case::refused("Max-Forwards is empty", 400, get(&max(""))),
+        Case::refused("Max-Forwards is a list", 400, get(&max("5, 5"))),
+        Case::refused("Max-Forwards is doubled", 400, get(&five.repeat(2))),
     ]
 }
 

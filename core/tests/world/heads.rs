@@ -10,7 +10,7 @@ pub(crate) const PROOF: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
 
 /// What is added to every request of our one client, who asked for `Host: h`.
 pub(crate) const FORWARDED: &str = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Host: h\r\n\
-     X-Forwarded-Server: proxy.example\r\n";
+     X-Forwarded-Server: proxy.example\r\nX-Forwarded-Proto: http\r\n";
 
 /// A good WebSocket handshake, with further fields.
 pub(crate) fn ask(fields: &str) -> String {

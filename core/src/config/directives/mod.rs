@@ -1,5 +1,6 @@
 //! The table of directives, from which they are read, suggested and documented: one part a subject.
 
+mod heads;
 mod proxy;
 mod request;
 mod response;
@@ -16,6 +17,7 @@ pub fn directives() -> impl Iterator<Item = &'static Directive> {
         request::DIRECTIVES,
         proxy::DIRECTIVES,
         response::DIRECTIVES,
+        heads::DIRECTIVES,
         tunnel::DIRECTIVES,
     ];
     parts.into_iter().flatten()

@@ -1,4 +1,4 @@
-//! What is forwarded, to whom, and with which words about the client.
+//! What is forwarded, and to whom.
 
 use super::{SERVER, set};
 use crate::config::overrides::overrides;
@@ -33,28 +33,6 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         example: "ProxyTimeout 1mi",
         count: 1..=1,
         apply: |loader, args| set(&mut loader.draft.proxy_timeout, some_wait(&args[0]).map(Some)),
-    },
-    Directive {
-        name: "ProxyPreserveHost",
-        args: "On|Off",
-        default: Some("Off"),
-        context: SERVER,
-        origin: Origin::Httpd,
-        summary: "Whether the backend sees the client's Host instead of its own.",
-        example: "ProxyPreserveHost On",
-        count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.preserve_host, switch(&args[0])),
-    },
-    Directive {
-        name: "ProxyAddHeaders",
-        args: "On|Off",
-        default: Some("On"),
-        context: SERVER,
-        origin: Origin::Httpd,
-        summary: "Whether X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Server are added.",
-        example: "ProxyAddHeaders Off",
-        count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.add_headers, switch(&args[0])),
     },
     Directive {
         name: "Proxy100Continue",
@@ -94,8 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_make_no_sense_are_problems() {
+    fn no_time_is_no_timeout() {
         assert_eq!(problem("ProxyTimeout 0"), "conf:1:14: the time must be more than 0");
-        assert_eq!(problem("ProxyAddHeaders 1"), "conf:1:17: `1` is neither `On` nor `Off`");
     }
 }

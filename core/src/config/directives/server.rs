@@ -28,7 +28,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         default: Some("underpass"),
         context: SERVER,
         origin: Origin::Httpd,
-        summary: "The name of this server, which X-Forwarded-Server says.",
+        summary: "The name of this server, which X-Forwarded-Server and Via say.",
         example: "ServerName proxy.example",
         count: 1..=1,
         apply: |loader, args| set(&mut loader.draft.server_name, url::server_name(&args[0])),

@@ -2,10 +2,14 @@
 //!
 //! Hop-by-hop fields end here (RFC 9110 §7.6.1); ours are written after the strip, so that no
 //! `Connection` can remove them (R35, CVE-2022-31813). `request.rs` writes the head for the
-//! backend, `response.rs` those for the client.
+//! backend, `response.rs` those for the client; `via.rs` and `forwarded.rs` write one field each.
 
+mod forwarded;
 mod request;
 mod response;
+#[cfg(test)]
+mod testing;
+mod via;
 
 pub use request::{Way, request};
 pub(super) use response::wanted;
@@ -81,6 +85,14 @@ impl Lines<'_> {
 
     pub(super) fn field(&mut self, name: &str, value: &[u8]) {
         self.line(&[name.as_bytes(), b": ", value]);
+    }
+
+    /// Writes what proxies before us said and our own behind it as one field, if it says anything.
+    fn appended<'b>(&mut self, name: &str, before: impl Iterator<Item = &'b [u8]>, own: &'b [u8]) {
+        let all: Vec<_> = before.chain([own]).filter(|value| !value.is_empty()).collect();
+        if !all.is_empty() {
+            self.field(name, &all.join(&b", "[..]));
+        }
     }
 
     fn framing(&mut self, framing: Framing) {

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::{After, Lines, passes};
+use super::{After, Lines, forwarded, passes, via};
 use crate::head::{Buf, Buffers, Framing, Request};
 use crate::negotiate::{Consent, Offer};
 use crate::route::path::encode;
-use crate::route::{Forward, Rules};
+use crate::route::{Forward, Rules, Via};
 
 /// What a request is forwarded by.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,10 @@ pub struct Way<'a> {
     pub rest: &'a [u8],
     /// The client's address.
     pub client: IpAddr,
+    /// The scheme that the client speaks to us: `http` or `https`.
+    pub scheme: &'static str,
+    /// What `Max-Forwards` says, if anything: see [`hops::onward`](crate::negotiate::hops::onward).
+    pub hops: Option<u32>,
     /// What we ask the backend to switch to.
     pub offer: &'a Offer,
     /// Whether its connection may serve a further request (`disablereuse=`).
@@ -32,20 +36,12 @@ pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: 
     // Ours, whatever the client speaks (RFC 9112 §2.3).
     lines.line(&[request.method.as_bytes(), b" ", &path, request.query, b" HTTP/1.1"]);
     lines.field("Host", host(request, way.forward).as_bytes());
-    // R26: who does not wait for a 100 does not ask the backend for one.
-    let waits = Consent::of(request, way.forward) == Ok(Consent::Backend);
-    let added = if way.forward.add_headers { &X_FORWARDED[..] } else { &[] };
     for (name, value) in request.fields.iter() {
-        let ours = |own: &&str| name.eq_ignore_ascii_case(own);
-        let again = ours(&"host") || added.iter().any(ours);
-        let silent = ours(&"expect") && !waits;
-        if !again && !silent && passes(&request.fields, name) {
+        if !ends_here(name, request, &way) && passes(&request.fields, name) {
             lines.field(name, value);
         }
     }
-    if way.forward.add_headers {
-        x_forwarded(&mut lines, request, &way);
-    }
+    ours(&mut lines, request, &way);
     lines.framing(length_kept(request));
     match way.offer.token() {
         Some(token) => lines.upgrade(token.as_bytes()),
@@ -53,6 +49,31 @@ pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: 
         None => lines.connection(After::Close),
     }
     lines.line(&[]);
+}
+
+/// Whether a field goes on only as a part of what we write ourselves, or not at all.
+fn ends_here(name: &str, request: &Request<'_, '_>, way: &Way<'_>) -> bool {
+    let any = |own: &[&str]| own.iter().any(|own| name.eq_ignore_ascii_case(own));
+    any(&["host", "max-forwards"])
+        // R26: who does not wait for a 100 does not ask the backend for one.
+        || (any(&["expect"]) && Consent::of(request, way.forward) != Ok(Consent::Backend))
+        || (way.rules.via != Via::Off && any(&["via"]))
+        || (way.forward.add_headers && any(&X_FORWARDED))
+        || (way.forward.add_forwarded && any(&["forwarded"]))
+}
+
+/// What we say besides: of the hops that it took and may take, and of the client.
+fn ours(lines: &mut Lines<'_>, request: &Request<'_, '_>, way: &Way<'_>) {
+    via::via(lines, &request.fields, request.version, way.rules);
+    if let Some(hops) = way.hops {
+        lines.field("Max-Forwards", hops.to_string().as_bytes());
+    }
+    if way.forward.add_headers {
+        x_forwarded(lines, request, way);
+    }
+    if way.forward.add_forwarded {
+        forwarded::forwarded(lines, request, way);
+    }
 }
 
 /// `Content-Length: 0` is kept, because some backends demand a length of a POST.
@@ -78,47 +99,31 @@ fn host(request: &Request<'_, '_>, forward: &Forward) -> String {
     }
 }
 
+/// The lists that we append to; `X-Forwarded-Proto` is none.
 const X_FORWARDED: [&str; 3] = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Server"];
 
 /// What is known of the client, behind what proxies before us said.
+///
+/// An `X-Forwarded-Proto` that is there already goes on as it came: it is said by who speaks TLS in
+/// front of us, and we know no better.
 fn x_forwarded(lines: &mut Lines<'_>, request: &Request<'_, '_>, way: &Way<'_>) {
     let client = way.client.to_canonical().to_string();
     let own = [&client, request.authority.unwrap_or(""), &way.rules.server_name];
     for (name, own) in X_FORWARDED.into_iter().zip(own) {
-        let mut all: Vec<&[u8]> = request.fields.all(name).collect();
-        if !own.is_empty() {
-            all.push(own.as_bytes());
-        }
-        if !all.is_empty() {
-            lines.field(name, &all.join(&b", "[..]));
-        }
+        lines.appended(name, request.fields.all(name), own.as_bytes());
+    }
+    if !request.fields.has("x-forwarded-proto") {
+        lines.field("X-Forwarded-Proto", way.scheme.as_bytes());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{Told, rule};
     use super::*;
-    use crate::head::slots;
-    use crate::route::{Scheme, Target, Upgrade, WorkerId};
-
-    fn rule() -> Forward {
-        let (scheme, host, port) = (Scheme::Ws, "back.example".into(), 9000);
-        let target = Target { scheme, host, port, path: "/base/".into() };
-        Forward { upgrade: Upgrade::Any, ..Forward::new(target, WorkerId(0)) }
-    }
 
     fn forwarded(head: &str, forward: &Forward, offer: &Offer) -> String {
-        forwarded_on(true, head, forward, offer)
-    }
-
-    fn forwarded_on(reuses: bool, head: &str, forward: &Forward, offer: &Offer) -> String {
-        let rules = Rules { server_name: "front.example".into(), ..Rules::default() };
-        let client = IpAddr::from([192, 0, 2, 7]);
-        let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
-        let parsed = Request::parse(head.as_bytes(), &mut slots).unwrap();
-        let way = Way { rules: &rules, forward, rest: b"a b\r\n", client, offer, reuses };
-        request(&parsed, way, &mut out, &mut buffers);
-        String::from_utf8(out.bytes().to_vec()).unwrap()
+        Told { head, forward: forward.clone(), offer: offer.clone(), ..Told::default() }.text()
     }
 
     const HEAD: &str = "GET /ws/x?q=1 HTTP/1.1\r\nHost: Front:81\r\nA: 1\r\nX-Forwarded-For: 10.0.0.1\r\n\
@@ -129,7 +134,8 @@ mod tests {
         let text = forwarded(HEAD, &rule(), &Offer::Other("foo".into()));
         let expected = "GET /base/a%20b%0D%0A?q=1 HTTP/1.1\r\nHost: back.example:9000\r\nA: 1\r\nB: 2\r\n\
                         X-Forwarded-For: 10.0.0.1, 192.0.2.7\r\nX-Forwarded-Host: Front:81\r\n\
-                        X-Forwarded-Server: front.example\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n";
+                        X-Forwarded-Server: front.example\r\nX-Forwarded-Proto: http\r\n\
+                        Connection: Upgrade\r\nUpgrade: foo\r\n\r\n";
         assert_eq!(text, expected);
     }
 
@@ -152,9 +158,10 @@ mod tests {
     /// `disablereuse=On`: the backend is told to close, except where the connection becomes a tunnel.
     #[test]
     fn a_connection_that_serves_once_says_so() {
-        let text = forwarded_on(false, HEAD, &rule(), &Offer::None);
+        let once = |offer| Told { head: HEAD, reuses: false, offer, ..Told::default() }.text();
+        let text = once(Offer::None);
         assert!(text.ends_with("\r\nConnection: close\r\n\r\n"), "{text}");
-        let text = forwarded_on(false, HEAD, &rule(), &Offer::Other("foo".into()));
+        let text = once(Offer::Other("foo".into()));
         assert!(text.ends_with("\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n"), "{text}");
     }
 
@@ -165,6 +172,33 @@ mod tests {
         let text = forwarded(HEAD, &forward, &Offer::None);
         assert!(text.contains("\r\nX-Forwarded-For: 10.0.0.1\r\n"), "{text}");
         assert!(!text.contains("X-Forwarded-Host"), "{text}");
+    }
+
+    /// R35: even where `Connection` names it.
+    #[test]
+    fn a_scheme_that_a_proxy_before_us_said_goes_on_alone() {
+        let head = "GET / HTTP/1.1\r\nHost: h\r\nx-forwarded-proto: https\r\n\
+                    Connection: X-Forwarded-Proto\r\n\r\n";
+        let proto = |told: Told<'_>| told.field("X-Forwarded-Proto");
+        assert_eq!(proto(Told { head, ..Told::default() }), ["https"]);
+        assert_eq!(proto(Told { scheme: "https", ..Told::default() }), ["https"]);
+        let forward = Forward { add_headers: false, ..rule() };
+        assert_eq!(proto(Told { forward, ..Told::default() }), [""; 0]);
+    }
+
+    /// Naming it in `Connection` makes no loop endless.
+    #[test]
+    fn the_hops_that_are_left_are_written_anew() {
+        let head =
+            "GET / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 5\r\nConnection: max-forwards\r\n\r\n";
+        let heard = |hops| Told { head, hops, ..Told::default() }.field("Max-Forwards");
+        assert_eq!((heard(Some(4)), heard(None)), (vec!["4".to_owned()], vec![]));
+    }
+
+    #[test]
+    fn an_empty_list_of_proxies_is_none() {
+        let head = "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For:\r\n\r\n";
+        assert_eq!(Told { head, ..Told::default() }.field("X-Forwarded-For"), ["192.0.2.7"]);
     }
 
     /// R33: the authority of an absolute target is the host that is preserved.

@@ -1,8 +1,9 @@
 //! Stage 3 of 6 · the response heads that go to the client.
 
-use super::{After, Lines, passes};
+use super::{After, Lines, passes, via};
 use crate::head::{Buf, Buffers, Framing, Response};
 use crate::negotiate::offer::is_http;
+use crate::route::Rules;
 
 /// Fields that describe a body, which a 101 has not (R16, D16).
 const CONTENT: [&str; 4] =
@@ -12,25 +13,29 @@ const CONTENT: [&str; 4] =
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Writes the head of a verified 101 to the client: made anew, with what is end-to-end (R16).
-pub fn switch(response: &Response<'_, '_>, token: &str, out: &mut Buf, buffers: &mut Buffers) {
+pub fn switch(
+    response: &Response<'_, '_>,
+    token: &str,
+    rules: &Rules,
+    out: &mut Buf,
+    buffers: &mut Buffers,
+) {
     let mut lines = Lines { out, buffers };
     lines.line(&[b"HTTP/1.1 101 Switching Protocols"]);
-    for (name, value) in response.fields.iter() {
-        let content = CONTENT.iter().any(|known| name.eq_ignore_ascii_case(known));
-        if !content && passes(&response.fields, name) {
-            lines.field(name, value);
-        }
-    }
+    end_to_end(&mut lines, response, |name| {
+        CONTENT.iter().any(|known| name.eq_ignore_ascii_case(known)) || via::is_via(name, rules)
+    });
+    via::via(&mut lines, &response.fields, response.version, rules);
     let spelled = response.fields.list("upgrade").next().unwrap_or(token.as_bytes());
     lines.upgrade(spelled);
     lines.line(&[]);
 }
 
-/// Writes an interim response to the client (R37).
+/// Writes an interim response to the client (R37); its `Via` goes on as it came.
 pub fn interim(response: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers) {
     let mut lines = Lines { out, buffers };
     status_line(&mut lines, response);
-    end_to_end(&mut lines, response);
+    end_to_end(&mut lines, response, |_| false);
     lines.line(&[]);
 }
 
@@ -40,12 +45,14 @@ pub fn response(
     response: &Response<'_, '_>,
     framing: Framing,
     after: After,
+    rules: &Rules,
     out: &mut Buf,
     buffers: &mut Buffers,
 ) {
     let mut lines = Lines { out, buffers };
     status_line(&mut lines, response);
-    end_to_end(&mut lines, response);
+    end_to_end(&mut lines, response, |name| via::is_via(name, rules));
+    via::via(&mut lines, &response.fields, response.version, rules);
     lines.framing(framing);
     if framing == Framing::None && response.status != 204 {
         // It may still say how long a body would be (HEAD, 304), or that there is none; a 204 must
@@ -72,9 +79,10 @@ fn status_line(lines: &mut Lines<'_>, response: &Response<'_, '_>) {
     lines.line(&[b"HTTP/1.1 ", status.as_bytes(), b" ", response.reason.as_bytes()]);
 }
 
-fn end_to_end(lines: &mut Lines<'_>, response: &Response<'_, '_>) {
+/// Writes the fields that go on, except those that are `left_out`.
+fn end_to_end(lines: &mut Lines<'_>, response: &Response<'_, '_>, left_out: impl Fn(&str) -> bool) {
     for (name, value) in response.fields.iter() {
-        if passes(&response.fields, name) {
+        if !left_out(name) && passes(&response.fields, name) {
             lines.field(name, value);
         }
     }
@@ -84,10 +92,11 @@ fn end_to_end(lines: &mut Lines<'_>, response: &Response<'_, '_>) {
 mod tests {
     use super::*;
     use crate::head::slots;
+    use crate::route::Via;
 
-    type Writer = fn(&Response<'_, '_>, &mut Buf, &mut Buffers);
+    type Ruled = fn(&Response<'_, '_>, &Rules, &mut Buf, &mut Buffers);
 
-    fn written(head: &str, write: Writer) -> String {
+    fn written(head: &str, write: impl Fn(&Response<'_, '_>, &mut Buf, &mut Buffers)) -> String {
         let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
         let parsed = Response::parse(head.as_bytes(), &mut slots).unwrap();
         write(&parsed, &mut out, &mut buffers);
@@ -95,7 +104,7 @@ mod tests {
     }
 
     fn as_final(parsed: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers) {
-        response(parsed, parsed.framing(false), After::Close, out, buffers);
+        response(parsed, parsed.framing(false), After::Close, &Rules::default(), out, buffers);
     }
 
     /// R16, D16, and P-10 of `reference/httpd.md`.
@@ -105,7 +114,7 @@ mod tests {
                     Keep-Alive: 5\r\nTrailer: x\r\nContent-Length: 5\r\nContent-Type: a/b\r\n\
                     Set-Cookie: c=d\r\nSec-WebSocket-Accept: xyz\r\n\r\n";
         let switched = |parsed: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers| {
-            switch(parsed, "websocket", out, buffers);
+            switch(parsed, "websocket", &Rules::default(), out, buffers);
         };
         let expected = "HTTP/1.1 101 Switching Protocols\r\nSet-Cookie: c=d\r\nSec-WebSocket-Accept: xyz\r\n\
                         Connection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n";
@@ -139,6 +148,30 @@ mod tests {
         );
         let plain = head.replace("426", "200");
         assert!(!written(&plain, as_final).contains("Upgrade: "), "only a 426 says so");
+    }
+
+    /// RFC 9110 §7.6.3: the number is that of the message that we received.
+    #[test]
+    fn a_final_response_and_a_101_name_our_hop() {
+        let head = "HTTP/1.0 404 No\r\nVia: 1.1 a\r\nVia: 1.1 b\r\n\r\n";
+        let hops = |via: Via, write: Ruled| {
+            let rules = Rules { via, ..Rules::default() };
+            let text = written(head, |parsed, out, buffers| write(parsed, &rules, out, buffers));
+            let hops = text.lines().filter_map(|line| line.strip_prefix("Via: "));
+            hops.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let last: Ruled = |parsed, rules, out, buffers| {
+            response(parsed, Framing::Close, After::Close, rules, out, buffers);
+        };
+        let switched: Ruled =
+            |parsed, rules, out, buffers| switch(parsed, "foo", rules, out, buffers);
+        for write in [last, switched] {
+            assert_eq!(hops(Via::On, write), ["1.1 a, 1.1 b, 1.0 underpass"]);
+            assert_eq!(hops(Via::Off, write), ["1.1 a", "1.1 b"]);
+            assert_eq!(hops(Via::Block, write), ["1.1 a", "1.1 b"]);
+        }
+        let as_it_came: Ruled = |parsed, _, out, buffers| interim(parsed, out, buffers);
+        assert_eq!(hops(Via::On, as_it_came), ["1.1 a", "1.1 b"]);
     }
 
     #[test]

@@ -1,0 +1,64 @@
+//! What the tests of this module share: a request, and what the backend is told of it.
+
+use std::net::IpAddr;
+
+use super::{Way, request};
+use crate::head::{Buf, Buffers, Request, slots};
+use crate::negotiate::Offer;
+use crate::route::{Forward, Rules, Scheme, Target, Upgrade, WorkerId};
+
+/// A request head, and everything that it is forwarded by.
+pub(super) struct Told<'a> {
+    pub(super) head: &'a str,
+    pub(super) forward: Forward,
+    pub(super) rules: Rules,
+    pub(super) client: IpAddr,
+    pub(super) scheme: &'static str,
+    pub(super) hops: Option<u32>,
+    pub(super) offer: Offer,
+    pub(super) reuses: bool,
+}
+
+impl Default for Told<'_> {
+    fn default() -> Self {
+        Self {
+            head: "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+            forward: rule(),
+            rules: Rules { server_name: "front.example".into(), ..Rules::default() },
+            client: [192, 0, 2, 7].into(),
+            scheme: "http",
+            hops: None,
+            offer: Offer::None,
+            reuses: true,
+        }
+    }
+}
+
+impl Told<'_> {
+    /// The head that the backend gets.
+    pub(super) fn text(&self) -> String {
+        let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
+        let parsed = Request::parse(self.head.as_bytes(), &mut slots).unwrap();
+        let (rules, forward, offer) = (&self.rules, &self.forward, &self.offer);
+        let (client, scheme, hops, rest) = (self.client, self.scheme, self.hops, b"a b\r\n");
+        let reuses = self.reuses;
+        let way = Way { rules, forward, rest, client, scheme, hops, offer, reuses };
+        request(&parsed, way, &mut out, &mut buffers);
+        String::from_utf8(out.bytes().to_vec()).unwrap()
+    }
+
+    /// The values of every field of that name in it.
+    pub(super) fn field(&self, name: &str) -> Vec<String> {
+        let text = self.text();
+        let fields = text.lines().filter_map(|line| line.split_once(": "));
+        let named = fields.filter(|field| field.0.eq_ignore_ascii_case(name));
+        named.map(|field| field.1.to_owned()).collect()
+    }
+}
+
+/// A rule that forwards to a base path, and switches to whatever is asked for.
+pub(super) fn rule() -> Forward {
+    let (scheme, host, port) = (Scheme::Ws, "back.example".into(), 9000);
+    let target = Target { scheme, host, port, path: "/base/".into() };
+    Forward { upgrade: Upgrade::Any, ..Forward::new(target, WorkerId(0)) }
+}
