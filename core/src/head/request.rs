@@ -61,7 +61,7 @@ type Target<'b> = (Option<&'b str>, &'b [u8], &'b [u8]);
 
 /// R34: origin-form, absolute-form of `http`, or `*` with OPTIONS; nothing with a fragment.
 fn split<'b>(method: &str, target: &'b str) -> Result<Target<'b>, BadHead> {
-    if target.contains('#') || method == "CONNECT" {
+    if !is_spelled_well(target) || method == "CONNECT" {
         return Err(BadHead::Target);
     }
     if target == "*" {
@@ -76,6 +76,15 @@ fn split<'b>(method: &str, target: &'b str) -> Result<Target<'b>, BadHead> {
     let (path, query) = at_query(&rest[end..]);
     let path = if path.is_empty() { b"/" } else { path };
     Ok((Some(authority(&rest.as_bytes()[..end])?), path, query))
+}
+
+/// R34: no byte that neither a URI has (RFC 3986 §2) nor a browser sends all the same (WHATWG URL §1.3).
+///
+/// Parsers behind us refuse these, so they are refused here, and not mended (RFC 9112 §3.2). Browsers
+/// leave a grave accent as it is in a query only.
+fn is_spelled_well(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or(target);
+    target.is_ascii() && !target.contains(['#', '"', '<', '>']) && !path.contains('`')
 }
 
 fn strip_scheme(target: &str) -> Option<&str> {
@@ -253,6 +262,17 @@ mod tests {
             assert_eq!(target_of(line), Err(BadHead::Host), "{line}");
         }
         assert_eq!(target_of("GET unix:/x|http://h/"), Err(BadHead::Target));
+    }
+
+    /// R34: what hyper, h11 or both would refuse behind us.
+    #[test]
+    fn targets_are_spelled_as_uris_are() {
+        for target in ["/é", "/?é", "/\"", "/?\"", "/<", "/?>", "/`"] {
+            assert_eq!(target_of(&format!("GET {target}")), Err(BadHead::Target), "{target}");
+        }
+        for target in ["/?`", "/\\^{|}[]", "/?\\^{|}[]", "/%c3%a9?%22"] {
+            assert!(target_of(&format!("GET {target}")).is_ok(), "{target}");
+        }
     }
 
     /// R34: versions.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// The one seed to replay, if `SEED` names one.
-#[expect(clippy::disallowed_methods, reason = "a test may be told which seed to replay")]
+#[allow(clippy::disallowed_methods, reason = "a test may be told which seed to replay")]
 pub(crate) fn only_seed() -> Option<u64> {
     std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"))
 }
