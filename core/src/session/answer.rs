@@ -117,7 +117,7 @@ impl Session {
         let State::Deal(_, deal) = &mut self.state else { return Ok(()) };
         self.input.client.consume(std::mem::take(&mut deal.head).end);
         let mut slots = slots();
-        let bytes = cx.rules.bad_header.mend(&self.input.backend.bytes()[head.clone()]);
+        let bytes = cx.rules.bad_header.mend(&self.input.backend.bytes()[..head.end]);
         let response = Response::parse(&bytes, &mut slots).map_err(Refusal::BadAnswer)?;
         if matches!(bytes, Cow::Owned(_)) && response.status < 200 {
             return Err(Refusal::BadAnswer(BadHead::Syntax));
