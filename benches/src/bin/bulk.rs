@@ -148,13 +148,13 @@ struct Course {
 
 /// Sends the body at one end, and hears it at the other, where it arrives with that framing.
 fn carry(from: &mut Wire, to: &mut Wire, framing: Framing, load: Load) -> io::Result<Course> {
-    let sent = AtomicU64::new(0);
+    let (sent, source) = (AtomicU64::new(0), from.stream().try_clone()?);
     thread::scope(|scope| {
         let sender = scope.spawn(|| send(from, load, &sent));
         let heard = hear(&mut to.body(framing), load.total, &sent);
         if heard.is_err() {
-            // The sender would wait for the daemon, and the daemon for us.
-            to.stream().shutdown(Shutdown::Both)?;
+            // Nobody reads on, so the sender would wait; one that has ended already cannot be shut.
+            let _ = source.shutdown(Shutdown::Both);
         }
         let sender = sender.join().map_err(|_| failure("the sender panicked"))?;
         heard.and_then(|course| sender.map(|()| course))
