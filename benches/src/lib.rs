@@ -1,6 +1,14 @@
-//! What the benches share: rules, sample heads, and a driver that does nothing at no cost.
+//! What the benches share: rules, sample heads, and a driver that does nothing at no cost; and what the
+//! measuring tools share: their [`arguments`], a [`daemon`], its peers' end of a [`wire`], a [`mix`] of
+//! requests, and a [`pattern`] to send.
 
 #![forbid(unsafe_code)]
+
+pub mod arguments;
+pub mod daemon;
+pub mod mix;
+pub mod pattern;
+pub mod wire;
 
 use std::num::NonZeroU32;
 use std::task::Poll;

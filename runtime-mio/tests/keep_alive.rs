@@ -4,10 +4,11 @@ mod house;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use house::{House, eventually, heads};
+use house::{House, Wire, eventually, heads};
 
 const KEPT: &str = "KeepAlive On\nThreads 1\nProxyPass / http://BACKEND/ upgrade=foo";
 
@@ -134,7 +135,7 @@ fn a_connection_carries_so_many_requests_and_no_more() {
     client.ends();
 }
 
-/// Many clients share few connections, and when they have gone no descriptor is left.
+/// Many clients share few connections, and when all have gone no descriptor is left.
 #[test]
 fn many_requests_share_few_connections() {
     const CLIENTS: usize = 40;
@@ -142,31 +143,48 @@ fn many_requests_share_few_connections() {
     let house = House::new(&format!("MaxKeepAliveRequests 0\n{KEPT}"));
     let accepted = house.backend.serve(answer_all);
     let before = house.daemon.descriptors().len();
+    let ask = &|first| {
+        let mut client = house.client();
+        for (line, answer) in ANSWERS.iter().cycle().skip(first).take(REQUESTS) {
+            client.send(format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n"));
+            client.hear(answer);
+        }
+    };
     thread::scope(|scope| {
-        let ask = || {
-            let mut client = house.client();
-            for _ in 0..REQUESTS {
-                client.send(heads::get("/", ""));
-                client.hear("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-            }
-        };
-        (0..CLIENTS).for_each(|_| drop(scope.spawn(ask)));
+        (0..CLIENTS).for_each(|number| drop(scope.spawn(move || ask(number))));
     });
     let accepted = accepted.load(Ordering::SeqCst);
     assert!(accepted <= 2 * CLIENTS, "{accepted} connections for {CLIENTS} clients");
-    eventually("all descriptors but the idle ones are given back", || {
-        house.daemon.descriptors().len() <= before + 32
-    });
+    for connection in ANSWERED.lock().expect("nobody panicked").drain(..) {
+        connection.shut();
+    }
+    eventually("all descriptors are given back", || house.daemon.descriptors().len() <= before);
 }
+
+/// What is asked for, and what the backend answers: all that leaves a connection open.
+const ANSWERS: [(&str, &str); 5] = [
+    ("GET /length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
+    ("GET /chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    ("HEAD /length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+    ("GET /nothing", "HTTP/1.1 204 No Content\r\n\r\n"),
+    ("GET /known", "HTTP/1.1 304 Not Modified\r\n\r\n"),
+];
+
+/// The connections of [`answer_all`].
+static ANSWERED: Mutex<Vec<Wire>> = Mutex::new(Vec::new());
 
 /// Answers every request on a connection.
 fn answer_all(mut stream: TcpStream) {
-    let (mut head, mut room) = (Vec::new(), [0; 4096]);
+    let connection = Wire::new(stream.try_clone().expect("another descriptor"));
+    ANSWERED.lock().expect("nobody panicked").push(connection);
+    let (mut head, mut room) = (String::new(), [0; 4096]);
     while let Ok(count @ 1..) = stream.read(&mut room) {
-        head.extend(&room[..count]);
-        if head.ends_with(b"\r\n\r\n") {
+        head += str::from_utf8(&room[..count]).expect("a head in ASCII");
+        if head.ends_with("\r\n\r\n") {
+            let line = |(line, _): &&(&str, &str)| head.starts_with(&format!("{line} "));
+            let (_, answer) = ANSWERS.iter().find(line).expect("it is asked for what there is");
+            stream.write_all(answer.as_bytes()).expect("the daemon reads");
             head.clear();
-            stream.write_all(heads::fine("hello").as_bytes()).expect("the daemon reads");
         }
     }
 }
