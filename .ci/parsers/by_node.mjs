@@ -9,7 +9,7 @@ import http from "node:http";
 import net from "node:net";
 import { isDeepStrictEqual } from "node:util";
 
-// Where we lawfully pass what Node refuses: a name, and the sentence that allows it.
+// Where we lawfully pass what Node refuses, in one of its versions: a name, and the sentence that allows it.
 const LAWFUL = {
   "smuggling/trailer-cl": "RFC 9112 7.1.2: a recipient may discard trailers, whatever they are",
   "smuggling/trailer-te": "RFC 9112 7.1.2: the same",
@@ -91,16 +91,14 @@ async function differences(one) {
 
 server.listen(0, "127.0.0.1");
 await once(server, "listening");
-const [found, met] = [[], new Set()];
+const found = [];
 let passed = 0;
 for (const one of cases(process.argv[2])) {
   passed += one.passed.length;
   for (const difference of await differences(one)) {
-    if (one.name in LAWFUL) met.add(one.name);
-    else found.push(`${one.name}: Node ${difference}`);
+    if (!(one.name in LAWFUL)) found.push(`${one.name}: Node ${difference}`);
   }
 }
-for (const name of Object.keys(LAWFUL)) if (!met.has(name)) found.push(`${name}: Node agrees by now`);
 found.push(`Node ${process.version} (llhttp ${process.versions.llhttp}): ${passed} requests passed, ${found.length} differences`);
 console.log(found.join("\n"));
 server.closeAllConnections();

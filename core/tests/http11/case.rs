@@ -45,33 +45,35 @@ fn case(block: &'static str) -> Case {
 }
 
 fn unescape(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut parts = text.split('\\');
-    bytes.extend(parts.next().unwrap_or("").bytes());
-    while let Some(part) = parts.next() {
-        let (byte, rest) = match part.chars().next() {
-            Some('r') => (b'\r', &part[1..]),
-            Some('n') => (b'\n', &part[1..]),
-            Some('t') => (b'\t', &part[1..]),
-            Some('x') => (u8::from_str_radix(&part[1..3], 16).expect(text), &part[3..]),
-            // What stands between two backslashes is nothing: the second one is meant.
-            None => (b'\\', parts.next().unwrap_or("")),
-            Some('{') => {
-                // The repeated text may have escapes of its own: take all up to the brace.
-                let mut inner = part[1..].to_owned();
-                while !inner.contains('}') {
-                    inner = [&inner, "\\", parts.next().expect(text)].concat();
-                }
-                let (inner, rest) = inner.split_once('}').expect(text);
-                let (count, repeated) = inner.split_once(' ').expect(text);
-                bytes.extend(unescape(repeated).repeat(count.parse().expect(text)));
-                bytes.extend(rest.bytes());
-                continue;
-            }
-            _ => panic!("an unknown escape in {text:?}"),
-        };
-        bytes.push(byte);
-        bytes.extend(rest.bytes());
+    let (mut bytes, mut rest) = (Vec::new(), text);
+    while let Some((before, behind)) = rest.split_once('\\') {
+        bytes.extend(before.bytes());
+        rest = escaped(behind, &mut bytes);
     }
+    bytes.extend(rest.bytes());
     bytes
+}
+
+/// Adds what the escape stands for; what stands behind it is left.
+fn escaped<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
+    let (kind, rest) = text.split_at(1);
+    match kind {
+        "r" => bytes.push(b'\r'),
+        "n" => bytes.push(b'\n'),
+        "t" => bytes.push(b'\t'),
+        "\\" => bytes.push(b'\\'),
+        "x" => {
+            let (digits, behind) = rest.split_at(2);
+            bytes.push(u8::from_str_radix(digits, 16).expect(text));
+            return behind;
+        }
+        "{" => {
+            let (inner, behind) = rest.split_once('}').expect(text);
+            let (count, repeated) = inner.split_once(' ').expect(text);
+            bytes.extend(unescape(repeated).repeat(count.parse().expect(text)));
+            return behind;
+        }
+        _ => panic!("an unknown escape: {text:?}"),
+    }
+    rest
 }

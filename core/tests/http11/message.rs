@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A request as its reader understood it.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) target: String,

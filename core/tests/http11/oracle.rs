@@ -1,7 +1,7 @@
 //! What another parser must make of the same bytes (rules R20 to R37, in one sentence: we may refuse
 //! what it accepts, never the reverse, and what we send on it must read as exactly what we counted).
 
-use super::{Played, Request};
+use super::{Case, Played, Request};
 
 /// How another parser has read a connection.
 #[derive(Debug)]
@@ -50,14 +50,15 @@ impl Findings {
     /// What the client has said, by that parser: all that has gone on was good to it, and was the same.
     pub(crate) fn said(
         &mut self,
-        name: &'static str,
+        case: &Case,
         played: &Played,
-        read: impl FnOnce() -> Reading,
+        read: impl FnOnce(&[u8]) -> Reading,
     ) {
+        let name = case.name;
         if played.passed().next().is_none() {
             return;
         }
-        let reading = read();
+        let reading = read(played.said(case));
         for (number, request) in played.passed() {
             match reading.requests.get(number) {
                 None => self.add(

@@ -4,6 +4,7 @@ use underpass_core::Side::Backend;
 use underpass_core::report::Close;
 use underpass_core::route::Rules;
 
+use super::Case;
 use super::message::{self, Message, Request};
 use crate::world::{World, heads};
 
@@ -14,8 +15,12 @@ pub(crate) struct Played {
     pub(crate) verdict: String,
     /// The status of each answer that the client heard, interim ones aside.
     pub(crate) statuses: Vec<u16>,
+    /// The requests that were answered by the backend, in their order.
+    pub(crate) answered: Vec<Request>,
     /// Each connection to a backend.
     pub(crate) connections: Vec<Connection>,
+    /// How many of the client's last bytes went through a tunnel.
+    pub(crate) tunnelled: usize,
 }
 
 /// What one connection to a backend heard.
@@ -23,6 +28,8 @@ pub(crate) struct Played {
 pub(crate) struct Connection {
     /// All of it, but for what went through a tunnel.
     pub(crate) heard: Vec<u8>,
+    /// How much that was.
+    pub(crate) tunnelled: usize,
     /// The requests that were answered.
     pub(crate) requests: Vec<Request>,
     /// It ends with the last of them: no unfinished request stands behind.
@@ -38,64 +45,70 @@ impl Played {
         (&self.verdict, requests.filter(|requests| !requests.is_empty()).collect())
     }
 
+    /// What the client has said, but for what went through a tunnel.
+    pub(crate) fn said<'c>(&self, case: &'c Case) -> &'c [u8] {
+        &case.bytes[..case.bytes.len() - self.tunnelled]
+    }
+
     /// The requests that went on, by the number of their answer.
     pub(crate) fn passed(&self) -> impl Iterator<Item = (usize, &Request)> {
         let numbers = self.statuses.iter().enumerate();
         let passed = numbers.filter(|(_, status)| matches!(status, 101 | 200)).map(|(at, _)| at);
-        passed.zip(self.connections.iter().flat_map(|connection| &connection.requests))
+        passed.zip(&self.answered)
     }
 }
 
 /// Plays it in those pieces.
 pub(crate) fn play<'b>(rules: &Rules, pieces: impl IntoIterator<Item = &'b [u8]>) -> Played {
-    let mut world = World::new(rules);
-    serve(&mut world);
+    let (mut world, mut answered) = (World::new(rules), Vec::new());
+    serve(&mut world, &mut answered);
     for piece in pieces {
         world.wires.peers.client.to_come.extend(piece);
-        serve(&mut world);
+        serve(&mut world, &mut answered);
     }
-    let mut words = statuses(&world);
-    let before = words.len();
-    let stands = stands(&world);
+    let (before, stands) = (statuses(&world).len(), stands(&world));
     world.wires.peers.client.ended = true;
-    serve(&mut world);
+    serve(&mut world, &mut answered);
     if stands == "tunnel" {
         world.end(Backend);
     }
     world.assert_nothing_is_lent();
-    words.extend(statuses(&world).drain(before..));
-    let played = Played {
-        verdict: verdict(&words, before, stands),
-        statuses: words,
-        connections: connections(&mut world),
-    };
+    let (statuses, connections) = (statuses(&world), connections(&mut world));
+    let verdict = verdict(&statuses, before, stands);
+    let tunnelled = connections.iter().map(|connection| connection.tunnelled).sum();
+    let played = Played { verdict, statuses, answered, connections, tunnelled };
     check(&world, &played);
     played
 }
 
 /// Pumps, and has the backend answer, until nothing more happens.
-fn serve(world: &mut World<'_>) {
+fn serve(world: &mut World<'_>, answered: &mut Vec<Request>) {
     let _ = world.settle();
-    while let Some(answer) = answer(world) {
-        world.hear(Backend, &answer);
+    while let Some(message) = asked(world) {
+        world.hear(Backend, &answer(&message));
+        answered.push(message.request);
     }
 }
 
-/// The answer to the next request that the backend has heard whole.
-fn answer(world: &mut World<'_>) -> Option<String> {
+/// The next request that the backend has heard whole.
+fn asked(world: &mut World<'_>) -> Option<Message> {
     let peer = &mut world.wires.peers.backend;
     if world.session.is_tunnel() {
         return None;
     }
     let message = Message::first(&peer.heard[peer.served..])?;
     peer.served += message.length;
-    Some(match message.upgrade.as_deref() {
+    Some(message)
+}
+
+fn answer(message: &Message) -> String {
+    match message.upgrade.as_deref() {
         None => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned(),
         Some("websocket") => heads::switch(""),
         Some(token) => {
             format!("HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: {token}\r\n\r\n")
         }
-    })
+    }
 }
 
 fn statuses(world: &World<'_>) -> Vec<u16> {
@@ -130,10 +143,11 @@ fn connections(world: &mut World<'_>) -> Vec<Connection> {
 
 fn connection(heard: &[u8]) -> Connection {
     let (messages, read) = message::all(heard);
-    let tunnel = messages.last().is_some_and(|message| message.upgrade.is_some());
-    let heard = if tunnel { &heard[..read] } else { heard };
+    let is_tunnel = messages.last().is_some_and(|message| message.upgrade.is_some());
+    let (heard, tunnelled) = if is_tunnel { heard.split_at(read) } else { (heard, &[][..]) };
     Connection {
         heard: heard.to_owned(),
+        tunnelled: tunnelled.len(),
         is_whole: heard.len() == read,
         is_bare: messages.iter().all(|message| message.is_bare),
         requests: messages.into_iter().map(|message| message.request).collect(),
@@ -146,7 +160,11 @@ fn check(world: &World<'_>, played: &Played) {
     let reported: Vec<_> = reports.clone().map(|report| report.status).collect();
     assert_eq!(reported, played.statuses, "the reports say other statuses");
     let counted = reports.filter(|report| !matches!(report.close, Close::Refused(_))).count();
-    let heard: usize = played.connections.iter().map(|it| it.requests.len()).sum();
-    assert_eq!(counted, heard, "as many requests as backends have heard");
-    assert_eq!(played.passed().count(), heard, "as many answers as requests");
+    let mut heard: Vec<_> = played.connections.iter().flat_map(|it| &it.requests).collect();
+    let mut answered: Vec<_> = played.answered.iter().collect();
+    heard.sort();
+    answered.sort();
+    assert_eq!(heard, answered, "what backends have heard is what they have answered");
+    assert_eq!(counted, answered.len(), "as many requests as reports of them");
+    assert_eq!(played.passed().count(), answered.len(), "as many answers of theirs");
 }

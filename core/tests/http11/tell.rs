@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! case NAME              one way of cutting it
-//! said BYTES             what the client has said
+//! said BYTES             what the client has said, but for what went through a tunnel
 //! passed N METHOD BODY   its request of that number, from 0, went on
 //! heard CUT BYTES        what a connection to the backend heard; `whole`, or `cut` in a request
 //! request METHOD TARGET BODY   what that was, one by one
@@ -15,7 +15,7 @@ use super::{Case, Played};
 impl Played {
     /// It as such lines.
     pub(crate) fn told(&self, case: &Case) -> String {
-        let mut text = format!("case {}\nsaid {}\n", case.name, hex(&case.bytes));
+        let mut text = format!("case {}\nsaid {}\n", case.name, hex(self.said(case)));
         for (number, request) in self.passed() {
             let body = hex(&request.body);
             writeln!(text, "passed {number} {} {body}", request.method)
