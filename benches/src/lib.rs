@@ -223,6 +223,10 @@ impl Io for Null {
     }
 
     fn park(&mut self) {}
+
+    fn watch(&mut self, _: Side) -> Poll<Fault> {
+        Poll::Pending
+    }
 }
 
 #[cfg(test)]

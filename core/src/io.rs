@@ -61,6 +61,10 @@ pub trait Io {
     /// Tells that side that nothing more will come: close_notify, flush, FIN.
     fn shut(&mut self, side: Side) -> Poll<Result<(), Fault>>;
 
+    /// Waits until the connection of that side breaks, as far as the driver can see without reading: a
+    /// reset, or a peer that is given up. A side that has only ended its own direction is still there.
+    fn watch(&mut self, side: Side) -> Poll<Fault>;
+
     /// Gives the carriers back: nothing is in flight. Bytes for a side that has gone may still be in
     /// one; they go nowhere, and least of all into another session.
     fn park(&mut self);

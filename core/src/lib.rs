@@ -35,6 +35,9 @@
 //! | `Linger` | Flush(Client), Shut(Client), Fill(Client) into nothing | the client has closed, or time is up |
 //! | `Closed` | – | – |
 //!
+//! From `Elect` to `Exchange` the client is watched besides: a connection that breaks while others are
+//! waited for is missed at once, and the session is over.
+//!
 //! Until a verified 101 the client is **not** read past its head (R5, R7): early bytes wait in one
 //! bounded buffer, and leave only through the tunnel.
 //!
@@ -82,6 +85,7 @@
 //!     fn push(&mut self, _: Side) -> Poll<Result<NonZeroU32, Fault>> { Poll::Pending }
 //!     fn shut(&mut self, _: Side) -> Poll<Result<(), Fault>> { Poll::Ready(Ok(())) }
 //!     fn park(&mut self) {}
+//!     fn watch(&mut self, _: Side) -> Poll<Fault> { Poll::Pending }
 //! }
 //!
 //! // The rules, from two lines of configuration.

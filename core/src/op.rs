@@ -30,11 +30,13 @@ pub enum Op {
     Shut(Side),
     /// Give the carriers back: nothing is in flight.
     Park,
+    /// Notice if that side breaks, while nothing is read from it.
+    Watch(Side),
 }
 
 impl Op {
     /// Every op there is.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Secure(Side::Client),
         Self::Secure(Side::Backend),
         Self::Fill(Side::Client),
@@ -52,6 +54,8 @@ impl Op {
         Self::Shut(Side::Client),
         Self::Shut(Side::Backend),
         Self::Park,
+        Self::Watch(Side::Client),
+        Self::Watch(Side::Backend),
     ];
 
     const fn bit(self) -> u32 {
@@ -67,6 +71,7 @@ impl Op {
             Self::Push(side) => 1 << (12 + side as u32),
             Self::Shut(side) => 1 << (14 + side as u32),
             Self::Park => 1 << 16,
+            Self::Watch(side) => 1 << (17 + side as u32),
         }
     }
 }
@@ -85,6 +90,7 @@ impl fmt::Display for Op {
             Self::Push(side) => write!(f, "push {side}"),
             Self::Shut(side) => write!(f, "shut {side}"),
             Self::Park => f.write_str("park"),
+            Self::Watch(side) => write!(f, "watch {side}"),
         }
     }
 }

@@ -75,6 +75,7 @@ fn make(op: Op, session: &mut Session, io: &mut impl Io, cx: &mut Cx<'_>) -> Pol
         }
         Op::Push(to) => io.push(to).map(|put| session.pushed(to, put, cx)),
         Op::Shut(side) => io.shut(side).map(|got| session.shut(side, got, cx)),
+        Op::Watch(side) => io.watch(side).map(|fault| session.broke(side, fault, cx)),
         Op::Park => {
             io.park();
             session.parked();

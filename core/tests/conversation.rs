@@ -10,8 +10,9 @@ use underpass_core::negotiate::Refusal;
 use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::time::Wait;
-use underpass_core::{Dial, Fault, Side};
-use world::{CONF, World, heads, rules, rules_with};
+use underpass_core::{Dial, Fault, Op, Side};
+use world::wires::CALM;
+use world::{CONF, Luck, World, heads, rules, rules_with};
 
 use Side::{Backend, Client};
 
@@ -348,4 +349,33 @@ fn extensions_and_trailers_are_dropped() {
     world.hear(Backend, "2;a=b\r\nhi\r\n0\r\nX: y\r\n\r\n");
     let heard = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
     assert_eq!((world.heard(Client).as_str(), world.report().reusable), (heard, true));
+}
+
+/// A client that breaks while nothing is read from it takes its request along: nobody waits for the answer.
+#[test]
+fn a_client_that_breaks_while_it_waits_is_missed_at_once() {
+    let rules = rules(CONF);
+    let body = heads::get("Content-Length: 5\r\n") + "hello";
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal";
+    let phases = [
+        ("Elect", Some(Op::Elect)),
+        ("Connect", Some(Op::Connect)),
+        ("Secure", Some(Op::Secure(Backend))),
+        ("Offer", Some(Op::Flush(Backend))),
+        ("Answer", None),
+        ("Exchange", None),
+    ];
+    for (phase, stuck) in phases {
+        let mut world = World::new(&rules);
+        world.wires.luck = Box::new(move |op| if Some(op) == stuck { Luck::Block } else { CALM });
+        world.hear(Client, &body);
+        if phase == "Exchange" {
+            world.hear(Backend, half);
+        }
+        assert_eq!((world.session.state(), world.close()), (phase, None));
+        world.wires.peers.client.lost = Some(Fault::Reset);
+        let _ = world.settle();
+        assert_eq!(world.close(), Some(Close::Faulted(Client, Fault::Reset)), "{phase}");
+        world.assert_nothing_is_lent();
+    }
 }

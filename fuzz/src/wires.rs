@@ -295,6 +295,18 @@ impl Io for Wires<'_> {
         step
     }
 
+    /// It breaks if that is the next thing in the script.
+    fn watch(&mut self, side: Side) -> Poll<Fault> {
+        let Some(Step::Breaks(_)) = self.script.as_slice().first() else { return Pending };
+        match self.step(side) {
+            Ready(Err(fault)) => {
+                self.peer(side).gone = true;
+                Ready(fault)
+            }
+            Ready(Ok(_)) | Pending => Pending,
+        }
+    }
+
     fn park(&mut self) {
         assert!(self.carriers.iter().all(Vec::is_empty), "parked with bytes under way");
     }

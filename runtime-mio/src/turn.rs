@@ -178,6 +178,13 @@ impl Io for Turn<'_> {
         Poll::Ready(self.leg(side).shut().map_err(|error| fault(&error)))
     }
 
+    fn watch(&mut self, side: Side) -> Poll<Fault> {
+        match self.leg(side).breakage() {
+            Some(error) => Poll::Ready(fault(&error)),
+            None => Poll::Pending,
+        }
+    }
+
     fn park(&mut self) {
         for from in Side::BOTH {
             self.lane(from).park();

@@ -178,6 +178,22 @@ fn a_client_that_has_ended_its_side_is_answered() {
     assert_eq!(heads::body(&client.text()), "here it is");
 }
 
+/// Whoever is gone for certain is not worked for: the backend learns it while it still thinks, and in the
+/// middle of its answer.
+#[test]
+fn a_client_that_resets_while_it_waits_is_missed() {
+    let house = House::new(HTTP);
+    for begun in ["", "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nhalf"] {
+        let (mut client, mut backend, _) = house.asked(&heads::get("/", ""));
+        backend.send(begun);
+        if !begun.is_empty() {
+            client.hear_any(begun.len());
+        }
+        client.reset();
+        assert!(backend.rest().is_empty());
+    }
+}
+
 /// A client of HTTP/1.0 names no host, hears no hints, and gets what is in the chunks that it cannot read;
 /// the backend is spoken to as ever (RFC 9112 §2.3).
 #[test]

@@ -262,6 +262,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io for Turn<'_, '_, S> {
         leg.shut(task)
     }
 
+    /// A stream tells only who reads it that it broke.
+    fn watch(&mut self, _: Side) -> Poll<Fault> {
+        Poll::Pending
+    }
+
     fn park(&mut self) {
         let idle = self.legs.carriers.iter().all(Vec::is_empty);
         assert!(idle, "parked with bytes under way");

@@ -180,6 +180,12 @@ impl<I: Io> Io for Recorder<'_, I> {
         self.made(Op::Shut(side), polled)
     }
 
+    fn watch(&mut self, side: Side) -> Poll<Fault> {
+        let polled = self.io.watch(side);
+        let _ = self.made(Op::Watch(side), polled.map(Err::<(), _>));
+        polled
+    }
+
     fn park(&mut self) {
         self.io.park();
         self.add(What::Made(Op::Park, Outcome::Done));

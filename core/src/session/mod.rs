@@ -136,7 +136,9 @@ impl Session {
             }
             State::Request { .. } => Op::Fill(Side::Client),
             State::Deal(Phase::Exchange, _) | State::Tunnel(_) if self.is_pending() => Op::Confirm,
-            State::Deal(phase, deal) => return self.next_of_deal(*phase, deal, blocked),
+            State::Deal(phase, deal) => {
+                return self.next_of_deal(*phase, deal, blocked).or_else(|| watch(blocked));
+            }
             State::Tunnel(tunnel) => return tunnel.next(&self.flows, self.holds(), blocked),
             State::Release(..) => Op::Release,
             State::Linger { shut: false, .. } => Op::Shut(Side::Client),
@@ -375,6 +377,12 @@ impl Session {
             *phase = next;
         }
     }
+}
+
+/// While it waits for others, a client is not read, and must be watched to be missed.
+fn watch(blocked: OpSet) -> Option<Op> {
+    let watch = Op::Watch(Side::Client);
+    (!blocked.has(watch)).then_some(watch)
 }
 
 impl Phase {

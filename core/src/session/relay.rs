@@ -120,6 +120,12 @@ impl Session {
         }
     }
 
+    /// That side was found broken while nothing was read from it: nobody is left to be answered.
+    pub(crate) fn broke(&mut self, side: Side, fault: Fault, cx: &mut Cx<'_>) {
+        debug_assert!(side == Side::Client, "only a client is watched");
+        self.client_lost(fault, cx);
+    }
+
     /// A tunnel's source broke: what it sent is still delivered; to it nothing can be.
     fn source_lost(&mut self, from: Side, fault: Fault, cx: &mut Cx<'_>) {
         self.flows[from].drain(cx.now);

@@ -63,6 +63,7 @@ impl World<'_> {
                 lucks.push(Luck::End);
                 lucks
             }
+            Op::Watch(_) => vec![],
             Op::Push(to) => amounts(self.wires.carriers[!to].len()),
             Op::Secure(_)
             | Op::Elect

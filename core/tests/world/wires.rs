@@ -322,6 +322,16 @@ impl Io for Wires {
         })
     }
 
+    /// What is lost is missed, whenever it was lost.
+    fn watch(&mut self, side: Side) -> Poll<Fault> {
+        if let Luck::Break(fault) = (self.luck)(Op::Watch(side)) {
+            self.peers[side].lost = Some(fault);
+        }
+        let lost = self.peers[side].lost;
+        self.done += usize::from(lost.is_some());
+        lost.map_or(Poll::Pending, Poll::Ready)
+    }
+
     fn park(&mut self) {
         for from in Side::BOTH {
             // What was for a sink that is gone can go nowhere: it is thrown away with its carrier.

@@ -23,6 +23,8 @@ pub(crate) struct Leg {
     /// The peer has hung up. No further edge will tell of its end, so that from now on a short read
     /// does not mean that the socket is drained: it is read until it says so itself.
     hung_up: bool,
+    /// An event has told of an error.
+    broken: bool,
     /// So many reads in a row moved as much as a read may.
     full: u8,
 }
@@ -33,14 +35,15 @@ const STREAM: u8 = 3;
 impl Leg {
     /// A leg of which nothing is known yet but that it was registered.
     pub(crate) const fn new(stream: TcpStream, writable: bool) -> Self {
-        Self { stream, readable: false, writable, hung_up: false, full: 0 }
+        Self { stream, readable: false, writable, hung_up: false, broken: false, full: 0 }
     }
 
     /// Takes what an event says. Events are hints: a bit that is set in vain costs one call.
     pub(crate) fn note(&mut self, event: &Event) {
-        self.hung_up |= event.is_read_closed() || event.is_error();
+        self.broken |= event.is_error();
+        self.hung_up |= event.is_read_closed() || self.broken;
         self.readable |= event.is_readable() || self.hung_up;
-        self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+        self.writable |= event.is_writable() || event.is_write_closed() || self.broken;
     }
 
     /// Whether a write may not block.
@@ -63,6 +66,12 @@ impl Leg {
     /// Lets its events come with another token from now on.
     pub(crate) fn register_again(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.reregister(&mut self.stream, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// What has broken the connection, if anything has: known without reading, and told once.
+    pub(crate) fn breakage(&mut self) -> Option<io::Error> {
+        let broken = std::mem::take(&mut self.broken);
+        if broken { self.take_error().unwrap_or_else(Some) } else { None }
     }
 
     /// The error that a failed connect has left.
