@@ -18,7 +18,6 @@ use crate::balance::{Ask, Lease};
 use crate::head::{Buf, Buffers, Scan};
 use crate::limits::Limits;
 use crate::op::Fault;
-
 use crate::route::Rules;
 use crate::time::Time;
 use crate::tunnel::{Flow, Tunnel};
