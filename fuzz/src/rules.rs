@@ -13,7 +13,7 @@ pub fn rules(number: u8) -> &'static Rules {
 }
 
 /// One for each way to treat upgrades, with one setting each of those that change heads and clocks.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 14] = [
     "ProxyPass /ws/ ws://b:9000/\nProxyPass / http://b/base",
     "ProxyPass / ws://b/ upgrade=ANY timeout=5\nProxy100Continue Off",
     "ProxyPass /no !\nProxyPass / http://[::1]:81/x/ upgrade=foo,WebSocket\nProxyPreserveHost On",
@@ -26,6 +26,8 @@ const TEXTS: [&str; 12] = [
     "ProxyPass / http://b/\nProxyVia Full\nServerName [::1]\nProxyAddForwarded On\nProxyAddHeaders Off",
     "ProxyPass / ws://b/\nProxyVia Block\nProxyMaxForwards 0",
     "ProxyPass / http://b/ smax=0 responsefieldsize=64\nProxyIOBufferSize 512",
+    "ProxyPass / ws://b/ upgrade=ANY\nProxyBadHeader Ignore",
+    "ProxyPass / ws://b/ upgrade=ANY\nProxyBadHeader StartBody\nProxyErrorOverride On 500",
 ];
 
 fn load(text: &str) -> Rules {

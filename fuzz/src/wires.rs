@@ -6,7 +6,7 @@ use std::task::Poll::{self, Pending, Ready};
 
 use arbitrary::Arbitrary;
 use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
-use underpass_core::head::{Framing, Request, Scan, slots};
+use underpass_core::head::{BadHeader, Framing, Request, Scan, slots};
 use underpass_core::limits::{self, Limits};
 use underpass_core::report::Report;
 use underpass_core::route::Rules;
@@ -43,6 +43,8 @@ pub struct Wires<'a> {
     pub told: Vec<Told<'a>>,
     /// What a client's head may be.
     pub limits: Limits,
+    /// What becomes of a line in the backend's head that is no field.
+    pub bad_header: BadHeader,
     /// The connection of the present request, and whether it had been idle.
     backend: Option<(Peer<'a>, bool)>,
     /// What the backend sends on its further connections.
@@ -91,6 +93,7 @@ impl<'a> Wires<'a> {
             pool: Pool::new(&rules.workers, limits::PENDING),
             told: Vec::new(),
             limits: rules.limits,
+            bad_header: rules.bad_header,
             backend: None,
             fresh: backend.split(is_end),
             idle: Vec::new(),
