@@ -8,7 +8,7 @@ use underpass_core::limits::{HEAD_MOST, Limits};
 use underpass_core::route::{Rules, Via};
 
 /// Limits of that number, of whose bits the lower two count: those given, narrow ones, wide ones, none.
-pub(crate) fn limits(number: u8, usual: &Limits) -> Limits {
+pub fn limits(number: u8, usual: &Limits) -> Limits {
     match number % 4 {
         0 => *usual,
         1 => Limits { line: 40, field: 30, fields: 4, ..*usual },
@@ -18,12 +18,12 @@ pub(crate) fn limits(number: u8, usual: &Limits) -> Limits {
 }
 
 /// Where the head of `bytes` stands, if they have one and nothing comes behind them; checks that it
-/// stands there as well if they come by a `first` cut and then by steps of so many bytes (and one).
-pub(crate) fn find(
+/// stands there as well if so many come `first`, and then always so many (and one).
+pub fn find(
     bytes: &[u8],
     [first, further]: [u8; 2],
     limits: &Limits,
-) -> Option<Range<usize>> {
+) -> Result<Option<Range<usize>>, BadHead> {
     let found = look(bytes, usize::MAX, 1, limits);
     let dribbled = look(bytes, first.into(), usize::from(further) + 1, limits);
     match (&found, &dribbled) {
@@ -31,7 +31,7 @@ pub(crate) fn find(
         (Err(whole), Err(cut)) => assert_eq!(whole.status(), cut.status()),
         _ => assert_eq!(found, dribbled, "the cuts matter"),
     }
-    found.ok().flatten()
+    found
 }
 
 fn look(
@@ -51,7 +51,7 @@ fn look(
 
 /// A head of ours is one head, and nothing behind it; it has no byte that could end a line but CR LF,
 /// and no NUL (R29).
-pub(crate) fn must_be_strict(bytes: &[u8]) {
+pub fn must_be_strict(bytes: &[u8]) {
     let wide = Limits { line: HEAD_MOST as u32, field: HEAD_MOST as u32, ..Limits::RESPONSE };
     let found = Scan::default().find(bytes, &wide);
     assert_eq!(found, Ok(Some(0..bytes.len())), "it ends where it ends: {}", bytes.escape_ascii());
@@ -65,7 +65,7 @@ pub(crate) fn must_be_strict(bytes: &[u8]) {
 }
 
 /// That field stands there once, and what we say is the last element of its list.
-pub(crate) fn must_end(fields: &Fields<'_, '_>, name: &str, own: &str) {
+pub fn must_end(fields: &Fields<'_, '_>, name: &str, own: &str) {
     let all: Vec<_> = fields.all(name).collect();
     let [list] = all[..] else { panic!("{name} stands there {} times", all.len()) };
     let before = list.strip_suffix(own.as_bytes());
@@ -74,7 +74,7 @@ pub(crate) fn must_end(fields: &Fields<'_, '_>, name: &str, own: &str) {
 }
 
 /// `Via` says what it said, and if the rules want that, our hop of a message that came in that version.
-pub(crate) fn must_name_our_hop(
+pub fn must_name_our_hop(
     ours: &Fields<'_, '_>,
     came: &Fields<'_, '_>,
     version: Version,

@@ -20,7 +20,7 @@ use crate::rules::rules;
 pub fn check(data: &[u8]) {
     let [configuration, limits, first, further, bytes @ ..] = data else { return };
     let limits = heads::limits(*limits, &Limits::DEFAULT);
-    let Some(range) = heads::find(bytes, [*first, *further], &limits) else { return };
+    let Ok(Some(range)) = heads::find(bytes, [*first, *further], &limits) else { return };
     let mut slots = slots();
     if let Ok(request) = Request::parse(&bytes[range], &mut slots) {
         assert_ne!(request.framing, Framing::Close, "a request that ends with its connection");

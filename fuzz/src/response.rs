@@ -22,12 +22,17 @@ pub fn check(data: &[u8]) {
     let [words, asked, first, further, bytes @ ..] = data else { return };
     let rules = &rules(*words);
     let limits = Limits { bad_header: rules.bad_header, ..limits(*words) };
-    let Some(range) = heads::find(bytes, [*first, *further], &limits) else { return };
-    let (head, behind) = bytes.split_at(range.end);
+    let Ok(found) = heads::find(bytes, [*first, *further], &limits) else { return };
+    must_begin_the_body(
+        rules.bad_header,
+        &bytes[..found.as_ref().map_or(bytes.len(), |it| it.end)],
+    );
+    let Some(range) = found else { return };
+    let head = &bytes[..range.end];
     let mended = rules.bad_header.mend(head);
     match &mended {
         Cow::Borrowed(same) => assert_eq!(*same, head, "it is not what came"),
-        Cow::Owned(mended) => must_be_mended(rules.bad_header, head, mended, behind),
+        Cow::Owned(mended) => must_be_mended(rules.bad_header, head, mended),
     }
     let mut slots = slots();
     let Ok(response) = Response::parse(&mended, &mut slots) else { return };
@@ -48,20 +53,29 @@ fn limits(number: u8) -> Limits {
     heads::limits(number >> 4, &Limits::RESPONSE)
 }
 
+/// What is no field, finished or not, stands in no head behind which a body may begin so.
+fn must_begin_the_body(policy: BadHeader, head: &[u8]) {
+    let head = head.strip_prefix(b"\r\n").unwrap_or(head);
+    let is_field =
+        |line: &[u8]| line.contains(&b':') || line.starts_with(b" ") || line.starts_with(b"\t");
+    let good = |line: &[u8]| is_field(line) || line.trim_ascii_end().is_empty();
+    let all = lines(head).skip(1).all(good);
+    assert!(policy != BadHeader::StartBody || all, "{} goes on", head.escape_ascii());
+}
+
 /// What is mended is whole, needs no more mending, and has every field of the head and no other.
-fn must_be_mended(policy: BadHeader, head: &[u8], mended: &[u8], behind: &[u8]) {
+fn must_be_mended(policy: BadHeader, head: &[u8], mended: &[u8]) {
     let strict = Scan::default().find(mended, &limits(2 << 4));
     // A response behind an empty line is refused, mended or not.
     let whole = head.starts_with(b"\r\n") || strict == Ok(Some(0..mended.len()));
     assert!(whole, "it is mended, and not whole: {}", mended.escape_ascii());
     assert!(matches!(policy.mend(mended), Cow::Borrowed(_)), "it is mended twice");
-    let lines = |bytes| <[u8]>::split_inclusive(bytes, |&byte| byte == b'\n');
     let fields = |head| lines(head).skip(1).filter(|line| line.contains(&b':'));
     assert!(fields(head).eq(fields(mended)), "a field is lost, or is new");
-    if policy == BadHeader::StartBody {
-        let first = lines(behind).next().expect("a line begins the body");
-        assert!(!first.contains(&b':'), "a field begins the body");
-    }
+}
+
+fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    head.split_inclusive(|&byte| byte == b'\n')
 }
 
 /// Each line of the head is a field, and no field is more than a line (R28).

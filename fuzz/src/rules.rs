@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use underpass_core::config::{self, Input};
+use underpass_core::config::{self, Input, Problem};
 use underpass_core::route::Rules;
 
 /// The configuration of that number, of whose bits the lower four count; every number has one.
@@ -31,11 +31,13 @@ const TEXTS: [&str; 14] = [
 ];
 
 fn load(text: &str) -> Rules {
-    let lines = text.lines().chain(["Listen 80"]);
+    try_load(text).unwrap_or_else(|problems| panic!("{text:?}: {}", problems[0]))
+}
+
+/// The rules of a text that need not say where to listen.
+pub(crate) fn try_load(text: &str) -> Result<Rules, Vec<Problem>> {
+    let lines = text.lines().chain(["Listen 0"]);
     let line = |text: &str| Input::Line { name: "fuzz".into(), text: text.into() };
     let inputs: Vec<_> = lines.map(line).collect();
-    match config::load(&mut config::Nowhere, &inputs, &[]) {
-        Ok(config) => config.rules,
-        Err(problems) => panic!("{text:?}: {}", problems[0]),
-    }
+    config::load(&mut config::Nowhere, &inputs, &[]).map(|config| config.rules)
 }
