@@ -23,7 +23,7 @@ fn on(statuses: &str) -> Rules {
 
 /// A session that was asked and answered like that, and what the client heard.
 fn answered<'r>(rules: &'r Rules, asked: &str, answer: &str) -> (World<'r>, String) {
-    let mut world = World::new(rules);
+    let mut world = World::recorded(rules);
     world.hear(Client, asked);
     world.hear(Backend, answer);
     let heard = world.heard(Client);
@@ -137,7 +137,7 @@ fn the_rest_of_an_overridden_body_is_never_read() {
 fn an_error_is_overridden_however_it_is_cut() {
     let rules = on("");
     for cut in 1..SECRET.len() {
-        let mut world = World::new(&rules);
+        let mut world = World::recorded(&rules);
         world.hear(Client, &heads::get(""));
         let (first, second) = SECRET.split_at(cut);
         world.hear(Backend, first);
@@ -185,7 +185,7 @@ fn interim_heads_go_before_our_words() {
 #[test]
 fn a_broken_error_is_our_own_one() {
     let rules = on("");
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.hear(Client, &heads::get(""));
     world.hear(Backend, "HTTP/1.1 500 Secret\r\n");
     world.wires.peers.backend.lost = Some(Fault::Reset);

@@ -52,6 +52,20 @@ pub fn load(
     inputs: &[Input],
     defines: &[(String, String)],
 ) -> Result<Config, Vec<Problem>> {
+    transcribe(source, inputs, defines).map(|(config, _)| config)
+}
+
+/// As [`load`], with the directives that said it: one in each line, every `${VAR}` replaced and every file
+/// included, so that they can be loaded from [`Nowhere`].
+///
+/// # Errors
+///
+/// Those of [`load`].
+pub fn transcribe(
+    source: &mut dyn Source,
+    inputs: &[Input],
+    defines: &[(String, String)],
+) -> Result<(Config, Vec<String>), Vec<Problem>> {
     loader::Loader::new(source, defines).load(inputs)
 }
 
