@@ -68,7 +68,7 @@ struct Chaos<'a> {
 impl<'a> Chaos<'a> {
     fn new(rules: &'a Rules, rng: &mut Rng, marks: &'a mut Marks) -> Self {
         let plan = Plan::new(rng);
-        let mut world = World::new(rules);
+        let mut world = World::recorded(rules);
         world.wires.addresses = vec![Err(Fault::Refused); rng.of(&[0, 0, 1, 3])];
         world.wires.addresses.push(Ok(()));
         let breaks = rng.of(&[0, 0, 0, 5, 50]);

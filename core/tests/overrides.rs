@@ -128,7 +128,7 @@ fn the_rest_of_an_overridden_body_is_never_read() {
 fn an_error_is_overridden_however_it_is_cut() {
     let rules = on("");
     for cut in 1..SECRET.len() {
-        let mut world = World::new(&rules);
+        let mut world = World::recorded(&rules);
         world.hear(Client, &heads::get(""));
         let (first, second) = SECRET.split_at(cut);
         world.hear(Backend, first);
@@ -176,7 +176,7 @@ fn interim_heads_go_before_our_words() {
 #[test]
 fn a_broken_error_is_our_own_one() {
     let rules = on("");
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.hear(Client, &heads::get(""));
     world.hear(Backend, "HTTP/1.1 500 Secret\r\n");
     world.wires.peers.backend.lost = Some(Fault::Reset);
