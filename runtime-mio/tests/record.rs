@@ -144,7 +144,9 @@ fn what_is_recorded_under_load_replays() {
     });
     assert!(daemon.stop().success());
     let traces = traces(&folder);
-    assert_eq!(traces.len(), 8 * 5 * 7, "a trace for each connection");
+    // A client that left at once may not have been accepted when the daemon ends.
+    let all = 8 * 5 * 7;
+    assert!((all - 8..=all).contains(&traces.len()), "{} traces of {all}", traces.len());
     let (mut statuses, mut moves) = ([0; 600], 0);
     for (name, text) in &traces {
         assert!(!text.contains(SECRET), "{name}: {text}");
