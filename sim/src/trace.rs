@@ -1,7 +1,7 @@
 //! What happened, event by event, and one number that stands for all of it.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{Hash, Hasher as _};
 use std::num::NonZeroU32;
 use std::task::Poll;
 
@@ -9,6 +9,8 @@ use underpass_core::balance::{Ask, Lease, NoWorker};
 use underpass_core::report::Report;
 use underpass_core::time::Time;
 use underpass_core::{Dial, Fault, Io, Op, Read, Side};
+
+use crate::fnv::Fnv;
 
 /// Every event of a run, and a hash that rolls over them.
 ///
@@ -255,27 +257,5 @@ impl fmt::Display for Outcome {
             Self::Broke(fault) => fault.fmt(f),
             Self::None(none) => none.fmt(f),
         }
-    }
-}
-
-/// FNV-1a: the same in every process, unlike the hasher of std.
-#[derive(Debug)]
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xCBF2_9CE4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

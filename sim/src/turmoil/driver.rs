@@ -22,9 +22,9 @@ use underpass_core::route::{Rules, Worker, WorkerId};
 use underpass_core::time::Time;
 use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, pump};
 
-use crate::idle::Idle;
 use crate::rng::Rng;
 use crate::trace::{Event, Recorder, Trace, What};
+use crate::turmoil::idle::Idle;
 
 /// What the sessions of one loop share.
 pub struct Loop<S> {
