@@ -1,10 +1,12 @@
 //! What happened, event by event, and one number that stands for all of it.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{Hash, Hasher as _};
 
 use underpass_core::time::Time;
 use underpass_core::trace;
+
+use crate::fnv::Fnv;
 
 /// Every event of a run, and a hash that rolls over them.
 ///
@@ -53,27 +55,5 @@ impl Trace {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{:>11}] s{:<3} {}", self.at.to_string(), self.session, self.what)
-    }
-}
-
-/// FNV-1a: the same in every process, unlike the hasher of std.
-#[derive(Debug)]
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xCBF2_9CE4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

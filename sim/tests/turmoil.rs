@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use underpass_sim::{Mark, Run, run};
+use underpass_sim::turmoil::{Mark, Run, run};
 
 /// How many seeds run; `SEEDS=n` runs more.
 const SEEDS: u64 = 256;

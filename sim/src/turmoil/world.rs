@@ -24,14 +24,14 @@ use underpass_core::time::Time;
 use underpass_core::trace::{Event as What, Move, Opening, Outcome, play};
 use underpass_core::{Both, Dial};
 
-use crate::answering::{self, Load};
-use crate::asking::Client;
-use crate::driver::{Attempt, Legs, Loop, Workers, drive};
-use crate::errand::{Errand, Failure};
-use crate::idle::Idle;
 use crate::rng::Rng;
 use crate::trace::{Event, Trace};
-use crate::wire::Wire;
+use crate::turmoil::answering::{self, Load};
+use crate::turmoil::asking::Client;
+use crate::turmoil::driver::{Attempt, Legs, Loop, Workers, drive};
+use crate::turmoil::errand::{Errand, Failure};
+use crate::turmoil::idle::Idle;
+use crate::turmoil::wire::Wire;
 
 /// What came of a run.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use underpass_core::Side;
 
-use crate::errand::{Body, Errand, Failure, Last, Quirk, Way, tunnelled};
 use crate::rng::Rng;
-use crate::wire::{Wire, check, same};
-use crate::world::Mark;
+use crate::turmoil::errand::{Body, Errand, Failure, Last, Quirk, Way, tunnelled};
+use crate::turmoil::wire::{Wire, check, same};
+use crate::turmoil::world::Mark;
 
 /// A client on its errand.
 #[derive(Debug)]

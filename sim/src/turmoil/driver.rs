@@ -23,9 +23,9 @@ use underpass_core::time::Time;
 use underpass_core::trace::{self, Tape};
 use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side};
 
-use crate::idle::Idle;
 use crate::rng::Rng;
 use crate::trace::{Event, Trace};
+use crate::turmoil::idle::Idle;
 
 /// What the sessions of one loop share.
 pub struct Loop<S> {

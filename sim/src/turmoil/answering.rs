@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use underpass_core::Side;
 
-use crate::errand::{Body, Errand, Failure, Last, Quirk, tunnelled};
 use crate::rng::Rng;
-use crate::wire::{Wire, check, same};
+use crate::turmoil::errand::{Body, Errand, Failure, Last, Quirk, tunnelled};
+use crate::turmoil::wire::{Wire, check, same};
 
 /// What follows an answer.
 enum Next {

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use turmoil::net::TcpStream;
 
-use crate::errand::Failure;
 use crate::rng::Rng;
+use crate::turmoil::errand::Failure;
 
 /// A connection, and what was read of it too early.
 #[derive(Debug)]
