@@ -106,7 +106,7 @@ impl<'p> Talk<'p> {
         self.rest(mind, hand)
     }
 
-    fn rest(&mut self, mind: &Mind, hand: &mut Hand<'_>) -> Stepped {
+    fn rest(&self, mind: &Mind, hand: &mut Hand<'_>) -> Stepped {
         let now = hand.net.now;
         let hopeless = self.moved.after(HOPELESS);
         let patience = if self.heard < self.expects { self.patience } else { Time::NEVER };
