@@ -151,7 +151,7 @@ impl<'p> Client<'p> {
                 Next::Waits(Time::NEVER)
             }
             Poll::Ready(Ok(())) => {
-                hand.tell(What::Connects);
+                hand.tell(What::Connects(tip.connection()));
                 self.state = State::Http(tip, Http { since: hand.net.now, ..Http::default() });
                 Next::On
             }
@@ -247,9 +247,10 @@ impl<'p> Client<'p> {
                 return self.give_up(tip, &http, hand);
             }
             Op::HalfClose => {
-                hand.tell(What::HalfCloses);
-                // A socket that is dead says so to the next read.
-                let _ = hand.net.shut(tip);
+                match hand.net.shut(tip) {
+                    Ok(()) => hand.tell(What::HalfCloses),
+                    Err(fault) => hand.tell(What::Breaks(fault)),
+                }
                 http.shut = true;
             }
             Op::Expect(_) | Op::Send(_) | Op::Dribble(_) | Op::Rest(_) | Op::Sleep(_) => {

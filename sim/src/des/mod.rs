@@ -244,7 +244,7 @@ impl World<'_> {
         } else {
             let tip = net.accept(tip, Owner::Backend);
             let who = Who::Backend(tip.connection());
-            log.add(Event { at: net.now, who, what: What::Accepts(place) });
+            log.add(Event { at: net.now, who, what: What::Accepts(place, tip.connection()) });
             self.servings.insert(tip.connection(), Serving::new(self.plan, place, tip));
         }
     }

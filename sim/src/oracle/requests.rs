@@ -70,7 +70,7 @@ impl Requests {
     fn client(&mut self, id: u32, what: &What, event: &Event, found: &mut Found) {
         let Some(asker) = self.clients.get_mut(&id) else { return };
         match what {
-            What::Connects => {
+            What::Connects(_) => {
                 asker.open.clear();
                 asker.answered = 0;
             }

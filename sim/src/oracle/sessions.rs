@@ -79,7 +79,7 @@ impl Sessions {
     /// Judges what happens at that moment of the proxy's clock.
     pub(super) fn see(&mut self, event: &Event, clock: Time, found: &mut Found) {
         match (event.who, &event.what) {
-            (Who::Session(number), What::Accepts(_)) => {
+            (Who::Session(number), What::Accepts(..)) => {
                 self.live.insert(number, Live { moved: clock, ..Live::default() });
             }
             (Who::Session(number), What::Gone) => {

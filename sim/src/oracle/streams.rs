@@ -18,6 +18,8 @@ pub(super) struct Streams {
     /// The request that each client, and each connection of a backend, is at.
     clients: Each<usize>,
     backends: Each<(u32, usize)>,
+    /// The sessions by the connections of their clients.
+    connections: Each<u32>,
     /// The present session of each client, and the requests that each session may have got.
     sessions: Each<u32>,
     asked: Each<Vec<(u32, usize)>>,
@@ -74,6 +76,7 @@ impl Streams {
             tunnels: BTreeMap::new(),
             clients: Each::new(),
             backends: Each::new(),
+            connections: Each::new(),
             sessions: Each::new(),
             asked: Each::new(),
             prompt,
@@ -88,8 +91,13 @@ impl Streams {
                     self.asked.entry(*session).or_default().push((id, *ask));
                 }
             }
-            (Who::Session(number), &What::Accepts(client)) => {
-                self.sessions.insert(client, number);
+            (Who::Session(number), &What::Accepts(_, connection)) => {
+                self.connections.insert(connection, number);
+            }
+            (Who::Client(id), What::Connects(connection)) => {
+                if let Some(session) = self.connections.get(connection) {
+                    self.sessions.insert(id, *session);
+                }
             }
             (Who::Backend(number), &What::Switches(client, ask)) => {
                 self.backends.insert(number, (client, ask));
