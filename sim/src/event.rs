@@ -38,14 +38,14 @@ pub enum Who {
 pub enum What {
     /// An end of a connection was reset by its owner.
     Aborts,
-    /// The proxy accepted the client's connection; or a backend did, the proxy's.
-    Accepts(u32),
+    /// The proxy accepted that client's connection, or that backend the proxy's; and its number.
+    Accepts(u32, u32),
     /// The client asks; the number is the place in its script.
     Asks(usize),
     /// The connection broke.
     Breaks(Fault),
-    /// The client's connection is up.
-    Connects,
+    /// The client's connection of that number is up.
+    Connects(u32),
     /// The session wanted a connection.
     Dials(Dial, Outcome),
     /// The peer has ended its direction.
@@ -152,10 +152,10 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Aborts => f.write_str("resets the connection"),
-            Self::Accepts(of) => write!(f, "accepts a connection of {of}"),
+            Self::Accepts(of, connection) => write!(f, "accepts connection {connection} of {of}"),
             Self::Asks(ask) => write!(f, "asks request {ask}"),
             Self::Breaks(fault) => write!(f, "finds its connection broken: {fault}"),
-            Self::Connects => f.write_str("is connected"),
+            Self::Connects(connection) => write!(f, "is connected by {connection}"),
             Self::Dials(Dial::Idle, outcome) => write!(f, "connect idle: {outcome}"),
             Self::Dials(Dial::Address(number), outcome) => {
                 write!(f, "connect address {number}: {outcome}")

@@ -193,7 +193,11 @@ fn sizes(op: Option<&mut Op>) -> Vec<&mut u32> {
                     all.push(early);
                     all.extend(script.iter_mut().flat_map(|op| sizes(Some(op))));
                 }
-                _ => {}
+                Answer::Hangup
+                | Answer::Lie
+                | Answer::Nonsense
+                | Answer::Reset
+                | Answer::Silence => {}
             }
             all
         }

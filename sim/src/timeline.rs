@@ -61,7 +61,7 @@ mod tests {
         write(&mut anstream::StripStream::new(&mut out), &run.events)?;
         let text = String::from_utf8_lossy(&out);
         let first = |who: &str| text.lines().find_map(|line| line.find(who)).expect("a line");
-        let columns = ["is connected", "fill client", "gets request"].map(first);
+        let columns = ["is connected by", "fill client", "gets request"].map(first);
         assert!(columns.is_sorted() && columns[0] < columns[2], "{text}");
         assert!(!text.contains("rests in"), "{text}");
         Ok(())

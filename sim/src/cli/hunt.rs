@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[expect(clippy::disallowed_types, reason = "the hunter's own time, which no run sees")]
+use std::time::Instant;
 
 use clap::Args;
 
@@ -46,6 +48,7 @@ fn scenarios(name: &str) -> Result<Scenarios, String> {
 }
 
 impl Hunt {
+    #[expect(clippy::disallowed_types, reason = "the hunter's own time, which no run sees")]
     pub(super) fn run(&self, out: &mut impl Write) -> Result<Outcome, Failure> {
         let (began, mut seeds, mut met) = (Instant::now(), 0, Met::default());
         let span = self.minutes.map(|minutes| Duration::from_secs_f64(minutes.max(0.0) * 60.0));

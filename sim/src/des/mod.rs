@@ -2,11 +2,14 @@
 //! waiting. Time jumps from one event to the next.
 //!
 //! `agenda` is what is to happen, `net` the connections with their `socket`s. On them `client` and
-//! `backend` do what the plan says: `hand` is what they work with, `http` as much of that as they need,
+//! `backend` do what the plan says (`asking` is a client's connection): `hand` is what they work with, `http` as much of that as they need,
 //! `talk` what either does in a tunnel, `pattern` the bytes that they send. The `proxy` has its loops
 //! (`home`), which pump the sessions (`turn`).
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "each part looks at what concerns it")]
+
 mod agenda;
+mod asking;
 mod backend;
 mod client;
 mod hand;
@@ -241,7 +244,7 @@ impl World<'_> {
         } else {
             let tip = net.accept(tip, Owner::Backend);
             let who = Who::Backend(tip.connection());
-            log.add(Event { at: net.now, who, what: What::Accepts(place) });
+            log.add(Event { at: net.now, who, what: What::Accepts(place, tip.connection()) });
             self.servings.insert(tip.connection(), Serving::new(self.plan, place, tip));
         }
     }

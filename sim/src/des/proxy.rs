@@ -62,7 +62,11 @@ impl Proxy {
         }
         let home = place % self.homes.len() as u32;
         self.places.push(home);
-        log.add(Event { at: net.now, who: Who::Session(number), what: What::Accepts(client) });
+        log.add(Event {
+            at: net.now,
+            who: Who::Session(number),
+            what: What::Accepts(client, tip.connection()),
+        });
         let address = IpAddr::V4(Ipv4Addr::from(0x0A00_0000 + client));
         let session = Session::new(address, &self.rules.limits, self.clock(net));
         let name = u64::from(client) << 32 | u64::from(tip.connection()) << 8;

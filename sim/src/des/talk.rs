@@ -106,7 +106,7 @@ impl<'p> Talk<'p> {
         self.rest(mind, hand)
     }
 
-    fn rest(&mut self, mind: &Mind, hand: &mut Hand<'_>) -> Stepped {
+    fn rest(&self, mind: &Mind, hand: &mut Hand<'_>) -> Stepped {
         let now = hand.net.now;
         let hopeless = self.moved.after(HOPELESS);
         let patience = if self.heard < self.expects { self.patience } else { Time::NEVER };
@@ -228,9 +228,10 @@ impl<'p> Talk<'p> {
 
     fn half_close(&mut self, hand: &mut Hand<'_>) {
         if self.own == Own::Open {
-            hand.tell(What::HalfCloses);
-            // A socket that is dead says so to the next read.
-            let _ = hand.net.shut(hand.tip);
+            match hand.net.shut(hand.tip) {
+                Ok(()) => hand.tell(What::HalfCloses),
+                Err(fault) => hand.tell(What::Breaks(fault)),
+            }
             self.own = Own::Ended;
         }
     }

@@ -38,7 +38,10 @@ impl Requests {
         let spoken = plan.clients.iter().flat_map(|client| &client.script).any(speaks);
         let full = plan.config.iter().any(|line| line.contains("max="));
         let calm = plan.faults.is_empty() && !spoken && !full;
-        let clients = plan.clients.iter().map(|client| (client.id, Asker::new(client, calm)));
+        let clients = plan
+            .clients
+            .iter()
+            .map(|client| (client.id, Asker::new(client, calm && is_routed(client, plan))));
         Self { clients: clients.collect(), got: BTreeMap::new() }
     }
 
@@ -67,7 +70,7 @@ impl Requests {
     fn client(&mut self, id: u32, what: &What, event: &Event, found: &mut Found) {
         let Some(asker) = self.clients.get_mut(&id) else { return };
         match what {
-            What::Connects => {
+            What::Connects(_) => {
                 asker.open.clear();
                 asker.answered = 0;
             }
@@ -141,13 +144,23 @@ impl Asker {
     }
 }
 
+/// Whether there is a rule and a backend for everything that the client asks for.
+fn is_routed(client: &Client, plan: &Plan) -> bool {
+    client.script.iter().all(|op| {
+        let Op::Ask(ask) = op else { return true };
+        let rule = format!("ProxyPass /{0}/ ws://{0}/", ask.to);
+        plan.backends.iter().any(|backend| backend.name == ask.to)
+            && plan.config.iter().any(|line| line.starts_with(&rule))
+    })
+}
+
 /// Whether a client does nothing for which its requests may fail.
 fn is_calm(client: &Client) -> bool {
     client.script.iter().all(|op| match op {
         Op::Ask(ask) => {
             let quick = ask.reply.delay < 2_000 && ask.reply.pace.is_none();
             let plain = !ask.pipelined && !ask.old && ask.reply.interims <= 10;
-            ask.reply.is_good() && quick && plain
+            ask.is_good() && quick && plain
         }
         Op::Sleep(millis) | Op::Rest(millis) => *millis < 2_000,
         Op::Expect(_) | Op::Send(_) | Op::HalfClose => true,

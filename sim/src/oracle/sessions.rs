@@ -1,6 +1,8 @@
 //! The proxy's sessions: every clock rings when it should, every lease comes back, and no more is held
 //! than may be.
 
+use std::num::NonZeroU32;
+
 use underpass_core::limits::{HEAD_MOST, Pace};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
@@ -21,6 +23,10 @@ pub(super) struct Sessions {
     head: Pace,
     /// How late a clock may ring.
     tick: Wait,
+    /// As many sessions as each worker takes at least.
+    most: u32,
+    /// Since when somebody waits for a worker although each has a place.
+    idle: Option<Time>,
 }
 
 /// A session that is not over.
@@ -51,6 +57,13 @@ impl Sessions {
             terms: forwards.map(|forward| forward.terms).collect(),
             head: rules.limits.head,
             tick: Wait::from_micros(u64::from(plan.network.lag) + 10),
+            most: rules
+                .workers
+                .iter()
+                .map(|it| it.most.map_or(u32::MAX, NonZeroU32::get))
+                .min()
+                .unwrap_or(0),
+            idle: None,
         }
     }
 
@@ -66,14 +79,17 @@ impl Sessions {
     /// Judges what happens at that moment of the proxy's clock.
     pub(super) fn see(&mut self, event: &Event, clock: Time, found: &mut Found) {
         match (event.who, &event.what) {
-            (Who::Session(number), What::Accepts(_)) => {
+            (Who::Session(number), What::Accepts(..)) => {
                 self.live.insert(number, Live { moved: clock, ..Live::default() });
             }
             (Who::Session(number), What::Gone) => {
                 self.live.remove(&number);
             }
             (Who::Session(number), _) => self.session(number, event, clock, found),
-            (_, What::Counts(counts)) => self.counts(counts, event, found),
+            (_, What::Counts(counts)) => {
+                self.counts(counts, event, found);
+                self.queue(counts, event, found);
+            }
             (_, What::Forgets(_)) => found.met.add("an idle connection was forgotten"),
             _ => {}
         }
@@ -92,6 +108,21 @@ impl Sessions {
             }
             What::Rests(rest) => live.rests(*rest, self.tick, event, found),
             _ => {}
+        }
+    }
+
+    /// Nobody waits for a worker that has a place, but for as long as it takes to be told.
+    fn queue(&mut self, counts: &Counts, event: &Event, found: &mut Found) {
+        let waits =
+            |live: &Live| live.rest.is_some_and(|rest| rest.state == "Elect" && !rest.again);
+        if counts.busy >= self.most || !self.live.values().any(waits) {
+            self.idle = None;
+            return;
+        }
+        let since = *self.idle.get_or_insert(event.at);
+        if event.at.since(since) > self.tick.plus(self.tick).plus(Wait::from_millis(1)) {
+            let why = format!("somebody waits for a worker since {since}, and each has a place");
+            found.violate(Kind::Late, event, why);
         }
     }
 
@@ -164,9 +195,8 @@ impl Live {
         found.meet("the peer of a connection was lost without a word", fault == Fault::TimedOut);
         let watched = matches!(op, Op::Watch(_));
         found.meet("a client broke while others were waited for", watched);
-        let side = match op {
-            Op::Fill(side) | Op::Pull(side) | Op::Flush(side) | Op::Push(side) => side,
-            _ => return,
+        let (Op::Fill(side) | Op::Pull(side) | Op::Flush(side) | Op::Push(side)) = op else {
+            return;
         };
         let stuck = self.under_way[side] > 0 || self.under_way[!side] > 0;
         found.meet("a reset while the other side did not read", tunnel && stuck);

@@ -18,6 +18,8 @@ pub(super) struct Streams {
     /// The request that each client, and each connection of a backend, is at.
     clients: Each<usize>,
     backends: Each<(u32, usize)>,
+    /// The sessions by the connections of their clients.
+    connections: Each<u32>,
     /// The present session of each client, and the requests that each session may have got.
     sessions: Each<u32>,
     asked: Each<Vec<(u32, usize)>>,
@@ -35,6 +37,8 @@ struct Tunnel {
     opened: bool,
     /// It may end otherwise than by itself.
     excused: bool,
+    /// A leg of it broke, or was given up.
+    broken: bool,
 }
 
 /// One end of it.
@@ -72,6 +76,7 @@ impl Streams {
             tunnels: BTreeMap::new(),
             clients: Each::new(),
             backends: Each::new(),
+            connections: Each::new(),
             sessions: Each::new(),
             asked: Each::new(),
             prompt,
@@ -86,8 +91,13 @@ impl Streams {
                     self.asked.entry(*session).or_default().push((id, *ask));
                 }
             }
-            (Who::Session(number), &What::Accepts(client)) => {
-                self.sessions.insert(client, number);
+            (Who::Session(number), &What::Accepts(_, connection)) => {
+                self.connections.insert(connection, number);
+            }
+            (Who::Client(id), What::Connects(connection)) => {
+                if let Some(session) = self.connections.get(connection) {
+                    self.sessions.insert(id, *session);
+                }
             }
             (Who::Backend(number), &What::Switches(client, ask)) => {
                 self.backends.insert(number, (client, ask));
@@ -98,7 +108,9 @@ impl Streams {
             }
             (Who::Session(number), what) if excuses(what) => {
                 for key in self.asked.get(&number).into_iter().flatten() {
-                    self.tunnels.entry(*key).or_default().excused = true;
+                    let tunnel = self.tunnels.entry(*key).or_default();
+                    tunnel.excused = true;
+                    tunnel.broken |= !is_clock(what);
                 }
             }
             (Who::Client(id), _) => {
@@ -178,13 +190,14 @@ impl Tunnel {
             let why = format!("the {} has not ended", !side);
             found.violate(Kind::Invented, event, why);
         }
-        let Some(ended) = from.ended.filter(|_| !from.gone && !self.excused) else { return };
-        if to.heard < from.said {
+        let Some(ended) = from.ended.filter(|_| !from.gone) else { return };
+        if to.heard < from.said && !self.excused {
             let why = format!("{} of {} bytes came, and then the end", to.heard, from.said);
             found.violate(Kind::Lost, event, why);
         }
-        let since = event.at.since(ended.max(to.last).max(self.granted.unwrap_or_default()));
-        if prompt.is_some_and(|prompt| since > prompt) {
+        let began = self.granted.unwrap_or_default();
+        let since = event.at.since(ended.max(to.last).max(began));
+        if prompt.is_some_and(|prompt| since > prompt) && !self.broken {
             let why = format!("the end of the {} took {since}", !side);
             found.violate(Kind::Late, event, why);
         }
@@ -198,4 +211,9 @@ fn excuses(what: &What) -> bool {
         What::Reports(told) => !matches!(told.0.close, Close::Ended(_) | Close::Answered),
         _ => false,
     }
+}
+
+/// Whether a tunnel was only silent for too long.
+fn is_clock(what: &What) -> bool {
+    matches!(what, What::Reports(told) if matches!(told.0.close, Close::Idle | Close::HalfClosed))
 }

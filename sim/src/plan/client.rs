@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::reply::{Framing, Pace, Reply};
+use super::reply::{Answer, Framing, Pace, Reply};
 
 /// A client.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -95,6 +95,12 @@ impl Ask {
     /// Whether a proxy may send it to a backend twice (RFC 9110 §9.2.2).
     pub fn may_be_sent_twice(&self) -> bool {
         matches!(self.kind, Kind::Get)
+    }
+
+    /// Whether a proxy that nothing hinders relays what is answered.
+    pub fn is_good(&self) -> bool {
+        let switches = matches!(self.reply.answer, Answer::Switch { .. });
+        self.reply.is_good() && (!switches || matches!(self.kind, Kind::Upgrade(_)))
     }
 
     /// The body, if it has one.

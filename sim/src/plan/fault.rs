@@ -136,15 +136,13 @@ impl Timed {
 
 impl Fault {
     pub(super) fn check(&self) -> Result<(), BadPlan> {
-        match self {
-            Self::Drain => {
-                Err(BadPlan("drain: not supported, the core cannot drain yet".to_owned()))
-            }
-            Self::Cut { lasts, .. } if *lasts > CUT_MOST => {
-                Err(BadPlan(format!("a cut lasts for {CUT_MOST} milliseconds at the most")))
-            }
-            _ => Ok(()),
+        if *self == Self::Drain {
+            return Err(BadPlan("drain: not supported, the core cannot drain yet".to_owned()));
         }
+        if matches!(self, Self::Cut { lasts, .. } if *lasts > CUT_MOST) {
+            return Err(BadPlan(format!("a cut lasts for {CUT_MOST} milliseconds at the most")));
+        }
+        Ok(())
     }
 }
 

@@ -144,10 +144,7 @@ impl Plan {
 
     /// The request that stands at that place of that client's script.
     pub fn ask(&self, client: u32, at: usize) -> Option<&Ask> {
-        match self.client(client)?.script.get(at)? {
-            Op::Ask(ask) => Some(ask),
-            _ => None,
-        }
+        if let Op::Ask(ask) = self.client(client)?.script.get(at)? { Some(ask) } else { None }
     }
 
     fn check(&self) -> Result<(), BadPlan> {

@@ -101,7 +101,7 @@ impl Reply {
     }
 
     /// Whether a proxy that nothing hinders relays it whole.
-    pub fn is_good(&self) -> bool {
+    pub(super) fn is_good(&self) -> bool {
         match &self.answer {
             Answer::Body { .. } => !self.early,
             Answer::Switch { script, .. } => !script.contains(&Op::Abort),
