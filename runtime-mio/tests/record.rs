@@ -144,7 +144,8 @@ fn what_is_recorded_under_load_replays() {
     });
     assert!(daemon.stop().success());
     let traces = traces(&folder);
-    assert_eq!(traces.len(), 8 * 5 * 7, "a trace for each connection");
+    // The connections that say nothing need not have been accepted when it stops.
+    assert!((8 * 5 * 6..=8 * 5 * 7).contains(&traces.len()), "{} traces", traces.len());
     let (mut statuses, mut moves) = ([0; 600], 0);
     for (name, text) in &traces {
         assert!(!text.contains(SECRET), "{name}: {text}");
