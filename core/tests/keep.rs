@@ -7,10 +7,9 @@ use std::num::NonZeroU32;
 
 use underpass_core::negotiate::{NoHop, Refusal};
 use underpass_core::report::Close;
-use underpass_core::route::Rules;
 use underpass_core::time::Wait;
 use underpass_core::{Fault, Op, Pumped, Side, limits};
-use world::{CONF, Luck, World, heads, rules};
+use world::{CONF, Luck, World, answered, heads, rules};
 
 use Side::{Backend, Client};
 
@@ -25,15 +24,6 @@ fn old(fields: &str) -> String {
 fn post(body: &str) -> String {
     let length = format!("Content-Length: {}\r\n", body.len());
     heads::get(&length).replace("GET", "POST") + body
-}
-
-/// What becomes of a session that was asked and answered like that: its state, and what was heard.
-fn answered<'r>(rules: &'r Rules, asked: &str, answer: &str) -> (World<'r>, String) {
-    let mut world = World::recorded(rules);
-    world.hear(Client, asked);
-    world.hear(Backend, answer);
-    let heard = world.heard(Client);
-    (world, heard)
 }
 
 /// How many answers of ours or of the backend's there are, in their order.

@@ -6,7 +6,7 @@ use underpass_core::negotiate::Refusal;
 use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::{Fault, Side};
-use world::{CONF, World, heads, rules};
+use world::{CONF, World, answered, heads, rules};
 
 use Side::{Backend, Client};
 
@@ -19,15 +19,6 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 fn on(statuses: &str) -> Rules {
     rules(&format!("{CONF}ProxyErrorOverride On {statuses}"))
-}
-
-/// A session that was asked and answered like that, and what the client heard.
-fn answered<'r>(rules: &'r Rules, asked: &str, answer: &str) -> (World<'r>, String) {
-    let mut world = World::recorded(rules);
-    world.hear(Client, asked);
-    world.hear(Backend, answer);
-    let heard = world.heard(Client);
-    (world, heard)
 }
 
 #[test]

@@ -42,14 +42,24 @@ fn scheme(word: &Word) -> Result<(Scheme, Word), Flaw> {
 fn url_path(word: &Word) -> Result<String, Flaw> {
     for (at, char) in word.text().char_indices() {
         let message = match char {
+            // What is left of a request's path behind it would otherwise complete it: `/.%2` and `e/`.
+            '%' if !is_escaped(&word.text()[at + 1..]) => {
+                "`%` is not followed by two hexadecimal digits"
+            }
             '?' => "a query in the URL is not accepted",
             '#' => "a fragment in the URL is not accepted",
+            // Parsers refuse these, our own among them (R34).
+            '"' | '<' | '>' | '`' => "this character of a path must be percent-encoded",
             _ if char.is_ascii_graphic() => continue,
             _ => "the path of a URL is visible ASCII; the rest is percent-encoded",
         };
         return Err(word.part(at..at + char.len_utf8()).flaw(message));
     }
     Ok(word.text().into())
+}
+
+fn is_escaped(behind: &str) -> bool {
+    behind.len() >= 2 && behind.bytes().take(2).all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// `[scheme://]host[:port]`, of which only the host counts.
@@ -168,6 +178,9 @@ mod tests {
         for (text, message) in [
             ("ws://u:p@h/", "1:6: a user name before the host is not accepted"),
             ("ws://h/a?b", "1:9: a query in the URL is not accepted"),
+            ("ws://h/a%2", "1:9: `%` is not followed by two hexadecimal digits"),
+            ("ws://h/a>", "1:9: this character of a path must be percent-encoded"),
+            ("ws://h/%é0", "1:8: `%` is not followed by two hexadecimal digits"),
             ("ws://h#b", "1:7: a fragment in the URL is not accepted"),
             ("ws://h/é", "1:8: the path of a URL is visible ASCII; the rest is percent-encoded"),
             ("ws://h/a b", "1:9: the path of a URL is visible ASCII; the rest is percent-encoded"),

@@ -17,7 +17,7 @@ pub struct CleanPath(Vec<u8>);
 pub enum BadPath {
     /// `%` without two hexadecimal digits behind it: 400.
     Escape,
-    /// `%2F` or `%00`, which hide a separator or an end: 404, as httpd answers.
+    /// `%2F` or a NUL, which hide a separator or an end: 404, as httpd answers.
     Hidden,
     /// `..` above the root: 400.
     AboveRoot,
@@ -61,17 +61,16 @@ fn decode(segment: &[u8]) -> Result<Vec<u8>, BadPath> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment;
     while let Some((&byte, behind)) = rest.split_first() {
-        if byte != b'%' {
-            bytes.push(byte);
-            rest = behind;
-            continue;
+        let mut decoded = byte;
+        rest = behind;
+        if byte == b'%' {
+            let &[high, low, ref behind @ ..] = behind else { return Err(BadPath::Escape) };
+            (decoded, rest) = ((digit(high)? << 4) | digit(low)?, behind);
         }
-        let &[high, low, ref behind @ ..] = behind else { return Err(BadPath::Escape) };
-        match (digit(high)? << 4) | digit(low)? {
+        match decoded {
             0 | b'/' => return Err(BadPath::Hidden),
             decoded => bytes.push(decoded),
         }
-        rest = behind;
     }
     Ok(bytes)
 }
@@ -138,7 +137,7 @@ mod tests {
 
     #[test]
     fn refuses_what_hides_a_separator_or_is_no_escape() {
-        for raw in ["/ws/%2F", "/ws/%2f", "/ws/%00"] {
+        for raw in ["/ws/%2F", "/ws/%2f", "/ws/%00", "/ws/\0"] {
             assert_eq!(forwarded(raw), Err(BadPath::Hidden));
         }
         for raw in ["/ws/%zz", "/ws/%", "/ws/%4", "/%+1"] {

@@ -4,6 +4,7 @@
 #![allow(unused_imports, reason = "no test uses all of it")]
 
 pub(crate) mod heads;
+pub(crate) mod luck;
 pub(crate) mod plan;
 pub(crate) mod recording;
 pub(crate) mod rng;
@@ -55,6 +56,15 @@ pub(crate) fn rules_with(text: &str, edit: impl Fn(&mut Terms)) -> Rules {
         }
     }
     rules
+}
+
+/// A session that was asked and answered like that, and what the client heard.
+pub(crate) fn answered<'r>(rules: &'r Rules, asked: &str, answer: &str) -> (World<'r>, String) {
+    let mut world = World::recorded(rules);
+    world.hear(Side::Client, asked);
+    world.hear(Side::Backend, answer);
+    let heard = world.heard(Side::Client);
+    (world, heard)
 }
 
 /// One session between two peers.
