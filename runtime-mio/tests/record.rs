@@ -235,6 +235,22 @@ fn the_trace_of_a_session_that_hangs_is_there() {
     assert!(client.head().starts_with("HTTP/1.1 502 "));
 }
 
+/// A disk that takes nothing harms no session, and is told of once.
+#[test]
+fn traces_that_cannot_be_written_are_counted() {
+    let (folder, backend) = (folder("gone"), backend());
+    let path = folder.to_str().expect("a path in ASCII");
+    let recorded = directives(&backend).replace("LogLevel error\n", "");
+    let mut daemon = start(&recorded, &["--record", path]);
+    fs::remove_dir_all(&folder).expect("it is there");
+    (0..3).for_each(|_| load(&daemon));
+    assert!(daemon.stop().success());
+    let said = daemon.said();
+    let told: Vec<_> = said.lines().filter(|line| line.contains("cut short")).collect();
+    // At once, and then the rest at the end.
+    assert!(told.len() == 2 && told[0].contains("lost=1"), "{told:#?}");
+}
+
 #[test]
 fn a_folder_that_cannot_be_made_is_an_error() {
     let output = Command::new(UNDERPASS)
