@@ -140,6 +140,7 @@ pub mod route;
 pub mod session;
 pub mod side;
 pub mod time;
+pub mod trace;
 pub mod tunnel;
 
 pub use io::Io;

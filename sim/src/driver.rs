@@ -20,11 +20,12 @@ use underpass_core::limits::BUDGET;
 use underpass_core::report::Report;
 use underpass_core::route::{Rules, Worker, WorkerId};
 use underpass_core::time::Time;
-use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, pump};
+use underpass_core::trace::{self, Tape};
+use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side};
 
 use crate::idle::Idle;
 use crate::rng::Rng;
-use crate::trace::{Event, Recorder, Trace, What};
+use crate::trace::{Event, Trace};
 
 /// What the sessions of one loop share.
 pub struct Loop<S> {
@@ -79,10 +80,14 @@ pub async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
     mut legs: Legs<S>,
 ) {
     let mut session = Session::new(client, &home.rules.limits, (home.now)());
+    let mut tape = Tape::new(&home.rules);
     let mut alarm = Box::pin(sleep_until(Instant::now()));
     poll_fn(|task| {
         let now = (home.now)();
-        match turn(&home, number, now, &mut session, &mut legs, task) {
+        let mut io = Turn { home: &home, number, now, legs: &mut legs, task };
+        let pumped = turn(&home, now, &mut session, &mut io, &mut tape);
+        home.note(number, now, &mut tape);
+        match pumped {
             Pumped::Closed => return Poll::Ready(()),
             Pumped::Again => task.waker().wake_by_ref(),
             Pumped::Waiting(None) => {}
@@ -102,18 +107,22 @@ pub async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
 
 fn turn<S: AsyncRead + AsyncWrite + Unpin>(
     home: &Loop<S>,
-    number: u64,
     now: Time,
     session: &mut Session,
-    legs: &mut Legs<S>,
-    task: &mut Context<'_>,
+    io: &mut Turn<'_, '_, S>,
+    tape: &mut Tape,
 ) -> Pumped {
-    let mut trace = home.trace.borrow_mut();
-    let mut io = Recorder::new(Turn { home, number, now, legs, task }, &mut trace, number, now);
     let buffers = &mut home.buffers.borrow_mut();
-    let pumped = pump(session, &mut io, &mut Cx { now, rules: &home.rules, buffers }, BUDGET);
-    trace.add(Event { at: now, session: number, what: What::Rests(session.state()) });
-    pumped
+    trace::pump(session, io, &mut Cx { now, rules: &home.rules, buffers }, BUDGET, tape)
+}
+
+impl<S> Loop<S> {
+    /// Notes what has happened to that session.
+    fn note(&self, session: u64, at: Time, tape: &mut Tape) {
+        let mut trace = self.trace.borrow_mut();
+        let events = tape.take().into_iter();
+        events.for_each(|what| trace.add(Event { at, session, what }));
+    }
 }
 
 /// How long an alarm sleeps at the most: it may wake for nothing.

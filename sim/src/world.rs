@@ -21,7 +21,8 @@ use underpass_core::head::Buffers;
 use underpass_core::limits;
 use underpass_core::route::{Rules, Worker};
 use underpass_core::time::Time;
-use underpass_core::{Both, Dial, Op};
+use underpass_core::trace::{Event as What, Move, Opening, Outcome, play};
+use underpass_core::{Both, Dial};
 
 use crate::answering::{self, Load};
 use crate::asking::Client;
@@ -29,7 +30,7 @@ use crate::driver::{Attempt, Legs, Loop, Workers, drive};
 use crate::errand::{Errand, Failure};
 use crate::idle::Idle;
 use crate::rng::Rng;
-use crate::trace::{Event, Outcome, Trace, What};
+use crate::trace::{Event, Trace};
 use crate::wire::Wire;
 
 /// What came of a run.
@@ -211,31 +212,41 @@ impl World {
         }
         let trace = home.trace.borrow();
         for (session, client) in accepted.iter().enumerate() {
-            let events = trace.events().iter().filter(|event| event.session == session as u64);
-            let events: Vec<_> = events.map(|event| &event.what).collect();
+            let events: Vec<_> = trace.of(session as u64).collect();
             self.judge_session(session, *client, &events);
+            self.judge_trace(session as u64, *client, &events);
+        }
+    }
+
+    /// What was recorded of a session replays.
+    fn judge_trace(&self, session: u64, client: SocketAddr, events: &[&What]) {
+        let Some(What::Turn { at, .. }) = events.first() else { return };
+        let opening = Opening::new(session, client.ip(), *at, Vec::new());
+        if let Err(none) = play(&opening, &self.home.rules, events.iter().copied().cloned()) {
+            self.fail(&format!("session {session}"), none.to_string());
         }
     }
 
     /// One report for each answer that the client saw, in their order; no byte is lost.
     fn judge_session(&self, session: usize, client: SocketAddr, events: &[&What]) {
-        let reports: Vec<_> = events.iter().filter_map(|what| what.ended()).collect();
-        let statuses: Vec<_> = reports.iter().map(|(status, _)| *status).collect();
+        let reports: Vec<_> = events.iter().filter_map(|what| what.report()).collect();
+        let statuses: Vec<_> = reports.iter().map(|report| report.status).collect();
         let seen = self.seen.borrow().get(&client).cloned().unwrap_or_default();
-        if statuses != seen || reports.iter().any(|(_, bytes)| bytes[..2] != bytes[2..]) {
-            let why = format!("{seen:?} were seen; reported, with bytes in and out: {reports:?}");
+        if statuses != seen || reports.iter().any(|report| report.pulled != report.pushed) {
+            let why = format!("{seen:?} were seen; reported: {reports:?}");
             self.fail(&format!("session {session}"), why);
         }
         let dialled = events.iter().filter_map(|what| match what {
-            What::Dialled(dial, Outcome::Done) => Some(Some(*dial)),
-            What::Ended(..) => Some(None),
-            What::Dialled(..) | What::Made(..) | What::Rests(_) => None,
+            What::Made(Move::Connect(dial), Outcome::Done) => Some(Some(*dial)),
+            What::Made(Move::Release { .. }, _) => Some(None),
+            What::Turn { .. } | What::Made(..) | What::Rests(..) => None,
         });
         let dialled: Vec<_> = dialled.collect();
         let idle = dialled.contains(&Some(Dial::Idle));
         let again = [Some(Dial::Idle), Some(Dial::Address(0))];
         let retried = dialled.windows(2).any(|two| two == again);
-        let waited = events.contains(&&What::Made(Op::Elect, Outcome::Pending));
+        let waits = |what: &What| matches!(what, What::Made(Move::Elect { .. }, Outcome::Pending));
+        let waited = events.iter().any(|what| waits(what));
         let marks = [(idle, Mark::Reused), (retried, Mark::Retried), (waited, Mark::Waited)];
         let met = marks.into_iter().filter_map(|(met, mark)| met.then_some(mark));
         self.marks.borrow_mut().extend(met);

@@ -6,12 +6,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A decoded path: begins with `/`, has no dot segment, no `//` and no NUL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CleanPath(Vec<u8>);
 
 /// Why a path is refused.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum BadPath {
     /// `%` without two hexadecimal digits behind it: 400.
     Escape,
