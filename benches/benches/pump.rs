@@ -68,7 +68,6 @@ fn recorded(criterion: &mut Criterion) {
     drop(group);
     criterion.bench_function("recorded/handshake, tunnel, close", |bencher| {
         bencher.iter(|| {
-            let mut bench = Bench::recording(&rules);
             let mut session = bench.accept();
             bench.open(&mut session);
             bench.close(&mut session);

@@ -106,7 +106,7 @@ impl<'r> Bench<'r> {
         }
     }
 
-    /// Such a loop, in which one session is recorded: the next that is accepted.
+    /// Such a loop, whose session is recorded.
     pub fn recording(rules: &'r Rules) -> Self {
         Self { tape: Some(Tape::new(rules)), ..Self::new(rules) }
     }
@@ -116,8 +116,9 @@ impl<'r> Bench<'r> {
         self.tape.as_mut().map(Tape::take).unwrap_or_default()
     }
 
-    /// A session that has just been accepted.
-    pub fn accept(&self) -> Session {
+    /// A session that has just been accepted; if sessions are recorded, its tape is the next one.
+    pub fn accept(&mut self) -> Session {
+        self.tape = self.tape.take().map(|_| Tape::new(self.rules));
         Session::new([192, 0, 2, 1].into(), &self.rules.limits, Time::ZERO)
     }
 

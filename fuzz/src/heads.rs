@@ -7,6 +7,10 @@ use underpass_core::head::{BadHead, Fields, Scan, Version};
 use underpass_core::limits::{HEAD_MOST, Limits};
 use underpass_core::route::{Rules, Via};
 
+/// Limits that every head of ours keeps.
+pub const WIDE: Limits =
+    Limits { line: HEAD_MOST as u32, field: HEAD_MOST as u32, ..Limits::RESPONSE };
+
 /// Limits of that number, of whose bits the lower two count: those given, narrow ones, wide ones, none.
 pub fn limits(number: u8, usual: &Limits) -> Limits {
     match number % 4 {
@@ -52,8 +56,7 @@ fn look(
 /// A head of ours is one head, and nothing behind it; it has no byte that could end a line but CR LF,
 /// and no NUL (R29).
 pub fn must_be_strict(bytes: &[u8]) {
-    let wide = Limits { line: HEAD_MOST as u32, field: HEAD_MOST as u32, ..Limits::RESPONSE };
-    let found = Scan::default().find(bytes, &wide);
+    let found = Scan::default().find(bytes, &WIDE);
     assert_eq!(found, Ok(Some(0..bytes.len())), "it ends where it ends: {}", bytes.escape_ascii());
     for (at, byte) in bytes.iter().enumerate() {
         match byte {

@@ -1,7 +1,7 @@
-//! Every seed is a test: what once made a target fail, and what is hostile enough to begin from. So is
-//! every case of core's HTTP/1.1 corpus.
+//! Every seed is a test: what once made a target fail, and what is hostile enough to begin from.
 //!
-//! `SEEDS=folder cargo test` writes those cases there as seeds, in a folder for each target.
+//! So is every case of core's HTTP/1.1 corpus, every session as an exchange, and every directive:
+//! `SEEDS=folder cargo test` writes them there as further seeds, in a folder for each target.
 
 #[path = "../../core/tests/http11/case.rs"]
 mod case;
@@ -55,12 +55,12 @@ fn every_target_is_known_here() {
 }
 
 #[test]
-fn cases_of_http11_are_seeds_and_sessions_are_exchanges() {
+fn what_stands_elsewhere_is_a_seed_too() {
     let (requests, responses) = (case::requests(), case::responses());
     let seeds = || {
         let cases =
             requests.iter().flat_map(of_request).chain(responses.iter().flat_map(of_response));
-        cases.chain(seeds_in("session", "exchange"))
+        cases.chain(seeds_in("session", "exchange")).chain([every_example()])
     };
     assert!(seeds().count() > 700, "only {}", seeds().count());
     check(seeds());
@@ -101,6 +101,13 @@ fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
         (name, fs::read(entry.path()).expect("a file"))
     };
     entries.map(|entry| file(entry.expect("it is there"))).collect()
+}
+
+/// Every directive, as its entry in the table shows it.
+fn every_example() -> Seed {
+    let lines = directives().map(|directive| format!("{}\n", directive.example));
+    let (target, name) = ("config", "every-directive".to_owned());
+    Seed { target, name, bytes: lines.collect::<String>().into_bytes() }
 }
 
 /// A request as a head, and in a session whose backend answers whatever comes.

@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::problem::Flaw;
 use super::values::number;
 use super::words::Word;
+use crate::head::request::ends_in_a_number;
 use crate::route::{Scheme, Target};
 
 /// Bytes of a name and of one of its labels (RFC 1035 §2.3.4).
@@ -98,16 +99,13 @@ fn name(word: &Word) -> Result<String, Flaw> {
     Ok(word.text().to_ascii_lowercase())
 }
 
-/// Letters, digits, `-` and `_` in labels. A last label of digits only would be an IPv4 address.
+/// Letters, digits, `-` and `_` in labels, and no address in disguise: as strict as we are with `Host`.
 fn is_name(text: &str) -> bool {
-    let text = text.strip_suffix('.').unwrap_or(text);
+    let labels = text.strip_suffix('.').unwrap_or(text);
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let is_label =
         |label: &str| (1..=LABEL_MOST).contains(&label.len()) && label.bytes().all(is_letter);
-    let last = text.rsplit('.').next().unwrap_or_default();
-    text.len() <= NAME_MOST
-        && text.split('.').all(is_label)
-        && !last.bytes().all(|byte| byte.is_ascii_digit())
+    labels.len() <= NAME_MOST && labels.split('.').all(is_label) && !ends_in_a_number(text)
 }
 
 fn port(rest: &Word) -> Result<Option<u16>, Flaw> {
@@ -188,6 +186,7 @@ mod tests {
             ("ws://:80", "1:6: the host is missing"),
             ("ws://a..b", "1:6: `a..b` is neither a host name nor an address"),
             ("ws://256.1.1.1", "1:6: `256.1.1.1` is neither a host name nor an address"),
+            ("ws://0x7f.0X", "1:6: `0x7f.0X` is neither a host name nor an address"),
             ("ws://hé", "1:6: `hé` is neither a host name nor an address"),
             ("ws://[::1", "1:6: `[::1` is not an IPv6 address in brackets"),
             ("ws://[h]", "1:6: `[h]` is not an IPv6 address in brackets"),

@@ -12,7 +12,8 @@ const KEY: &[u8; 24] = b"dGhlIHNhbXBsZSBub25jZQ==";
 const PROOF: &[u8; 28] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// Fields whose values stay: those by which core decides, and those that say which software speaks.
-const KEPT: [&str; 16] = [
+/// Not `Sec-WebSocket-Protocol`: some applications put tokens of their users there.
+const KEPT: [&str; 15] = [
     "accept",
     "connection",
     "content-length",
@@ -23,7 +24,6 @@ const KEPT: [&str; 16] = [
     "keep-alive",
     "max-forwards",
     "sec-websocket-extensions",
-    "sec-websocket-protocol",
     "sec-websocket-version",
     "server",
     "transfer-encoding",
@@ -164,10 +164,10 @@ mod tests {
     #[test]
     fn only_what_core_decides_by_can_be_read() {
         let head = "\r\nGET /ws/a?token=s3cret&b=%2f HTTP/1.1\r\nHost: app.example:81\r\n\
-                    Authorization: Basic dTpw\r\nX-Api-Key:\t k\u{e9}y \r\nUpgrade: foo\r\nno field\r\n \
+                    Authorization: Basic dTpw\r\nSec-WebSocket-Protocol: t0k\r\nX-Api-Key:\t k\u{e9}y \r\nUpgrade: foo\r\nno field\r\n \
                     folded, 1\r\n\r\n";
         let expected = "\r\nGET /ws/a?xxxxx=xxxxxx&x=%xx HTTP/1.1\r\nHost: app.example:81\r\n\
-                        Authorization: xxxxx xxxx\r\nX-Api-Key:\t x\u{c0}x \r\nUpgrade: foo\r\nno xxxxx\r\n \
+                        Authorization: xxxxx xxxx\r\nSec-WebSocket-Protocol: xxx\r\nX-Api-Key:\t x\u{c0}x \r\nUpgrade: foo\r\nno xxxxx\r\n \
                         xxxxxx, x\r\n\r\n";
         assert_eq!(veiled(head, ""), expected);
     }

@@ -42,10 +42,11 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 5_000)]
         most: u32,
     },
-    /// Run a plan again; a trace must come out as it is.
+    /// Run plans again, or play what was recorded; a trace must come out as it is.
     Replay {
-        /// A plan, or a trace.
-        file: PathBuf,
+        /// Plans, traces of runs, or traces of `underpass run --record DIR`.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
         #[command(flatten)]
         show: Show,
     },

@@ -2,6 +2,7 @@
 
 mod args;
 mod hunt;
+mod recorded;
 
 use std::fs;
 use std::io::{self, Write};
@@ -42,8 +43,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// How it went.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// How it went, the worst last.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Outcome {
     Well = 0,
     Violation = 1,
@@ -101,7 +102,7 @@ impl Command {
             Self::Run { scenario, seed, show } => show_run(&scenario.draw(seed), &show, out),
             Self::Hunt(hunt) => hunt.run(out),
             Self::Shrink { file, output, most } => shrink_file(&file, output, most, out),
-            Self::Replay { file, show } => replay(&file, &show, out),
+            Self::Replay { files, show } => replay_all(&files, &show, out),
             Self::Diff { one, other } => diff(&read(&one)?, &read(&other)?, out),
             Self::CheckDeterminism { count } => check_determinism(count, out),
         }
@@ -136,9 +137,27 @@ fn plan_in(path: &Path, text: &str) -> Result<Plan, Failure> {
     file::plan_of(text).map_err(|bad| Failure::Asked(format!("{}: {bad}", path.display())))
 }
 
+/// Plays one file after the other; the worst of what comes of them counts.
+fn replay_all(paths: &[PathBuf], show: &Show, out: &mut impl Write) -> Result<Outcome, Failure> {
+    let mut worst = Outcome::Well;
+    for path in paths {
+        worst = worst.max(match replay(path, show, out) {
+            Err(Failure::Asked(why)) => {
+                anstream::eprintln!("underpass-sim: {why}");
+                Outcome::Usage
+            }
+            outcome => outcome?,
+        });
+    }
+    Ok(worst)
+}
+
 /// Runs the plan of a file again; a trace must come out as it is.
 fn replay(path: &Path, show: &Show, out: &mut impl Write) -> Result<Outcome, Failure> {
     let text = read(path)?;
+    if recorded::is_recorded(&text) {
+        return recorded::play(path, &text, out);
+    }
     let plan = plan_in(path, &text)?;
     let outcome = show_run(&plan, show, out)?;
     if !file::is_trace(&text) {
