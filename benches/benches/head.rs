@@ -8,8 +8,9 @@ use underpass_benches::{BROWSER, SWITCH, rules};
 use underpass_core::head::{Buf, Buffers, Request, Response, Scan, slots};
 use underpass_core::limits::Limits;
 use underpass_core::negotiate::forward::{Way, request as write};
+use underpass_core::negotiate::offer::accepts;
 use underpass_core::negotiate::{Offer, judge};
-use underpass_core::route::{CleanPath, Forward, Rules};
+use underpass_core::route::{Asked, CleanPath, Door, Place, Rules, Upgrade};
 
 fn parse(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("head");
@@ -38,17 +39,15 @@ fn negotiate(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("negotiate");
     group.bench_function("route and offer", |bencher| {
         bencher.iter(|| {
-            let path = CleanPath::parse(request.path).expect("the path is good");
-            let (_, forward, _) = route(&rules, black_box(&path));
-            Offer::of(&request, forward)
+            let place = place(&rules, black_box(&request));
+            Offer::of(&request, &place.forward, &place.scope)
         });
     });
-    let path = CleanPath::parse(request.path).expect("the path is good");
-    let (rules, forward, rest) = route(&rules, &path);
-    let offer = Offer::of(&request, forward).expect("the handshake is good");
+    let place = &place(&rules, &request);
+    let offer = Offer::of(&request, &place.forward, &place.scope).expect("it is a handshake");
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (scheme, offer) = ("http", &offer);
-    let way = Way { rules, forward, rest, client, scheme, hops: None, offer, reuses: true };
+    let way = Way { place, client, scheme, hops: None, offer, reuses: true };
     group.bench_function("write the forwarded head", |bencher| {
         let (mut out, mut buffers) = (Buf::default(), Buffers::default());
         bencher.iter(|| {
@@ -66,9 +65,12 @@ fn negotiate(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn route<'r, 'p>(rules: &'r Rules, path: &'p CleanPath) -> (&'r Rules, &'r Forward, &'p [u8]) {
-    let (number, rest) = rules.find(path.as_bytes(), true).expect("a rule matches");
-    (rules, rules.forward(number).expect("it forwards"), rest)
+fn place(rules: &Rules, request: &Request<'_, '_>) -> Place {
+    let path = CleanPath::parse(request.path).expect("the path is good");
+    let accepts = |upgrade: &Upgrade| accepts(request, upgrade);
+    let asked = Asked { path: path.as_bytes(), has_upgrade: true, accepts: &accepts };
+    let host = rules.host(Door::default(), request.host());
+    Place::find(host, &asked).expect("a rule matches")
 }
 
 criterion_group!(benches, parse, negotiate);

@@ -12,7 +12,7 @@ use underpass_core::route::Rules;
 use underpass_core::time::Wait;
 use underpass_core::{Dial, Fault, Op, Side};
 use world::wires::CALM;
-use world::{CONF, Luck, World, heads, rules, rules_with};
+use world::{CONF, Luck, World, heads, rules};
 
 use Side::{Backend, Client};
 
@@ -195,7 +195,7 @@ fn an_interim_head_starts_no_clock_anew() {
 /// R51: each clock of a tunnel.
 #[test]
 fn a_tunnel_ends_when_one_of_its_clocks_does() {
-    let idle = rules_with(CONF, |terms| terms.idle = secs(90));
+    let idle = rules(&format!("{CONF}ProxyWebsocketIdleTimeout 90"));
     let mut world = World::tunnel(&idle);
     world.pass(secs(89));
     world.hear(Backend, "ping");
@@ -213,7 +213,7 @@ fn a_tunnel_ends_when_one_of_its_clocks_does() {
     world.pass(secs(60));
     assert_eq!(world.close(), Some(Close::HalfClosed));
 
-    let short = rules_with(CONF, |terms| terms.lifetime = secs(7));
+    let short = rules(&format!("{CONF}ProxyWebsocketMaxDuration 7"));
     let mut world = World::tunnel(&short);
     for _ in 0..7 {
         world.hear(Client, "busy");

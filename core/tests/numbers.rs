@@ -91,12 +91,12 @@ const UNITS: [(&str, u64); 8] = [
 type Number = (&'static str, RangeInclusive<u64>, fn(&Config) -> u64);
 
 const NUMBERS: [Number; 6] = [
-    ("LimitRequestLine", 64..=32_768, |config| config.rules.limits.line.into()),
-    ("LimitRequestFieldSize", 64..=32_768, |config| config.rules.limits.field.into()),
-    ("LimitRequestFields", 1..=256, |config| config.rules.limits.fields.into()),
-    ("LimitRequestBody", 0..=LENGTH_MOST, |config| config.rules.limits.body_most),
+    ("LimitRequestLine", 64..=32_768, |config| config.rules.main().limits.line.into()),
+    ("LimitRequestFieldSize", 64..=32_768, |config| config.rules.main().limits.field.into()),
+    ("LimitRequestFields", 1..=256, |config| config.rules.main().limits.fields.into()),
+    ("LimitRequestBody", 0..=LENGTH_MOST, |config| config.rules.main().limits.body_most),
     ("ProxyMaxForwards", 0..=u32::MAX as u64, |config| {
-        config.rules.max_forwards.map_or(u64::MAX, u64::from)
+        config.rules.main().max_forwards.map_or(u64::MAX, u64::from)
     }),
     ("Threads", 1..=u16::MAX as u64, |config| config.threads.map_or(0, |most| most.get().into())),
 ];
@@ -211,7 +211,7 @@ proptest! {
         let ((unit, millis), (other, others)) = (UNITS[unit], UNITS[other]);
         let wait = |text: &str| {
             let config = loaded(&format!("Timeout {text}")).ok()?;
-            config.rules.forward(0).map(|forward| forward.terms.half_closed)
+            Some(config.rules.main().timeout)
         };
         let all = u64::from(count) * millis;
         let read = wait(&format!("{count}{unit}"));

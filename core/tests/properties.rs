@@ -1,5 +1,7 @@
 //! Laws that hold for all inputs, tried on many: paths, chunks, heads, and the buffers between them.
 
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use underpass_core::exchange::{Body, Chunks, Run};
@@ -7,7 +9,7 @@ use underpass_core::head::{Buf, Buffers, Request, Scan, slots};
 use underpass_core::limits::Limits;
 use underpass_core::negotiate::{Offer, forward, hops};
 use underpass_core::route::{
-    CleanPath, Forward, Rules, Scheme, Target, Via, WorkerId, path::encode,
+    CleanPath, Forward, Host, Place, Scheme, Scope, Target, Via, WorkerId, path::encode,
 };
 
 /// Pieces that paths are made of, the nasty ones first.
@@ -36,13 +38,12 @@ fn sent(fields: &str, name: &str) -> Option<String> {
     let (mut out, mut buffers, mut room) = (Buf::default(), Buffers::default(), slots());
     let asked = Request::parse(head.as_bytes(), &mut room).expect("the head is good");
     let target = Target { scheme: Scheme::Http, host: "b".into(), port: 80, path: "/".into() };
-    let forward = Forward { add_forwarded: true, ..Forward::new(target, WorkerId(0)) };
-    let rules = &Rules { via: Via::On, ..Rules::default() };
-    let hops = hops::onward(&asked, rules.max_forwards).expect("there is a next hop");
-    let (rest, client, scheme) = (&b""[..], [192, 0, 2, 7].into(), "http");
-    let offer = &Offer::None;
-    let (forward, reuses) = (&forward, true);
-    let way = forward::Way { rules, forward, rest, client, scheme, hops, offer, reuses };
+    let host = Arc::new(Host { via: Via::On, ..Host::default() });
+    let scope = Arc::new(Scope { add_forwarded: true, ..Scope::DEFAULT });
+    let hops = hops::onward(&asked, host.max_forwards).expect("there is a next hop");
+    let place = &Place::new(host, scope, Arc::new(Forward::new(target, WorkerId(0))), b"");
+    let (client, scheme, offer) = ([192, 0, 2, 7].into(), "http", &Offer::None);
+    let way = forward::Way { place, client, scheme, hops, offer, reuses: true };
     forward::request(&asked, way, &mut out, &mut buffers);
     let mut room = slots();
     let sent = Request::parse(out.bytes(), &mut room).expect("we write good heads");

@@ -1,7 +1,7 @@
 //! From the command line to a checked configuration, or to every problem with a caret under it.
 
 use std::fs;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 use std::num::NonZeroU32;
 use std::path::Path;
 
@@ -58,9 +58,31 @@ impl Source for System {
         fs::read_to_string(path).map_err(|error| error.to_string())
     }
 
+    fn matching(&mut self, pattern: &str) -> Result<Vec<String>, String> {
+        let found = glob::glob(pattern).map_err(|error| error.to_string())?;
+        let mut files = Vec::new();
+        for path in found {
+            add_files(&path.map_err(|error| error.to_string())?, &mut files)
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(files)
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
+}
+
+/// Adds a file, or all files of a folder and of the folders in it, in the order of their names.
+fn add_files(path: &Path, files: &mut Vec<String>) -> io::Result<()> {
+    if !path.is_dir() {
+        files.push(path.to_string_lossy().into_owned());
+        return Ok(());
+    }
+    let entries = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut entries = entries.collect::<io::Result<Vec<_>>>()?;
+    entries.sort();
+    entries.iter().try_for_each(|entry| add_files(entry, files))
 }
 
 fn define(text: &str) -> (String, String) {

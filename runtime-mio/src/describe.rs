@@ -23,7 +23,7 @@ fn all() -> String {
 }
 
 fn one(directive: &Directive) -> String {
-    let Directive { name, args, default, context, origin, summary, example, .. } = directive;
+    let Directive { name, args, default, contexts, origin, summary, example, .. } = directive;
     let origin = match origin {
         Origin::Httpd => "httpd's; it means the same here",
         Origin::Ours => "ours; httpd does not know it",
@@ -31,7 +31,8 @@ fn one(directive: &Directive) -> String {
     let mut text = format!("{name} {args}\n\n  {summary}\n\n");
     let _ = writeln!(text, "  Default: {}", default.unwrap_or("none"));
     let _ = writeln!(text, "  Example: {example}");
-    let _ = writeln!(text, "  Context: {context}");
+    let contexts: Vec<_> = contexts.iter().map(|context| context.name()).collect();
+    let _ = writeln!(text, "  Context: {}", contexts.join(", "));
     let _ = writeln!(text, "  Origin:  {origin}");
     if *name == "ProxyPass" {
         text.push_str("\nParameters:\n");

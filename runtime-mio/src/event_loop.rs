@@ -11,6 +11,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::Socket;
 use underpass_core::head::Buffers;
+use underpass_core::route::Door;
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Cx, Pumped, Session, Side, limits, pump, trace};
 
@@ -82,6 +83,8 @@ struct Listening {
     listener: Listener,
     /// Whether connections may wait, and from when on they may be looked for.
     waiting: Option<Time>,
+    /// Where all its connections come in; none if that depends on the address that each came to.
+    door: Option<Door>,
 }
 
 impl EventLoop {
@@ -101,7 +104,8 @@ impl EventLoop {
             let mut listener = Listener::new(socket);
             let token = Token(WAKER.0 - 1 - number);
             poll.registry().register(listener.socket(), token, Interest::READABLE)?;
-            listeners.push(Listening { listener, waiting: None });
+            let door = shared.rules.door_of_all(listener.socket().local_addr()?);
+            listeners.push(Listening { listener, waiting: None, door });
         }
         Ok(Self {
             poll,
@@ -224,7 +228,7 @@ impl EventLoop {
     fn accept_some(&mut self, number: usize, now: Time) -> Option<Time> {
         for _ in 0..ACCEPTS {
             match self.listeners[number].listener.accept() {
-                Accepted::Client(stream, client) => self.admit(stream, client, now),
+                Accepted::Client(stream, client) => self.admit(number, stream, client, now),
                 Accepted::Shed => {}
                 Accepted::Drained => return None,
                 Accepted::Exhausted => return Some(now.after(REST)),
@@ -233,17 +237,26 @@ impl EventLoop {
         Some(now)
     }
 
-    fn admit(&mut self, mut stream: TcpStream, client: SocketAddr, now: Time) {
+    /// Where a connection came in, if it is still there.
+    fn door(&self, listener: usize, stream: &TcpStream) -> io::Result<Door> {
+        match self.listeners[listener].door {
+            Some(door) => Ok(door),
+            None => stream.local_addr().map(|local| self.shared.rules.door(local)),
+        }
+    }
+
+    fn admit(&mut self, listener: usize, mut stream: TcpStream, client: SocketAddr, now: Time) {
+        let Ok(door) = self.door(listener, &stream) else { return };
         let token = self.slots.next_key().token(Seat::Session(Side::Client));
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut stream, token, interest) {
             tracing::warn!(%error, "a connection cannot be watched");
             return;
         }
-        let session = Session::new(client.ip(), &self.shared.rules.limits, now);
+        let session = Session::new(client.ip(), door, &self.shared.rules, now);
         let key = self.slots.insert(Slot::new(session, Leg::new(stream, true)));
         if let Some(tapes) = &mut self.tapes {
-            tapes.admit(key, client.ip(), now, &self.shared.rules);
+            tapes.admit(key, (client.ip(), door), now, &self.shared.rules);
         }
         self.queue(key);
     }

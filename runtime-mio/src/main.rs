@@ -66,7 +66,8 @@ fn run(loaded: Loaded, ready: impl FnOnce(&[SocketAddr])) -> Result<(), String> 
 
 fn check(given: &Configuration) -> Result<(), String> {
     let config = configure::load(given)?.config;
-    let (rules, listens) = (config.rules.rules.len(), config.listens.len());
+    let rules: usize = config.rules.hosts.iter().map(|host| host.rules.len()).sum();
+    let listens = config.listens.len();
     say(&format!("The configuration is good. Rules: {rules}. Addresses to listen on: {listens}.\n"))
 }
 

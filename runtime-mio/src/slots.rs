@@ -136,7 +136,7 @@ impl Slots {
 mod tests {
     use super::*;
     use crate::testing::Wire;
-    use underpass_core::limits::Limits;
+    use underpass_core::route::{Door, Rules};
 
     /// The budget of an idle tunnel is 256 bytes, its deadline included. mio's streams are
     /// descriptors, beside which it keeps a note of its own in debug builds only.
@@ -152,7 +152,8 @@ mod tests {
     fn a_slot_is_found_by_its_own_key_only() -> std::io::Result<()> {
         let mut slots = Slots::default();
         let slot = || -> std::io::Result<Slot> {
-            let session = Session::new([127, 0, 0, 1].into(), &Limits::DEFAULT, Time::ZERO);
+            let session =
+                Session::new([127, 0, 0, 1].into(), Door::default(), &Rules::default(), Time::ZERO);
             Ok(Slot::new(session, Wire::new()?.take_leg()))
         };
         let (announced, first) = (slots.next_key(), slots.insert(slot()?));

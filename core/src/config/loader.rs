@@ -1,4 +1,6 @@
 //! Reads inputs line by line, follows `Include`, and hands each directive to its table entry.
+//!
+//! `sections.rs` has what begins and ends a section.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +8,7 @@ use super::draft::Draft;
 use super::expand::expand;
 use super::lines::{Letter, lines};
 use super::problem::{Flaw, Place, Problem, Text};
+use super::sections::Open;
 use super::words::{Word, split};
 use super::{Config, Input, PROBLEMS_MOST, Source, table};
 
@@ -20,17 +23,19 @@ pub(super) struct Loader<'s> {
     pub(super) draft: Draft,
     /// What was wrong so far.
     pub(super) flaws: Vec<Flaw>,
+    /// The sections that the present line stands in, the outermost first.
+    pub(super) sections: Vec<Open>,
     source: &'s mut dyn Source,
     variables: BTreeMap<String, String>,
     /// All that was read.
     texts: Vec<Text>,
     /// The paths of the files that are being read, the outermost first; a line has none.
-    open: Vec<Option<String>>,
+    files: Vec<Option<String>>,
     /// The directives that were read, but for those that only lead to others.
-    transcript: Vec<String>,
+    pub(super) transcript: Vec<String>,
     /// Whether it is a problem if there is no address in the end: false once a `Listen` was seen,
     /// however wrong, or something was left out that may have had one.
-    listen_due: bool,
+    pub(super) listen_due: bool,
 }
 
 impl<'s> Loader<'s> {
@@ -39,10 +44,11 @@ impl<'s> Loader<'s> {
         Self {
             draft: Draft::default(),
             flaws: Vec::new(),
+            sections: Vec::new(),
             source,
             variables: defines.iter().cloned().collect(),
             texts: Vec::new(),
-            open: Vec::new(),
+            files: Vec::new(),
             transcript: Vec::new(),
             listen_due: true,
         }
@@ -53,6 +59,7 @@ impl<'s> Loader<'s> {
         for input in inputs {
             self.input(input);
         }
+        self.close_all(0);
         if self.listen_due && self.draft.listens.is_empty() {
             let flaw = Place::default().flaw("there is no `Listen`");
             self.flaws.push(flaw.help("write `Listen 8080`"));
@@ -66,9 +73,10 @@ impl<'s> Loader<'s> {
 
     fn input(&mut self, input: &Input) {
         match input {
-            Input::Line { name, text } => self.text(name.clone(), text.clone(), None),
+            // A section may go over several lines of the command line.
+            Input::Line { name, text } => self.text(name.clone(), text.clone(), None, 0),
             Input::File(path) => match self.source.read(path) {
-                Ok(text) => self.text(path.clone(), text, Some(path.clone())),
+                Ok(text) => self.file(path, text),
                 Err(why) => {
                     let place = Place { file: self.texts.len(), ..Place::default() };
                     self.texts.push(Text { name: path.clone(), text: String::new() });
@@ -79,61 +87,50 @@ impl<'s> Loader<'s> {
         }
     }
 
-    fn text(&mut self, name: String, text: String, path: Option<String>) {
+    /// A section ends in the file in which it begins.
+    fn file(&mut self, path: &str, text: String) {
+        let outer = self.sections.len();
+        self.text(path.into(), text, Some(path.into()), outer);
+        self.close_all(outer);
+    }
+
+    /// Reads a text, which may end the sections behind the first `outer` ones.
+    fn text(&mut self, name: String, text: String, path: Option<String>, outer: usize) {
         let lines = lines(self.texts.len(), &text);
         self.texts.push(Text { name, text });
-        self.open.push(path);
-        let mut sections = Vec::new();
+        self.files.push(path);
         for line in lines {
             if self.flaws.len() >= PROBLEMS_MOST {
                 break;
             }
-            if line[0].char == '<' {
-                self.section(&line, &mut sections);
-            } else if sections.is_empty() {
-                self.directive(&line);
+            match (line[0].char, line.get(1).map(|letter| letter.char)) {
+                ('<', Some('/')) => self.close(&line, outer),
+                ('<', _) => self.open(&line),
+                _ if self.skips() => {}
+                _ => self.directive(&line),
             }
         }
-        self.open.pop();
-    }
-
-    /// A line that begins or ends a section: `sections` are those that it stands in.
-    fn section(&mut self, line: &[Letter], sections: &mut Vec<String>) {
-        let place = line[0].place.to(line[line.len() - 1].place);
-        let text: String = line[1..].iter().map(|letter| letter.char).collect();
-        let name = text.split([' ', '\t', '>']).next().unwrap_or_default();
-        let Some(closed) = name.strip_prefix('/') else {
-            if sections.is_empty() {
-                let flaw = place.flaw(format!("sections are not built yet: `<{name}>`"));
-                self.flaws.push(flaw.help(format!("what stands before `</{name}>` is skipped")));
-                self.listen_due = false;
-            }
-            sections.push(name.to_ascii_lowercase());
-            return;
-        };
-        if sections.last().is_some_and(|open| open.eq_ignore_ascii_case(closed)) {
-            sections.pop();
-        } else if sections.is_empty() {
-            self.flaws.push(place.flaw(format!("`</{closed}>` closes nothing")));
-        }
+        self.files.pop();
     }
 
     fn directive(&mut self, line: &[Letter]) {
         let chars = line.iter().map(|letter| letter.char);
         let name: String = chars.take_while(|char| !char.is_ascii_whitespace()).collect();
         self.listen_due &= !name.eq_ignore_ascii_case("Listen");
+        let Some(line) = self.expanded(line) else { return };
+        let leads = ["Define", "Include", "IncludeOptional"];
+        if !leads.iter().any(|leads| name.eq_ignore_ascii_case(leads)) {
+            self.transcript.push(line.iter().map(|letter| letter.char).collect());
+        }
+        let applied = split(&line).and_then(|words| self.apply(&words));
+        self.flaws.extend(applied.err());
+    }
+
+    /// The line with every `${VAR}` replaced, if each is known.
+    pub(super) fn expanded(&mut self, line: &[Letter]) -> Option<Vec<Letter>> {
         let variable =
             |name: &str| self.variables.get(name).cloned().or_else(|| self.source.variable(name));
-        match expand(line, variable) {
-            Ok(line) => {
-                if !["Define", "Include"].iter().any(|leads| name.eq_ignore_ascii_case(leads)) {
-                    self.transcript.push(line.iter().map(|letter| letter.char).collect());
-                }
-                let applied = split(&line).and_then(|words| self.apply(&words));
-                self.flaws.extend(applied.err());
-            }
-            Err(flaws) => self.flaws.extend(flaws),
-        }
+        expand(line, variable).map_err(|flaws| self.flaws.extend(flaws)).ok()
     }
 
     fn apply(&mut self, words: &[Word]) -> Result<(), Flaw> {
@@ -142,29 +139,31 @@ impl<'s> Loader<'s> {
         table::find(name)?.apply(self, name, args)
     }
 
-    /// Reads the file that `word` names.
-    pub(super) fn include(&mut self, word: &Word) -> Result<(), Flaw> {
-        let path = self.resolved(word.text());
-        match self.included(&path) {
-            Ok(text) => self.text(path.clone(), text, Some(path)),
-            Err(why) => {
-                self.listen_due = false;
-                return Err(word.flaw(why));
-            }
+    /// Reads the files that `word` names, at least one if they are `due`.
+    pub(super) fn include(&mut self, word: &Word, due: bool) -> Result<(), Flaw> {
+        let paths = self.source.matching(&self.resolved(word.text())).and_then(|paths| {
+            if paths.is_empty() && due { Err("there is no such file".into()) } else { Ok(paths) }
+        });
+        let paths = paths.map_err(|why| format!("`{word}` cannot be read: {why}"));
+        self.include_all(paths).map_err(|why| {
+            self.listen_due = false;
+            word.flaw(why)
+        })
+    }
+
+    fn include_all(&mut self, paths: Result<Vec<String>, String>) -> Result<(), String> {
+        for path in paths? {
+            let text = self.included(&path)?;
+            self.file(&path, text);
         }
         Ok(())
     }
 
     fn included(&mut self, path: &str) -> Result<String, String> {
-        if path.contains(['*', '?', '[']) {
-            return Err(format!(
-                "patterns are not built yet: name the files of `{path}` one by one"
-            ));
-        }
-        if self.open.iter().flatten().any(|open| open == path) {
+        if self.files.iter().flatten().any(|open| open == path) {
             return Err(format!("`{path}` includes itself"));
         }
-        if self.open.len() > DEPTH_MOST {
+        if self.files.len() > DEPTH_MOST {
             return Err(format!("files include each other more than {DEPTH_MOST} deep"));
         }
         if self.texts.len() >= FILES_MOST {
@@ -175,7 +174,7 @@ impl<'s> Loader<'s> {
 
     /// `path` as seen from the folder of the file that is being read.
     fn resolved(&self, path: &str) -> String {
-        let including = self.open.last().and_then(Option::as_deref).unwrap_or_default();
+        let including = self.files.last().and_then(Option::as_deref).unwrap_or_default();
         match including.rfind('/') {
             Some(end) if !path.starts_with('/') => format!("{}/{path}", &including[..end]),
             _ => path.into(),
@@ -184,14 +183,19 @@ impl<'s> Loader<'s> {
 
     /// Makes `${name}` stand for `value` from here on, for nothing at all without one.
     pub(super) fn define(&mut self, name: &Word, value: Option<&Word>) -> Result<(), Flaw> {
-        if name.text().is_empty() || name.text().contains(['$', '{', '}', ':', '=']) {
+        if name.text().is_empty() || name.text().contains(['$', '{', '}', ':', '=', '!']) {
             return Err(name
                 .flaw(format!("`{name}` is not a name for a variable"))
-                .help("it has none of `$`, `{`, `}`, `:` and `=` in it"));
+                .help("it has none of `$`, `{`, `}`, `:`, `=` and `!` in it"));
         }
         let value = value.map(Word::to_string).unwrap_or_default();
         self.variables.insert(name.to_string(), value);
         Ok(())
+    }
+
+    /// Whether `Define` or `-D` has made that a variable.
+    pub(super) fn is_defined(&self, name: &str) -> bool {
+        self.variables.contains_key(name)
     }
 }
 
@@ -206,7 +210,7 @@ mod tests {
             defines.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let inputs = [Input::File(files.first().map_or("none", |file| file.0).into())];
         load(&mut Files::new(files), &inputs, &defines)
-            .map(|config| config.rules.server_name)
+            .map(|config| config.rules.main().name.clone())
             .map_err(|problems| problems.iter().map(ToString::to_string).collect())
     }
 
@@ -231,7 +235,7 @@ mod tests {
     fn a_file_that_is_not_there_is_a_problem() {
         let unread = ["none:1:1: the file cannot be read: no such file"];
         assert_eq!(shown(&[], &[]).unwrap_err(), unread);
-        let unread = "conf:1:9: `x` cannot be read: no such file";
+        let unread = "conf:1:9: `x` cannot be read: there is no such file";
         assert_eq!(problem("Include x"), unread);
     }
 
@@ -261,10 +265,15 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_not_built_yet() {
-        let message =
-            "conf:1:9: patterns are not built yet: name the files of `d/*.conf` one by one";
-        assert_eq!(problem("Include d/*.conf"), message);
+    fn a_pattern_includes_every_file_of_it_in_the_order_of_their_names() {
+        let main = "Listen 1\nInclude d/*.conf\nIncludeOptional e/*.conf";
+        let files = [("a", main), ("d/2.conf", "y"), ("d/1.conf", "x"), ("d/3.txt", "z")];
+        let unknown = |at: &str| format!("d/{at}: unknown directive");
+        let found = shown(&files, &[]).unwrap_err();
+        assert!(found[0].starts_with(&unknown("1.conf:1:1")), "{found:?}");
+        assert!(found[1].starts_with(&unknown("2.conf:1:1")) && found.len() == 2, "{found:?}");
+        let none = "conf:1:9: `d/*.conf` cannot be read: there is no such file";
+        assert_eq!(problem("Include d/*.conf"), none);
     }
 
     #[test]
@@ -275,28 +284,15 @@ mod tests {
         let defines = [("A", "outside"), ("B", "side")];
         assert_eq!(shown(&[("a", &inside)], &defines).as_deref(), Ok("inside"));
         assert_eq!(good("Define X\nThreads ${X}2${X}").threads.map(u16::from), Some(2));
-        assert_eq!(good("ProxyPass ${HOME} !").rules.rules[0].prefix, "/home");
-        assert!(good("Define X\n${X}").rules.rules.is_empty());
+        assert_eq!(good("ProxyPass ${HOME} !").rules.main().rules[0].paths.to_string(), "/home");
+        assert!(good("Define X\n${X}").rules.main().rules.is_empty());
     }
 
     #[test]
     fn a_variable_has_a_name_that_can_be_referred_to() {
-        let help = "(it has none of `$`, `{`, `}`, `:` and `=` in it)";
+        let help = "(it has none of `$`, `{`, `}`, `:`, `=` and `!` in it)";
         let message = format!("conf:1:8: `a=b` is not a name for a variable {help}");
         assert_eq!(problem("Define a=b"), message);
         assert_eq!(problem("Define '' b"), message.replace("a=b", ""));
-    }
-
-    #[test]
-    fn a_section_is_one_problem_and_nothing_in_it_is_looked_at() {
-        let text = "<Location /a>\n nonsense ${x}\n<Limit>\n</Limit>\n</location>\n</Proxy>";
-        assert_eq!(
-            problems(text),
-            [
-                "conf:1:1: sections are not built yet: `<Location>` \
-                 (what stands before `</Location>` is skipped)",
-                "conf:6:1: `</Proxy>` closes nothing",
-            ]
-        );
     }
 }

@@ -7,17 +7,21 @@
 //! every rule, wherever it stands. Every letter remembers where it was written, and so does every
 //! [`Problem`].
 
+mod context;
 mod directives;
 mod draft;
 mod expand;
 mod lines;
 mod loader;
+mod modules;
 mod overrides;
 mod pace;
 mod parameters;
+mod paths;
 mod pooling;
 mod problem;
 mod proxy_pass;
+mod sections;
 mod suggest;
 mod table;
 #[cfg(test)]
@@ -32,6 +36,7 @@ use core::num::{NonZeroU16, NonZeroU32};
 
 use crate::route::Rules;
 
+pub use context::Context;
 pub use directives::directives;
 pub use parameters::{PARAMETERS, Parameter};
 pub use problem::Problem;
@@ -81,6 +86,14 @@ pub trait Source {
     /// Why there is none, as a clause for the operator.
     fn read(&mut self, path: &str) -> Result<String, String>;
 
+    /// The paths of the files that `pattern` names, in the order of their names: one file, all files of a
+    /// folder, or those whose paths are like it (`*`, `?`, `[...]`); none if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be said, as a clause for the operator.
+    fn matching(&mut self, pattern: &str) -> Result<Vec<String>, String>;
+
     /// The value of an environment variable: what `${NAME}` means if no `Define` and no `-D` says.
     fn variable(&self, name: &str) -> Option<String>;
 }
@@ -92,6 +105,10 @@ pub struct Nowhere;
 impl Source for Nowhere {
     fn read(&mut self, path: &str) -> Result<String, String> {
         Err(format!("there is no {path} here"))
+    }
+
+    fn matching(&mut self, _: &str) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
     }
 
     fn variable(&self, _: &str) -> Option<String> {
@@ -174,7 +191,7 @@ mod tests {
     use super::testing::{Files, problems};
     use super::*;
     use crate::limits::Limits;
-    use crate::route::{Action, Fallback, Park};
+    use crate::route::{Action, Park, Terms};
     use crate::time::Wait;
 
     const SAMPLE: &str = r#"# A sample with everything in it: é.
@@ -212,33 +229,37 @@ LogLevel debug
         assert_eq!(addresses, ["[::]:8080", "[::1]:0"]);
         assert_eq!(config.threads, NonZeroU16::new(8));
         assert_eq!(config.log_level, LogLevel::Debug);
-        assert_eq!(config.rules.server_name, "proxy.example");
-        assert_eq!(config.rules.limits.fields, 50);
-        assert_eq!(config.rules.rules.len(), 3);
+        assert_eq!(config.rules.main().name, "proxy.example");
+        assert_eq!(config.rules.main().limits.fields, 50);
+        assert_eq!(config.rules.main().rules.len(), 3);
         assert_eq!(config.rules.workers.len(), 2);
     }
 
     #[test]
     fn settings_apply_to_rules_that_stand_before_them() {
         let rules = load_text(SAMPLE).expect("the sample is valid").rules;
-        assert_eq!(rules.rules[0].action, Action::Exclude);
-        let (ws, http) = (rules.forward(1).unwrap(), rules.forward(2).unwrap());
-        assert_eq!((ws.fallback, http.fallback), (Fallback::Skip, Fallback::Http));
-        assert_eq!(ws.terms.answer, Wait::from_secs(5));
-        assert_eq!(http.terms.answer, Wait::from_secs(60));
-        assert_eq!(http.terms.connect, Wait::from_millis(250));
-        assert_eq!(http.terms.half_closed, Wait::from_secs(30));
-        assert_eq!(ws.terms.idle, Wait::from_secs(90));
-        assert_eq!(ws.terms.park, Park::Never);
+        let host = rules.main();
+        assert_eq!(host.rules[0].action, Action::Exclude);
+        let forward = |number: usize| host.rules[number].action.forward().expect("it forwards");
+        let terms = |number| Terms::of(forward(number), &host.scope, host.timeout);
+        let (ws, http) = (terms(1), terms(2));
+        let only_upgrades = [1, 2].map(|number| forward(number).only_upgrades(&host.scope));
+        assert_eq!(only_upgrades, [true, false]);
+        assert_eq!(ws.answer, Wait::from_secs(5));
+        assert_eq!(http.answer, Wait::from_secs(60));
+        assert_eq!(http.connect, Wait::from_millis(250));
+        assert_eq!(http.half_closed, Wait::from_secs(30));
+        assert_eq!(ws.idle, Wait::from_secs(90));
+        assert_eq!(ws.park, Park::Never);
     }
 
     #[test]
     fn an_almost_empty_file_is_all_defaults() {
         let config = load_text("Listen 1").expect("it listens");
         assert_eq!((config.threads, config.log_level), (None, LogLevel::Warn));
-        assert_eq!(config.rules.server_name, "underpass");
-        assert_eq!(config.rules.limits, Limits::DEFAULT);
-        assert!(config.rules.rules.is_empty() && config.rules.workers.is_empty());
+        assert_eq!(config.rules.main().name, "underpass");
+        assert_eq!(config.rules.main().limits, Limits::DEFAULT);
+        assert!(config.rules.main().rules.is_empty() && config.rules.workers.is_empty());
     }
 
     #[test]

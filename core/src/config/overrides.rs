@@ -30,7 +30,7 @@ mod tests {
 
     fn said(args: &str) -> Overrides {
         let rules = good(&format!("ProxyPass / ws://b\nProxyErrorOverride {args}")).rules;
-        rules.forward(0).expect("it forwards").overrides.clone()
+        rules.main().scope.overrides.clone()
     }
 
     #[test]

@@ -3,19 +3,25 @@
 use super::problem::Flaw;
 use super::values::{number, wait};
 use super::words::Word;
-use crate::limits::{Limits, Pace};
+use crate::limits::Pace;
 use crate::time::Wait;
 
-/// Sets the clock of the stage that `word` names.
-pub(super) fn set_pace(limits: &mut Limits, word: &Word) -> Result<(), Flaw> {
-    let (stage, value) = word.split_once('=').ok_or_else(|| unknown(word, word))?;
-    let slot = match (stage.is("header"), stage.is("body")) {
-        (true, _) => &mut limits.head,
-        (_, true) => &mut limits.body,
-        _ => return Err(unknown(word, &stage)),
+/// What of a request has a clock of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Stage {
+    Head,
+    Body,
+}
+
+/// The clock of the stage that `word` names.
+pub(super) fn clock(word: &Word) -> Result<(Stage, Pace), Flaw> {
+    let (name, value) = word.split_once('=').ok_or_else(|| unknown(word, word))?;
+    let stage = match (name.is("header"), name.is("body")) {
+        (true, _) => Stage::Head,
+        (_, true) => Stage::Body,
+        _ => return Err(unknown(word, &name)),
     };
-    *slot = pace(&value)?;
-    Ok(())
+    Ok((stage, pace(&value)?))
 }
 
 fn unknown(word: &Word, stage: &Word) -> Flaw {
@@ -55,26 +61,26 @@ fn min_rate(word: &Word) -> Result<u32, Flaw> {
 mod tests {
     use super::super::testing::{failure, good, word};
     use super::*;
+    use crate::limits::Limits;
 
-    fn set(text: &str) -> Result<Limits, Flaw> {
-        let mut limits = Limits::DEFAULT;
-        set_pace(&mut limits, &word(text)).map(|()| limits)
+    fn set(text: &str) -> Result<(Stage, Pace), Flaw> {
+        clock(&word(text))
     }
 
     #[test]
     fn a_stage_has_a_time_a_range_and_a_rate() {
         let secs = Wait::from_secs;
         let fixed = Pace { first: secs(5), most: Wait::FOREVER, rate: 0 };
-        assert_eq!(set("header=5").map(|limits| limits.head), Ok(fixed));
+        assert_eq!(set("header=5"), Ok((Stage::Head, fixed)));
         let open = Pace { rate: 9, ..fixed };
-        assert_eq!(set("BODY=5,minrate=9").map(|limits| limits.body), Ok(open));
+        assert_eq!(set("BODY=5,minrate=9"), Ok((Stage::Body, open)));
         let range = Pace { most: Wait::from_millis(5001), ..open };
-        assert_eq!(set("body=5-5001ms,MinRate=9").map(|limits| limits.body), Ok(range));
+        assert_eq!(set("body=5-5001ms,MinRate=9"), Ok((Stage::Body, range)));
     }
 
     #[test]
     fn a_stage_that_is_not_named_keeps_its_clock() {
-        let limits = good("RequestReadTimeout body=7").rules.limits;
+        let limits = good("RequestReadTimeout body=7").rules.main().limits;
         assert_eq!(limits.head, Limits::DEFAULT.head);
         assert_eq!(limits.body.first, Wait::from_secs(7));
     }
@@ -82,7 +88,7 @@ mod tests {
     #[test]
     fn nothing_switches_the_clock_off() {
         for text in ["body=0", "body=0,MinRate=5", "body=0-40,MinRate=5"] {
-            assert_eq!(set(text).map(|limits| limits.body), Ok(Pace::OFF), "{text}");
+            assert_eq!(set(text), Ok((Stage::Body, Pace::OFF)), "{text}");
         }
     }
 

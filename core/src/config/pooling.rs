@@ -89,7 +89,7 @@ impl Pooling {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{good, problem};
+    use super::super::testing::{forward, good, problem};
     use super::*;
     use crate::route::{Terms, Worker};
 
@@ -98,8 +98,7 @@ mod tests {
     }
 
     fn acquire(parameters: &str) -> Wait {
-        let rules = good(&format!("ProxyPass / ws://b {parameters}")).rules;
-        rules.forward(0).expect("it forwards").terms.acquire
+        forward(&format!("ProxyPass / ws://b {parameters}")).acquire
     }
 
     fn idle(parameters: &str) -> Idling {

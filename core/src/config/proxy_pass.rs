@@ -1,25 +1,40 @@
-//! `ProxyPass path !|url [key=value ...]`: one rule as its line says it.
+//! `ProxyPass [path] !|url [key=value ...]`: one rule as its line says it.
 
 use super::parameters::{Options, PARAMETERS};
+use super::paths::below;
 use super::problem::Flaw;
 use super::suggest::suggest;
 use super::url;
 use super::words::Word;
-use crate::route::Target;
+use crate::route::{Pattern, Target};
 
 /// A `ProxyPass` line, before the settings of the whole configuration are applied to it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Pass {
-    /// The prefix that a path must have.
-    pub(super) prefix: String,
+    /// Which paths it is for.
+    pub(super) paths: Pattern,
     /// Where it is forwarded, and how; none for `!`.
     pub(super) forward: Option<(Target, Options)>,
 }
 
 /// The rule of a line with at least two arguments; none if there is something wrong with it.
 pub(super) fn pass(args: &[Word], flaws: &mut Vec<Flaw>) -> Option<Pass> {
-    let (path, url, parameters) = (&args[0], &args[1], &args[2..]);
-    let prefix = noted(prefix(path), flaws);
+    let paths = noted(below(&args[0]), flaws);
+    pass_to(paths, &args[1..], flaws)
+}
+
+/// The rule of a line that stands in a section of those paths: it names none.
+pub(super) fn pass_here(paths: Pattern, args: &[Word], flaws: &mut Vec<Flaw>) -> Option<Pass> {
+    if args[0].text().starts_with('/') && args.len() > 1 {
+        let flaw = args[0].flaw("the path is that of the section");
+        flaws.push(flaw.help("leave it out, or move the line out of the section"));
+        return None;
+    }
+    pass_to(Some(paths), args, flaws)
+}
+
+fn pass_to(paths: Option<Pattern>, args: &[Word], flaws: &mut Vec<Flaw>) -> Option<Pass> {
+    let (url, parameters) = (&args[0], &args[1..]);
     let forward = if url.text() == "!" {
         flaws.extend(parameters.iter().map(|word| word.flaw("`!` takes no parameters")));
         None
@@ -28,19 +43,11 @@ pub(super) fn pass(args: &[Word], flaws: &mut Vec<Flaw>) -> Option<Pass> {
         let options = options(parameters, flaws);
         Some((target?, options))
     };
-    Some(Pass { prefix: prefix?, forward })
+    Some(Pass { paths: paths?, forward })
 }
 
 fn noted<T>(result: Result<T, Flaw>, flaws: &mut Vec<Flaw>) -> Option<T> {
     result.map_err(|flaw| flaws.push(flaw)).ok()
-}
-
-fn prefix(word: &Word) -> Result<String, Flaw> {
-    if word.text().starts_with('/') {
-        Ok(word.text().into())
-    } else {
-        Err(word.flaw(format!("the path `{word}` does not begin with `/`")))
-    }
 }
 
 fn options(words: &[Word], flaws: &mut Vec<Flaw>) -> Options {
@@ -81,12 +88,48 @@ mod tests {
     #[test]
     fn a_line_becomes_a_rule() {
         let rules = good("ProxyPass /a ws://b:9/c RETRY=2 upgrade=ANY").rules;
-        let forward = rules.forward(0).expect("it forwards");
-        assert_eq!(rules.rules[0].prefix, "/a");
+        let rule = &rules.main().rules[0];
+        let forward = rule.action.forward().expect("it forwards");
+        assert_eq!(rule.paths.to_string(), "/a");
         assert_eq!(forward.target.to_string(), "ws://b:9/c");
         assert_eq!(forward.upgrade, Upgrade::Any);
         assert_eq!(rules.workers[0].recovery, Recovery::After(Wait::from_secs(2)));
-        assert_eq!(good("ProxyPass /a !").rules.rules[0].action, Action::Exclude);
+        assert_eq!(good("ProxyPass /a !").rules.main().rules[0].action, Action::Exclude);
+    }
+
+    #[test]
+    fn the_rule_of_a_section_is_tried_before_those_of_its_host() {
+        let rules = good(
+            "ProxyPass /a ws://h1\n<Location /a>\nProxyPass ws://h2 timeout=3\nProxyPass http://h3\n</Location>\n\
+             <Location /a/b>\nProxyPass !\n</Location>",
+        )
+        .rules;
+        let hosts = rules.main().rules.iter().map(|rule| {
+            let host = rule.action.forward().map_or("!", |forward| forward.target.host.as_str());
+            (rule.paths.to_string(), host)
+        });
+        let tried = [("/a/b", "!"), ("/a", "h2"), ("/a", "h3"), ("/a", "h1")];
+        assert_eq!(hosts.collect::<Vec<_>>(), tried.map(|(path, host)| (path.to_owned(), host)));
+        let twice = "conf:2:11: the path is that of the section \
+                     (leave it out, or move the line out of the section)";
+        assert_eq!(problem("<Location /a>\nProxyPass /a ws://b\n</Location>"), twice);
+    }
+
+    #[test]
+    fn a_virtual_host_has_the_rules_of_the_main_server_before_its_own() {
+        let hosts = |inherit: &str| {
+            let text = format!(
+                "<VirtualHost *:1>\nProxyPass /a ws://h1\nProxyPassInherit {inherit}\n</VirtualHost>\n\
+                 ProxyPass /b ws://h2"
+            );
+            let rules = good(&text).rules;
+            let paths = rules.hosts[1].rules.iter().map(|rule| rule.paths.to_string());
+            paths.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (hosts("On"), hosts("Off")),
+            (vec!["/b".into(), "/a".into()], vec!["/a".to_owned()])
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use core::ops::RangeInclusive;
 
+use super::context::Context;
 use super::directives::directives;
 use super::loader::Loader;
 use super::problem::Flaw;
@@ -18,7 +19,7 @@ pub struct Directive {
     /// The arguments that stand for its absence, if there are any.
     pub default: Option<&'static str>,
     /// Where it may stand.
-    pub context: &'static str,
+    pub contexts: &'static [Context],
     /// Whose it is.
     pub origin: Origin,
     /// What it does, in one sentence.
@@ -39,6 +40,7 @@ impl Directive {
         name: &Word,
         args: &[Word],
     ) -> Result<(), Flaw> {
+        self.check_place(loader.context(), name)?;
         let (least, most) = (*self.count.start(), *self.count.end());
         if let Some(surplus) = args.get(most) {
             let flaw = surplus.flaw(format!("too many arguments for `{}`", self.name));
@@ -51,8 +53,25 @@ impl Directive {
         (self.apply)(loader, args)
     }
 
+    fn check_place(&self, context: Context, name: &Word) -> Result<(), Flaw> {
+        if self.contexts.contains(&context) {
+            return Ok(());
+        }
+        let flaw = name.flaw(format!("`{}` may not stand {}", self.name, context.section()));
+        let places: Vec<_> = self.contexts.iter().map(|context| context.section()).collect();
+        Err(flaw.help(format!("it may stand {}", places.join(" or "))))
+    }
+
     fn usage(&self) -> String {
-        format!("write `{} {}`", self.name, self.args)
+        match self.name.strip_suffix('>') {
+            Some(opening) => format!("write `{opening} {}>`", self.args),
+            None => format!("write `{} {}`", self.name, self.args),
+        }
+    }
+
+    /// Whether it is a section, and not a line of its own.
+    pub fn is_section(&self) -> bool {
+        self.name.starts_with('<')
     }
 }
 
@@ -67,9 +86,21 @@ pub enum Origin {
 
 /// The directive of that name.
 pub(super) fn find(name: &Word) -> Result<&'static Directive, Flaw> {
-    directives().find(|directive| name.is(directive.name)).ok_or_else(|| {
-        let help = suggest(name.text(), directives().map(|directive| directive.name));
+    let lines = || directives().filter(|directive| !directive.is_section());
+    lines().find(|directive| name.is(directive.name)).ok_or_else(|| {
+        let help = suggest(name.text(), lines().map(|directive| directive.name));
         let flaw = name.flaw(format!("unknown directive `{name}`"));
+        help.into_iter().fold(flaw, Flaw::help)
+    })
+}
+
+/// The section of that name, which is without its brackets.
+pub(super) fn find_section(name: &Word) -> Result<&'static Directive, Flaw> {
+    let bare = |section: &'static Directive| section.name.trim_matches(['<', '>']);
+    let sections = || directives().filter(|directive| directive.is_section());
+    sections().find(|section| name.is(bare(section))).ok_or_else(|| {
+        let help = suggest(name.text(), sections().map(bare));
+        let flaw = name.flaw(format!("unknown section `<{name}>`"));
         help.into_iter().fold(flaw, Flaw::help)
     })
 }
@@ -90,15 +121,14 @@ mod tests {
         );
         assert_eq!(
             problem("ProxyPass /a"),
-            "conf:1:1: too few arguments for `ProxyPass` \
-             (write `ProxyPass path !|url [key=value]...`)"
+            "conf:1:11: a rule outside of `<Location>` has a path and a URL (write `ProxyPass path url`)"
         );
     }
 
     #[test]
     fn an_unknown_directive_is_a_problem() {
-        let unknown = "conf:1:1: unknown directive `ProxyPassReverse`";
-        assert_eq!(problem("ProxyPassReverse / ws://b"), unknown);
+        let unknown = "conf:1:1: unknown directive `DocumentRoot`";
+        assert_eq!(problem("DocumentRoot /var/www"), unknown);
         let near = "conf:1:1: unknown directive `timout` (did you mean `Timeout`?)";
         assert_eq!(problem("timout 5"), near);
     }

@@ -6,6 +6,7 @@ use super::lines::lines;
 use super::problem::{Flaw, Text};
 use super::words::{Word, split};
 use super::{Config, Input, Source, load};
+use crate::route::{Asked, Forward, Place};
 
 /// Files and variables that are not really there.
 pub(super) struct Files(BTreeMap<String, String>);
@@ -19,6 +20,15 @@ impl Files {
 impl Source for Files {
     fn read(&mut self, path: &str) -> Result<String, String> {
         self.0.get(path).cloned().ok_or_else(|| "no such file".into())
+    }
+
+    fn matching(&mut self, pattern: &str) -> Result<Vec<String>, String> {
+        let (start, end) = pattern.split_once('*').unwrap_or((pattern, ""));
+        let is_like = |path: &&String| match pattern.contains('*') {
+            true => path.starts_with(start) && path.ends_with(end),
+            false => path.as_str() == pattern,
+        };
+        Ok(self.0.keys().filter(is_like).cloned().collect())
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -59,4 +69,17 @@ pub(super) fn good(text: &str) -> Config {
     let text = format!("{text}\nListen 1234");
     load(&mut Files::new(&[("conf", &text), ("other", "")]), &[Input::File("conf".into())], &[])
         .expect("nothing is wrong")
+}
+
+/// What the first rule of the configuration that `text` makes says.
+pub(super) fn forward(text: &str) -> Forward {
+    let rules = good(text).rules;
+    let forward = rules.main().rules[0].action.forward().expect("it forwards");
+    forward.as_ref().clone()
+}
+
+/// Where a plain request for `/` stands in the configuration that `text` makes.
+pub(super) fn place(text: &str) -> Place {
+    let asked = Asked { path: b"/", has_upgrade: true, accepts: &|_| true };
+    Place::find(&good(text).rules.hosts[0], &asked).expect("it is forwarded")
 }

@@ -6,7 +6,7 @@ use super::problem::Flaw;
 use super::values::number;
 use super::words::Word;
 use crate::head::request::ends_in_a_number;
-use crate::route::{Scheme, Target};
+use crate::route::{Address, Scheme, Target};
 
 /// Bytes of a name and of one of its labels (RFC 1035 §2.3.4).
 const NAME_MOST: usize = 253;
@@ -69,6 +69,15 @@ pub(super) fn server_name(word: &Word) -> Result<String, Flaw> {
     host_and_port(&word.split_at(start).1).map(|(host, _)| host)
 }
 
+/// A further name of a server, with `*` and `?` for letters, in lower case.
+pub(super) fn alias(word: &Word) -> Result<String, Flaw> {
+    let letters = word.text().replace(['*', '?'], "a");
+    if is_name(&letters) || letters.parse::<IpAddr>().is_ok() {
+        return Ok(word.text().to_ascii_lowercase());
+    }
+    Err(word.flaw(format!("`{word}` is neither a host name nor a pattern of one")))
+}
+
 /// `host[:port]`: the host in lower case and without brackets, so that equal hosts are equal texts.
 fn host_and_port(word: &Word) -> Result<(String, Option<u16>), Flaw> {
     if let Some(at) = word.text().find('@') {
@@ -119,6 +128,24 @@ fn port(rest: &Word) -> Result<Option<u16>, Flaw> {
         }
         _ => Err(rest.flaw(format!("`{rest}` is not a port"))),
     }
+}
+
+/// `address[:port]` of a `<VirtualHost>`; `*` and `_default_` stand for all addresses, and `*` for all ports.
+pub(super) fn host_address(word: &Word) -> Result<Address, Flaw> {
+    let bracket = word.text().find(']').map_or(0, |end| end + 1);
+    let end = word.text()[bracket..].find(':').map_or(word.text().len(), |at| bracket + at);
+    let (host, rest) = word.split_at(end);
+    let ip = match host.text() {
+        "*" => None,
+        _ if host.is("_default_") => None,
+        text if text.starts_with('[') => Some(address(&host)?.into()),
+        text => Some(text.parse::<Ipv4Addr>().map(IpAddr::from).map_err(|_| {
+            let flaw = host.flaw(format!("`{host}` is neither an address nor `*`"));
+            flaw.help("names are asked for in `ServerName`, and no DNS is asked")
+        })?),
+    };
+    let port = if rest.text() == ":*" { None } else { port(&rest)? };
+    Ok(Address { ip, port })
 }
 
 /// `[address:]port`; `*` and no address at all stand for all addresses.

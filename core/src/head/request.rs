@@ -39,6 +39,15 @@ impl<'h, 'b> Request<'h, 'b> {
         let authority = authority.or(host);
         Ok(Self { method, path, query, authority, version, fields, framing })
     }
+
+    /// The name of the host that it is for, without a port, and without the brackets of an IPv6 address.
+    pub fn host(&self) -> Option<&'b str> {
+        let authority = self.authority?;
+        match authority.strip_prefix('[') {
+            Some(address) => address.split(']').next(),
+            None => authority.split(':').next(),
+        }
+    }
 }
 
 /// The version at the end of the start line: told apart from garbage before the parser calls both bad.

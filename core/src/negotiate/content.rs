@@ -4,7 +4,7 @@
 use super::Refusal;
 use crate::head::{Framing, Request, Version};
 use crate::limits::Limits;
-use crate::route::Forward;
+use crate::route::Scope;
 
 /// Refuses a body that is too long (`LimitRequestBody`), or of which nobody can say how long it is.
 ///
@@ -35,12 +35,12 @@ pub(crate) enum Consent {
 }
 
 impl Consent {
-    /// What the request's `Expect` asks for under its rule; any other expectation than the one that
+    /// What the request's `Expect` asks for where that is said; any other expectation than the one that
     /// there is cannot be met (RFC 9110 §10.1.1).
     ///
     /// HTTP/1.0 knows no expectations, and who has no body waits for nothing: a backend that still
     /// heard of it would answer with a 100 that nobody waits for (R26).
-    pub(crate) fn of(request: &Request<'_, '_>, forward: &Forward) -> Result<Self, Refusal> {
+    pub(crate) fn of(request: &Request<'_, '_>, scope: &Scope) -> Result<Self, Refusal> {
         if request.version == Version::Http10 {
             return Ok(Self::None);
         }
@@ -49,7 +49,7 @@ impl Consent {
         if !expected.eq_ignore_ascii_case(b"100-continue") {
             return Err(Refusal::Expectation);
         }
-        Ok(match (request.framing, forward.pass_expect) {
+        Ok(match (request.framing, scope.pass_expect) {
             (Framing::None, _) => Self::None,
             (_, true) => Self::Backend,
             (_, false) => Self::Ours,
@@ -61,7 +61,6 @@ impl Consent {
 mod tests {
     use super::*;
     use crate::head::slots;
-    use crate::route::{Scheme, Target, WorkerId};
 
     fn parsed<T>(head: &str, look: impl FnOnce(&Request<'_, '_>) -> T) -> T {
         let mut slots = slots();
@@ -104,10 +103,8 @@ mod tests {
     }
 
     fn consent(line: &str, fields: &str, pass_expect: bool) -> Result<Consent, Refusal> {
-        let scheme = Scheme::Http;
-        let target = Target { scheme, host: "b".into(), port: 80, path: String::new() };
-        let forward = Forward { pass_expect, ..Forward::new(target, WorkerId(0)) };
-        parsed(&head(line, fields), |request| Consent::of(request, &forward))
+        let scope = Scope { pass_expect, ..Scope::DEFAULT };
+        parsed(&head(line, fields), |request| Consent::of(request, &scope))
     }
 
     /// R26.

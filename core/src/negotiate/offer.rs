@@ -6,7 +6,7 @@ use sha1::{Digest, Sha1};
 
 use super::Refusal;
 use crate::head::{Framing, Request, Version};
-use crate::route::{Fallback, Forward, Upgrade};
+use crate::route::{Forward, Scope, Upgrade};
 
 /// The token of RFC 6455, as browsers spell it.
 pub const WEBSOCKET: &str = "websocket";
@@ -27,14 +27,18 @@ pub enum Offer {
 pub struct Accept([u8; 28]);
 
 impl Offer {
-    /// Judges the request under its rule.
-    pub fn of(request: &Request<'_, '_>, forward: &Forward) -> Result<Self, Refusal> {
+    /// Judges the request under its rule, with what is said of its path.
+    pub fn of(
+        request: &Request<'_, '_>,
+        forward: &Forward,
+        scope: &Scope,
+    ) -> Result<Self, Refusal> {
         match chosen(request, &forward.upgrade) {
             Some(token) if token.eq_ignore_ascii_case(WEBSOCKET.as_bytes()) => {
                 websocket(request).map(Self::WebSocket)
             }
             Some(token) => other(request, token),
-            None if forward.fallback == Fallback::Skip => Err(Refusal::UpgradeRequired),
+            None if forward.only_upgrades(scope) => Err(Refusal::UpgradeRequired),
             None => Ok(Self::None),
         }
     }
@@ -73,6 +77,11 @@ pub fn asks_upgrade(request: &Request<'_, '_>) -> bool {
         && request.fields.has("upgrade")
 }
 
+/// Whether the request asks for a protocol that may be switched to.
+pub fn accepts(request: &Request<'_, '_>, upgrade: &Upgrade) -> bool {
+    chosen(request, upgrade).is_some()
+}
+
 /// The first protocol that the client asks for and the rule accepts.
 fn chosen<'b>(request: &Request<'_, 'b>, upgrade: &Upgrade) -> Option<&'b [u8]> {
     if *upgrade == Upgrade::Always && request.version == Version::Http11 {
@@ -81,10 +90,10 @@ fn chosen<'b>(request: &Request<'_, 'b>, upgrade: &Upgrade) -> Option<&'b [u8]> 
     if !asks_upgrade(request) {
         return None;
     }
-    request.fields.list("upgrade").find(|token| !is_http(token) && accepts(upgrade, token))
+    request.fields.list("upgrade").find(|token| !is_http(token) && has(upgrade, token))
 }
 
-fn accepts(upgrade: &Upgrade, token: &[u8]) -> bool {
+fn has(upgrade: &Upgrade, token: &[u8]) -> bool {
     match upgrade {
         Upgrade::Never => false,
         Upgrade::Any => true,
@@ -148,9 +157,9 @@ mod tests {
     const ASK: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n";
     const V13: &str = "Sec-WebSocket-Version: 13\r\n";
 
-    fn rule(upgrade: Upgrade, fallback: Fallback) -> Forward {
+    fn rule(upgrade: Upgrade) -> Forward {
         let target = Target { scheme: Scheme::Ws, host: "b".into(), port: 80, path: String::new() };
-        Forward { upgrade, fallback, ..Forward::new(target, WorkerId(0)) }
+        Forward { upgrade, ..Forward::new(target, WorkerId(0)) }
     }
 
     fn tokens(list: &[&str]) -> Upgrade {
@@ -161,7 +170,7 @@ mod tests {
         let head = format!("{line}\r\nHost: h\r\n{fields}\r\n");
         let mut slots = slots();
         let request = Request::parse(head.as_bytes(), &mut slots).unwrap();
-        Offer::of(&request, &rule(upgrade, Fallback::Http))
+        Offer::of(&request, &rule(upgrade), &Scope::DEFAULT)
     }
 
     fn ws(line: &str, fields: &str) -> Result<Offer, Refusal> {
@@ -275,7 +284,8 @@ mod tests {
         let head = format!("{GET}\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n");
         let mut slots = slots();
         let request = Request::parse(head.as_bytes(), &mut slots).unwrap();
-        let rule = rule(tokens(&["WebSocket"]), Fallback::Skip);
-        assert_eq!(Offer::of(&request, &rule), Err(Refusal::UpgradeRequired));
+        let rule = rule(tokens(&["WebSocket"]));
+        let scope = Scope { falls_back: false, ..Scope::DEFAULT };
+        assert_eq!(Offer::of(&request, &rule, &scope), Err(Refusal::UpgradeRequired));
     }
 }

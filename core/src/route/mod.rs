@@ -1,15 +1,26 @@
-//! Stage 2 of 6 · which rule a request falls under, and what that rule says.
+//! Stage 2 of 6 · whom a request is for, which rule it falls under, and what that rule says.
 //!
-//! [`path`] makes one path out of the many spellings of it; [`rules`] finds the first rule that
-//! matches, [`overrides`] are the errors that are said in our own words. What a rule says is plain
-//! data, made by [`config`](crate::config).
+//! A connection comes in at a [`Door`]: the [`host`]s of its address, which are told apart by name. A
+//! [`host`] has rules and sections of paths; [`path`] makes one path out of the many spellings of it,
+//! [`pattern`] says which paths are meant, [`scope`] is what all sections say together. [`rules`] finds
+//! the first rule that matches, [`forward`] is what it says, [`target`] where that leads;
+//! [`overrides`] are the errors that are said in our own words. All of it is plain data, made by
+//! [`config`](crate::config).
 
+pub mod forward;
+pub mod host;
 pub mod overrides;
 pub mod path;
+pub mod pattern;
 pub mod rules;
+pub mod scope;
 pub mod target;
 
+pub use forward::{Forward, Park, Terms, Upgrade};
+pub use host::{Address, Door, Entrance, Host, Via};
 pub use overrides::Overrides;
 pub use path::{BadPath, CleanPath};
-pub use rules::{Action, Fallback, Forward, Park, Rule, Rules, Terms, Upgrade, Via};
+pub use pattern::{Expression, Pattern};
+pub use rules::{Action, Asked, Place, Rule, Rules};
+pub use scope::{Scope, Section, Setting};
 pub use target::{Idling, Recovery, Scheme, Target, Worker, WorkerId};

@@ -1,129 +1,96 @@
-//! The rules: the first one that matches, in the order of the configuration, decides.
+//! The rules: which host, which sections and which rule a request falls under.
 
-use std::num::NonZeroU32;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use super::overrides::Overrides;
-use super::target::{Scheme, Target, Worker, WorkerId};
+use super::forward::{Forward, Terms, Upgrade};
+use super::host::{Address, Door, Entrance, Host};
+use super::path::encode;
+use super::pattern::Pattern;
+use super::scope::Scope;
+use super::target::{Scheme, Worker};
 use crate::head::BadHeader;
 use crate::limits::Limits;
-use crate::time::Wait;
 
 /// Everything that a request is judged by: an immutable snapshot of the configuration.
 ///
 /// A session keeps to the snapshot that it began with; the driver lends it the same one in every turn.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rules {
-    /// The name of this server (`ServerName`): what `X-Forwarded-Server` and `Via` say.
-    pub server_name: String,
-    /// What becomes of `Via` (`ProxyVia`).
-    pub via: Via,
-    /// What `Max-Forwards` says where a request has none (`ProxyMaxForwards`); `None` adds nothing.
-    pub max_forwards: Option<u32>,
-    /// What a client's head and body may be.
-    pub limits: Limits,
+    /// The hosts; the first one is the main server.
+    pub hosts: Vec<Arc<Host>>,
+    /// Which of them share an address; the first one is the main server's.
+    pub entrances: Vec<Entrance>,
     /// What becomes of a response with a line that is no field (`ProxyBadHeader`).
     pub bad_header: BadHeader,
-    /// The rules, in the order of the configuration.
-    pub rules: Vec<Rule>,
-    /// The workers, indexed by [`WorkerId`].
+    /// The workers, indexed by [`WorkerId`](super::WorkerId).
     pub workers: Vec<Worker>,
 }
 
 impl Default for Rules {
     /// Those of a configuration that says nothing.
     fn default() -> Self {
-        Self {
-            server_name: "underpass".into(),
-            via: Via::Off,
-            max_forwards: None,
-            limits: Limits::DEFAULT,
-            bad_header: BadHeader::IsError,
-            rules: Vec::new(),
-            workers: Vec::new(),
-        }
+        Self::of(Host::default(), Vec::new())
     }
 }
 
 impl Rules {
-    /// The first rule that matches `path`, with its number and what is left of the path behind its prefix.
-    ///
-    /// A rule for upgrades only ([`Fallback::Skip`]) is passed over by a request that asks for none.
-    pub fn find<'p>(&self, path: &'p [u8], asks_upgrade: bool) -> Option<(usize, &'p [u8])> {
-        self.rules.iter().enumerate().find_map(|(number, rule)| {
-            if rule.skips(asks_upgrade) {
-                return None;
-            }
-            rule.rest(path).map(|rest| (number, rest))
-        })
-    }
-
-    /// What the head of a response under that rule may be.
-    pub fn response_limits(&self, number: usize) -> Limits {
-        let line = self.forward(number).map_or(Limits::RESPONSE.field, |rule| rule.response_line);
-        Limits { line, field: line, bad_header: self.bad_header, ..Limits::RESPONSE }
-    }
-
-    /// What the rule of that number says, if it forwards.
-    pub fn forward(&self, number: usize) -> Option<&Forward> {
-        match &self.rules.get(number)?.action {
-            Action::Forward(forward) => Some(forward),
-            Action::Exclude => None,
+    /// Those of one host, which is the main server.
+    pub fn of(host: Host, workers: Vec<Worker>) -> Self {
+        Self {
+            hosts: vec![Arc::new(host)],
+            entrances: vec![Entrance::main()],
+            bad_header: BadHeader::IsError,
+            workers,
         }
     }
-}
 
-/// What becomes of `Via` in the heads that go on (RFC 9110 §7.6.3, httpd's `ProxyVia`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Via {
-    /// It goes on as it came, without us.
-    Off,
-    /// Our hop is appended to it, in requests and in responses.
-    On,
-    /// So it is, with our product and its version in a comment.
-    Full,
-    /// It is removed from requests, and goes on in responses as it came.
-    Block,
+    /// The main server: what is said outside of any `<VirtualHost>`.
+    pub fn main(&self) -> &Host {
+        &self.hosts[0]
+    }
+
+    /// Where a connection to that address comes in: at the hosts of the address that says most of it, as
+    /// httpd has it (an address before `*`, a port before `*`), or at the main server.
+    pub fn door(&self, local: SocketAddr) -> Door {
+        let entrances = self.entrances.iter().enumerate().skip(1);
+        let open = entrances.filter(|(_, entrance)| entrance.address.has(local));
+        let best = open.max_by_key(|(_, Entrance { address, .. })| {
+            (address.ip.is_some(), address.port.is_some())
+        });
+        Door(best.map_or(0, |(number, _)| number as u16))
+    }
+
+    /// Where every connection to a listener of that address comes in; nothing if that depends on the
+    /// address which the connection came to.
+    pub fn door_of_all(&self, listener: SocketAddr) -> Option<Door> {
+        let differs = |entrance: &Entrance| {
+            let Address { ip, port } = entrance.address;
+            ip.is_some() && port.is_none_or(|port| port == listener.port())
+        };
+        let depends = listener.ip().is_unspecified() && self.entrances.iter().any(differs);
+        (!depends).then(|| self.door(listener))
+    }
+
+    /// The host that speaks for a connection before it has asked for any.
+    pub fn front(&self, door: Door) -> &Arc<Host> {
+        self.host(door, None)
+    }
+
+    /// The host that a request for that name is for; the name is without a port.
+    pub fn host(&self, door: Door, name: Option<&str>) -> &Arc<Host> {
+        let entrance = self.entrances.get(usize::from(door.0)).unwrap_or(&self.entrances[0]);
+        &self.hosts[entrance.named(name, &self.hosts)]
+    }
 }
 
 /// One `ProxyPass` line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rule {
-    /// The prefix that a path must have, beginning with `/`.
-    pub prefix: String,
-    /// What becomes of a request that matches.
+    /// Which paths it is for.
+    pub paths: Pattern,
+    /// What becomes of a request for one of them.
     pub action: Action,
-}
-
-impl Rule {
-    fn skips(&self, asks_upgrade: bool) -> bool {
-        match &self.action {
-            Action::Forward(forward) => forward.fallback == Fallback::Skip && !asks_upgrade,
-            Action::Exclude => false,
-        }
-    }
-
-    /// What is left of `path` behind the prefix: runs of `/` match each other, and the match ends
-    /// at a segment boundary (httpd's `alias_match`).
-    pub(crate) fn rest<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
-        let (mut left, mut rest) = (self.prefix.as_bytes(), path);
-        while let Some((&expected, behind)) = left.split_first() {
-            let (&found, beyond) = rest.split_first()?;
-            if expected != found {
-                return None;
-            }
-            (left, rest) = match expected {
-                b'/' => (without_slashes(behind), without_slashes(beyond)),
-                _ => (behind, beyond),
-            };
-        }
-        let bounded = self.prefix.ends_with('/') || rest.is_empty() || rest[0] == b'/';
-        bounded.then_some(rest)
-    }
-}
-
-fn without_slashes(path: &[u8]) -> &[u8] {
-    let slashes = path.iter().take_while(|&&byte| byte == b'/').count();
-    &path[slashes..]
 }
 
 /// What becomes of a request that matches a rule.
@@ -132,184 +99,252 @@ pub enum Action {
     /// `!`: it is not forwarded.
     Exclude,
     /// It goes to a backend.
-    Forward(Forward),
+    Forward(Arc<Forward>),
 }
 
-/// How a rule forwards.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Forward {
-    /// The URL that takes the place of the prefix.
-    pub target: Target,
-    /// The worker that serves it.
-    pub worker: WorkerId,
-    /// Which protocols it may switch to.
-    pub upgrade: Upgrade,
-    /// What becomes of a request that asks for no upgrade that it may have.
-    pub fallback: Fallback,
-    /// Whether the backend sees the client's `Host` (`ProxyPreserveHost`) instead of its own.
-    pub preserve_host: bool,
-    /// Whether `X-Forwarded-For`, `-Host`, `-Server` and `-Proto` are added (`ProxyAddHeaders`).
-    pub add_headers: bool,
-    /// Bytes of one line of a response's head (`responsefieldsize=`).
-    pub response_line: u32,
-    /// How many bytes of a body are moved at a time at the most (`ProxyIOBufferSize`); as many as are
-    /// there, if it does not say.
-    pub piece: Option<NonZeroU32>,
-    /// Whether an `Expect: 100-continue` goes on to the backend (`Proxy100Continue`); if not, we meet it.
-    pub pass_expect: bool,
-    /// Which of the backend's errors are said in our own words (`ProxyErrorOverride`).
-    pub overrides: Overrides,
-    /// Whether an element of `Forwarded` is added (`ProxyAddForwarded`, RFC 7239).
-    pub add_forwarded: bool,
-    /// The clocks of a session under this rule.
-    pub terms: Terms,
-}
-
-impl Forward {
-    /// A rule that says nothing but where to.
-    pub fn new(target: Target, worker: WorkerId) -> Self {
-        Self {
-            upgrade: Upgrade::default_of(target.scheme),
-            target,
-            worker,
-            fallback: Fallback::Http,
-            preserve_host: false,
-            add_headers: true,
-            response_line: Limits::RESPONSE.field,
-            piece: None,
-            pass_expect: true,
-            overrides: Overrides::None,
-            add_forwarded: false,
-            terms: Terms::DEFAULT,
-        }
+impl Action {
+    /// How it is forwarded, if it is.
+    pub fn forward(&self) -> Option<&Arc<Forward>> {
+        if let Self::Forward(forward) = self { Some(forward) } else { None }
     }
 }
 
-/// Which protocols a rule may switch to (`upgrade=`).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Upgrade {
-    /// None: the default of `http://`.
-    Never,
-    /// One of these, compared case-insensitively; `WebSocket` is the default of `ws://`.
-    Tokens(Vec<String>),
-    /// Whatever the client asks for (`ANY`), except what R8 forbids.
-    Any,
-    /// WebSocket, even if the client's request has lost its `Upgrade` field on the way (`NONE`).
-    Always,
+/// What a rule is found by.
+pub struct Asked<'a> {
+    /// The path, cleaned.
+    pub path: &'a [u8],
+    /// Whether there is an `Upgrade` field.
+    pub has_upgrade: bool,
+    /// Whether the request asks for a protocol that may be switched to.
+    pub accepts: &'a dyn Fn(&Upgrade) -> bool,
 }
 
-impl Upgrade {
-    /// What a rule may switch to that does not say.
-    pub fn default_of(scheme: Scheme) -> Self {
-        match scheme {
-            Scheme::Http => Self::Never,
-            Scheme::Ws => Self::Tokens(vec!["WebSocket".into()]),
-        }
+/// Where a request stands in the configuration, and all that is said of it there.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Whom it is for.
+    pub host: Arc<Host>,
+    /// What is said of its path.
+    pub scope: Arc<Scope>,
+    /// How it is forwarded.
+    pub forward: Arc<Forward>,
+    /// The path that the backend sees.
+    pub path: Vec<u8>,
+}
+
+impl Place {
+    /// Where a request for that host stands; nothing if no rule forwards it.
+    pub fn find(host: &Arc<Host>, asked: &Asked<'_>) -> Option<Self> {
+        let scope = host.scope(asked.path);
+        let rule = find(&host.rules, &scope, asked)?;
+        let forward = Arc::clone(rule.action.forward()?);
+        Some(Self::new(Arc::clone(host), scope, forward, rule.paths.rest(asked.path)?))
+    }
+
+    /// The place of a request of whose decoded path that is left behind the rule's prefix.
+    pub fn new(host: Arc<Host>, scope: Arc<Scope>, forward: Arc<Forward>, rest: &[u8]) -> Self {
+        let path = path(&forward, rest);
+        Self { host, scope, forward, path }
+    }
+
+    /// The clocks of the session.
+    pub fn terms(&self) -> Terms {
+        Terms::of(&self.forward, &self.scope, self.host.timeout)
+    }
+
+    /// What the head of a response may be.
+    pub fn response_limits(&self, bad_header: BadHeader) -> Limits {
+        let line = self.forward.response_line;
+        Limits { line, field: line, bad_header, ..Limits::RESPONSE }
     }
 }
 
-/// What becomes of a request to a `ws://` rule that asks for no upgrade that the rule accepts
-/// (`ProxyWebsocketFallbackToProxyHttp`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fallback {
-    /// It is forwarded as ordinary HTTP (`On`, the default).
-    Http,
-    /// Without an `Upgrade` field the rule is passed over; with one that it does not accept the answer is 426 (`Off`).
-    Skip,
-}
-
-/// The clocks of a session: copied when it is routed, so that no reload changes a live tunnel (R51).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Terms {
-    /// How long the connection to one address may take (`connectiontimeout=`).
-    pub connect: Wait,
-    /// How long a leg may take to answer, or to take what we write (`timeout=`, `ProxyTimeout`, `Timeout`; R52).
-    pub answer: Wait,
-    /// How long a request may wait for a worker (`acquire=`, else as `answer`).
-    pub acquire: Wait,
-    /// How long a tunnel may be silent in both directions (`ProxyWebsocketIdleTimeout`).
-    pub idle: Wait,
-    /// How long a tunnel may be silent once one direction has ended.
-    pub half_closed: Wait,
-    /// How long a tunnel may live.
-    pub lifetime: Wait,
-    /// When a tunnel gives its carriers back (`ProxyWebsocketAsync`, `ProxyWebsocketAsyncDelay`).
-    pub park: Park,
-}
-
-impl Terms {
-    /// The terms of a rule that says nothing.
-    pub const DEFAULT: Self = Self {
-        connect: Wait::from_secs(60),
-        answer: Wait::from_secs(60),
-        acquire: Wait::from_secs(60),
-        idle: Wait::FOREVER,
-        half_closed: Wait::from_secs(60),
-        lifetime: Wait::FOREVER,
-        park: Park::After(Wait::ZERO),
+/// The rule that a request falls under: the first one for its path.
+///
+/// Two rules for the same paths, one for upgrades (`ws://`) and one for the rest, share them whatever
+/// their order: a request that asks for what one of them accepts is that one's, and any other is that of
+/// the one that is for the rest. So the recipes of two lines mean what they look like.
+fn find<'r>(rules: &'r [Rule], scope: &Scope, asked: &Asked<'_>) -> Option<&'r Rule> {
+    let passed_over = |rule: &Rule| {
+        let only_upgrades = |forward: &Arc<Forward>| forward.only_upgrades(scope);
+        !asked.has_upgrade && rule.action.forward().is_some_and(only_upgrades)
     };
+    let mut matching = rules.iter().filter(|rule| rule.paths.has(asked.path) && !passed_over(rule));
+    let first = matching.next()?;
+    let Action::Forward(forward) = &first.action else { return Some(first) };
+    if (asked.accepts)(&forward.upgrade) {
+        return Some(first);
+    }
+    let other = |suits: &dyn Fn(&Forward) -> bool| {
+        let mut same = matching.clone().filter(|rule| rule.paths == first.paths);
+        same.find(|rule| rule.action.forward().is_some_and(|forward| suits(forward)))
+    };
+    let is_plain = |forward: &Forward| forward.target.scheme == Scheme::Http;
+    let accepting = other(&|forward| (asked.accepts)(&forward.upgrade));
+    let plain = || other(&is_plain).filter(|_| !is_plain(forward));
+    accepting.or_else(plain).or(Some(first))
 }
 
-/// When a tunnel with nothing in flight gives its carriers back to the loop.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Park {
-    /// Never: it owns what it has once needed for life (`ProxyWebsocketAsync OFF`).
-    Never,
-    /// After so long a silence; at once if that is zero (`ProxyWebsocketAsync ON`).
-    After(Wait),
+/// The rule's own path with the rest behind it, always absolute.
+fn path(forward: &Forward, rest: &[u8]) -> Vec<u8> {
+    let mut path = forward.target.path.clone().into_bytes();
+    encode(rest, &mut path);
+    if path.first() != Some(&b'/') {
+        path.insert(0, b'/');
+    }
+    path
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::scope::{Section, Setting};
+    use super::super::target::{Target, WorkerId};
     use super::*;
 
-    fn forward(fallback: Fallback) -> Action {
-        let target = Target { scheme: Scheme::Ws, host: "b".into(), port: 80, path: String::new() };
-        Action::Forward(Forward { fallback, ..Forward::new(target, WorkerId(0)) })
+    fn to(scheme: Scheme, host: &str) -> Action {
+        let target = Target { scheme, host: host.into(), port: 80, path: "/base".into() };
+        Action::Forward(Arc::new(Forward::new(target, WorkerId(0))))
     }
 
-    fn rules(list: &[(&str, Action)]) -> Rules {
+    fn host(rules: &[(&str, Action)]) -> Arc<Host> {
         let rule = |(prefix, action): &(&str, Action)| Rule {
-            prefix: (*prefix).into(),
+            paths: Pattern::Below((*prefix).into()),
             action: action.clone(),
         };
-        Rules { rules: list.iter().map(rule).collect(), ..Rules::default() }
+        Arc::new(Host { rules: rules.iter().map(rule).collect(), ..Host::default() })
     }
 
-    /// httpd's observed rows (1.4, 4).
-    #[test]
-    fn a_prefix_ends_at_a_segment_boundary() {
-        let rest = |prefix: &str, path: &'static str| {
-            let rule = Rule { prefix: prefix.into(), action: Action::Exclude };
-            rule.rest(path.as_bytes()).map(|rest| std::str::from_utf8(rest).unwrap())
+    /// Whom a request goes to, and for what.
+    fn found(host: &Arc<Host>, path: &str, upgrade: Option<&str>) -> Option<(String, String)> {
+        let accepts = |rule: &Upgrade| match rule {
+            Upgrade::Tokens(tokens) => upgrade.is_some_and(|asked| tokens.contains(&asked.into())),
+            Upgrade::Never | Upgrade::Any | Upgrade::Always => false,
         };
-        assert_eq!(rest("/pfx", "/pfx"), Some(""));
-        assert_eq!(rest("/pfx", "/pfx/x"), Some("/x"));
-        assert_eq!(rest("/pfx", "/pfxx"), None);
-        assert_eq!(rest("/ws/", "/ws"), None);
-        assert_eq!(rest("/ws/", "/ws/x"), Some("x"));
-        assert_eq!(rest("/", "/x"), Some("x"));
-        assert_eq!(rest("//a//b", "/a/b/c"), Some("/c"));
-        assert_eq!(rest("/é", "/é/x"), Some("/x"));
+        let has_upgrade = upgrade.is_some();
+        let asked = Asked { path: path.as_bytes(), has_upgrade, accepts: &accepts };
+        let place = Place::find(host, &asked)?;
+        let path = String::from_utf8(place.path.clone()).unwrap();
+        Some((place.forward.target.host.clone(), path))
+    }
+
+    fn goes(host: &Arc<Host>, path: &str, upgrade: Option<&str>) -> Option<String> {
+        found(host, path, upgrade).map(|(host, _)| host)
     }
 
     #[test]
     fn the_first_match_in_order_decides() {
-        let rules = rules(&[
+        let rules = [
             ("/ws/public", Action::Exclude),
-            ("/ws", forward(Fallback::Http)),
-            ("/", Action::Exclude),
-        ]);
-        assert_eq!(rules.find(b"/ws/public/x", true), Some((0, &b"/x"[..])));
-        assert_eq!(rules.find(b"/ws/x", true), Some((1, &b"/x"[..])));
-        assert_eq!(rules.find(b"/other", true), Some((2, &b"other"[..])));
-        assert!(rules.forward(0).is_none() && rules.forward(1).is_some());
+            ("/ws", to(Scheme::Http, "a")),
+            ("/other", to(Scheme::Http, "b")),
+        ];
+        let host = host(&rules);
+        let found = |path| found(&host, path, None);
+        assert_eq!(found("/ws/public/x"), None);
+        assert_eq!(found("/ws/x"), Some(("a".into(), "/base/x".into())));
+        assert_eq!(found("/other"), Some(("b".into(), "/base".into())));
+        assert_eq!(found("/"), None);
+    }
+
+    #[test]
+    fn two_rules_for_the_same_paths_share_them_by_what_is_asked_for() {
+        let (ws, http) = (("/", to(Scheme::Ws, "ws")), ("/", to(Scheme::Http, "http")));
+        for rules in [[ws.clone(), http.clone()], [http.clone(), ws.clone()]] {
+            let host = host(&rules);
+            assert_eq!(goes(&host, "/x", Some("WebSocket")).as_deref(), Some("ws"));
+            assert_eq!(goes(&host, "/x", Some("h2c")).as_deref(), Some("http"));
+            assert_eq!(goes(&host, "/x", None).as_deref(), Some("http"));
+        }
+        let alone = host(&[ws, ("/x", to(Scheme::Http, "http"))]);
+        assert_eq!(goes(&alone, "/x", None).as_deref(), Some("ws"));
     }
 
     #[test]
     fn a_rule_for_upgrades_only_is_passed_over_by_ordinary_requests() {
-        let rules = rules(&[("/", forward(Fallback::Skip)), ("/", forward(Fallback::Http))]);
-        assert_eq!(rules.find(b"/x", true).map(|found| found.0), Some(0));
-        assert_eq!(rules.find(b"/x", false).map(|found| found.0), Some(1));
+        let rules = [("/x", to(Scheme::Ws, "ws")), ("/", to(Scheme::Http, "http"))];
+        let mut host = host(&rules);
+        Arc::make_mut(&mut Arc::make_mut(&mut host).scope).falls_back = false;
+        assert_eq!(goes(&host, "/x", Some("WebSocket")).as_deref(), Some("ws"));
+        assert_eq!(goes(&host, "/x", Some("foo")).as_deref(), Some("ws"));
+        assert_eq!(goes(&host, "/x", None).as_deref(), Some("http"));
+    }
+
+    #[test]
+    fn a_later_section_speaks_over_an_earlier_one() {
+        let section = |path: &str, says: &[Setting]| Section {
+            paths: Pattern::Below(path.into()),
+            says: says.into(),
+        };
+        let sections = vec![
+            section("/a/b", &[Setting::PreserveHost(true), Setting::AddHeaders(false)]),
+            section("/a", &[Setting::PreserveHost(false)]),
+        ];
+        let host = Host { sections, ..Host::default() };
+        let said = |path: &str| {
+            let scope = host.scope(path.as_bytes());
+            (scope.preserve_host, scope.add_headers)
+        };
+        assert_eq!((said("/a/b/c"), said("/a/x")), ((false, false), (false, true)));
+        assert!(Arc::ptr_eq(&host.scope(b"/x"), &host.scope));
+    }
+
+    fn named(name: &str, aliases: &[&str]) -> Arc<Host> {
+        let aliases = aliases.iter().map(|alias| (*alias).into()).collect();
+        Arc::new(Host { name: name.into(), aliases, ..Host::default() })
+    }
+
+    fn entrance(ip: Option<[u8; 4]>, port: Option<u16>, hosts: &[usize]) -> Entrance {
+        Entrance { address: Address { ip: ip.map(Into::into), port }, hosts: hosts.into() }
+    }
+
+    fn several() -> Rules {
+        let hosts = ["main", "a", "b", "c"].map(|name| named(name, &[])).into();
+        let own = Some([10, 0, 0, 1]);
+        let entrances = vec![
+            entrance(None, None, &[0]),
+            entrance(None, Some(80), &[1, 2]),
+            entrance(own, Some(80), &[3]),
+            entrance(own, None, &[2]),
+        ];
+        Rules { hosts, entrances, ..Rules::default() }
+    }
+
+    #[test]
+    fn the_address_that_says_most_is_the_door() {
+        let rules = several();
+        let front = |local: &str| rules.front(rules.door(local.parse().unwrap())).name.as_str();
+        let locals = ["10.0.0.2:80", "10.0.0.1:80", "10.0.0.1:81", "[::1]:81"];
+        assert_eq!(locals.map(front), ["a", "c", "b", "main"]);
+        // What came by a socket of IPv6 came to the same address.
+        assert_eq!(front("[::ffff:10.0.0.1]:80"), "c");
+    }
+
+    #[test]
+    fn a_listener_of_all_addresses_may_have_several_doors() {
+        let rules = several();
+        let door = |listener: &str| rules.door_of_all(listener.parse().unwrap());
+        assert_eq!((door("[::]:80"), door("[::]:81")), (None, None));
+        assert_eq!((door("10.0.0.1:80"), door("127.0.0.1:80")), (Some(Door(2)), Some(Door(1))));
+        assert_eq!(Rules::default().door_of_all("[::]:80".parse().unwrap()), Some(Door(0)));
+    }
+
+    #[test]
+    fn hosts_of_one_address_are_told_apart_by_their_names() {
+        let hosts = vec![
+            named("main", &[]),
+            named("a.example", &["*.a.example", "x?.example"]),
+            named("b.example", &["*"]),
+        ];
+        let entrances = vec![entrance(None, None, &[0]), entrance(None, Some(80), &[1, 2])];
+        let rules = Rules { hosts, entrances, ..Rules::default() };
+        let asked = |name| rules.host(Door(1), Some(name)).name.as_str();
+        for name in ["a.example", "A.Example", "a.example.", "x.y.A.example", "X1.example"] {
+            assert_eq!(asked(name), "a.example", "{name}");
+        }
+        for name in ["b.example", "a.example.org", "x12.example", "main"] {
+            assert_eq!(asked(name), "b.example", "{name}");
+        }
+        assert_eq!(rules.host(Door(1), None).name, "a.example");
+        assert_eq!(rules.host(Door(0), Some("b.example")).name, "main");
     }
 }

@@ -12,7 +12,6 @@ use crate::negotiate::forward::{self, After};
 use crate::negotiate::{Answer, Consent, Needed, Offer, Refusal, judge};
 use crate::op::{Fault, Read};
 use crate::report::Close;
-use crate::route::Rules;
 use crate::tunnel::Tunnel;
 use crate::{Both, Dial, Op, OpSet, Side};
 
@@ -83,7 +82,7 @@ impl Session {
 
     fn read_answers(&mut self, cx: &mut Cx<'_>) {
         while let State::Deal(Phase::Answer, deal) = &mut self.state {
-            let limits = cx.rules.response_limits(deal.rule);
+            let limits = deal.place.response_limits(cx.rules.bad_header);
             match deal.scan.find(self.input.backend.bytes(), &limits) {
                 Ok(Some(head)) => self.take_answer(head, cx),
                 Ok(None) => return,
@@ -95,7 +94,7 @@ impl Session {
     /// The backend has ended: its last line may still be one that begins the body.
     fn answer_ended(&mut self, cx: &mut Cx<'_>) {
         let State::Deal(_, deal) = &mut self.state else { return };
-        let limits = cx.rules.response_limits(deal.rule);
+        let limits = deal.place.response_limits(cx.rules.bad_header);
         match deal.scan.find_last(self.input.backend.bytes(), &limits) {
             Some(head) => {
                 self.take_answer(head, cx);
@@ -134,11 +133,11 @@ impl Session {
             }
             Answer::Switch => {
                 let token = deal.offer.token().unwrap_or("");
-                forward::switch(&response, token, cx.rules, out, cx.buffers);
+                forward::switch(&response, token, &deal.place, out, cx.buffers);
                 self.status = response.status;
                 self.open_tunnel(head.end, cx);
             }
-            Answer::Final if overrides(deal, response.status, cx.rules) => {
+            Answer::Final if deal.place.scope.overrides.has(response.status) => {
                 let needed = Needed::kept(&response);
                 let reusable = deal.is_reusable(&response, body_is_out)
                     && deal.is_whole(&response, &self.input.backend.bytes()[head.end..]);
@@ -155,7 +154,7 @@ impl Session {
                 deal.reusable = deal.is_reusable(&response, body_is_out) && !ends(Side::Backend);
                 let after =
                     deal.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
-                forward::response(&response, framing.client, after, cx.rules, out, cx.buffers);
+                forward::response(&response, framing.client, after, &deal.place, out, cx.buffers);
                 self.status = response.status;
                 self.open_exchange(head.end, cx);
             }
@@ -260,11 +259,6 @@ impl Session {
         debug_assert!(!self.is_pending(), "confirmed, but the lease does not say so");
         self.finish_exchange(cx);
     }
-}
-
-/// Whether a response of that status is said in our own words.
-fn overrides(deal: &Deal, status: u16, rules: &Rules) -> bool {
-    rules.forward(deal.rule).is_some_and(|forward| forward.overrides.has(status))
 }
 
 impl Deal {

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::balance::Ask;
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
 use crate::limits::Pace;
-use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, hops};
-use crate::route::{CleanPath, Forward, Rules, Terms, Upgrade};
+use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, hops, offer};
+use crate::route::{Asked, CleanPath, Host, Place, Terms, Upgrade};
 use crate::time::Time;
 use crate::tunnel::Flow;
 use crate::{Both, Dial, Side};
@@ -18,8 +19,8 @@ use crate::{Both, Dial, Side};
 #[derive(Debug)]
 pub(super) struct Deal {
     pub(super) ask: Ask,
-    /// The number of the rule.
-    pub(super) rule: usize,
+    /// What is said where it stands.
+    pub(super) place: Place,
     pub(super) offer: Offer,
     /// What `Max-Forwards` says to the backend.
     pub(super) hops: Option<u32>,
@@ -86,7 +87,7 @@ impl Deal {
         head: Range<usize>,
         keeper: Option<Keeper>,
         client: IpAddr,
-        rules: &Rules,
+        host: &Arc<Host>,
     ) -> Result<Self, NoDeal> {
         let to_head = request.method == "HEAD";
         // R7: bytes may stand behind an upgrade, granted or not; they are not parsed as a request.
@@ -99,14 +100,15 @@ impl Deal {
                 NoDeal { refusal, needed, to_head, medium, keeps, reusable: false, head: end }
             }
         };
-        admit(request, &rules.limits).map_err(no(&Upgrade::Never, None))?;
+        admit(request, &host.limits).map_err(no(&Upgrade::Never, None))?;
         // R27: nor is a body that nobody has read.
-        let (rule, forward) =
-            route(request, rules).map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
-        let offer = Offer::of(request, forward).map_err(no(&forward.upgrade, None))?;
-        let consent = Consent::of(request, forward).map_err(no(&Upgrade::Never, None))?;
+        let place =
+            place(request, host).map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
+        let (forward, scope) = (&place.forward, &place.scope);
+        let offer = Offer::of(request, forward, scope).map_err(no(&forward.upgrade, None))?;
+        let consent = Consent::of(request, scope).map_err(no(&Upgrade::Never, None))?;
         let keeper = keeper.filter(|_| offer == Offer::None);
-        let hops = hops::onward(request, rules.max_forwards).map_err(Refusal::Hops);
+        let hops = hops::onward(request, host.max_forwards).map_err(Refusal::Hops);
         let hops = hops.map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
         let plain = bodiless && offer == Offer::None && !request.fields.has("upgrade");
         let replays = plain && is_idempotent(request.method);
@@ -117,10 +119,9 @@ impl Deal {
             keeps: keeper,
             reusable: false,
             ask: Ask { worker: forward.worker, client },
-            rule,
             offer,
             hops,
-            terms: forward.terms,
+            terms: place.terms(),
             head,
             version: request.version,
             to_head,
@@ -130,12 +131,13 @@ impl Deal {
             interims: 0,
             odd: false,
             bodies: Both {
-                client: Body::from(request.framing).within(rules.limits.body_most),
+                client: Body::from(request.framing).within(host.limits.body_most),
                 backend: Body::from(Framing::Close),
             },
             piece: forward.piece,
             since: Time::ZERO,
-            pace: rules.limits.body,
+            pace: host.limits.body,
+            place,
         })
     }
 
@@ -157,13 +159,16 @@ fn is_idempotent(method: &str) -> bool {
     ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(&method)
 }
 
-/// The first rule for the request's path, if it forwards.
-fn route<'r>(request: &Request<'_, '_>, rules: &'r Rules) -> Result<(usize, &'r Forward), Refusal> {
+/// Where a request for that host stands, if it is forwarded from there.
+fn place(request: &Request<'_, '_>, host: &Arc<Host>) -> Result<Place, Refusal> {
     if !request.path.starts_with(b"/") {
         return Err(Refusal::NoRule);
     }
     let path = CleanPath::parse(request.path).map_err(Refusal::Path)?;
-    let asks = request.fields.has("upgrade");
-    let (rule, _) = rules.find(path.as_bytes(), asks).ok_or(Refusal::NoRule)?;
-    Ok((rule, rules.forward(rule).ok_or(Refusal::NoRule)?))
+    let asked = Asked {
+        path: path.as_bytes(),
+        has_upgrade: request.fields.has("upgrade"),
+        accepts: &|upgrade| offer::accepts(request, upgrade),
+    };
+    Place::find(host, &asked).ok_or(Refusal::NoRule)
 }

@@ -16,9 +16,8 @@ use std::net::IpAddr;
 
 use crate::balance::{Ask, Lease};
 use crate::head::{Buf, Buffers, Scan};
-use crate::limits::Limits;
 use crate::op::Fault;
-use crate::route::Rules;
+use crate::route::{Door, Rules};
 use crate::time::Time;
 use crate::tunnel::{Flow, Tunnel};
 use crate::{Both, Dial, Op, OpSet, Side};
@@ -40,6 +39,8 @@ pub struct Cx<'a> {
 #[derive(Debug)]
 pub struct Session {
     state: State,
+    /// Where it came in.
+    door: Door,
     /// Bytes that came from each side and have not been judged yet.
     input: Both<Buf>,
     /// Bytes that are to go to each side.
@@ -90,17 +91,18 @@ enum Phase {
 }
 
 impl Session {
-    /// A session for a connection that was accepted at `now`.
-    pub fn new(client: IpAddr, limits: &Limits, now: Time) -> Self {
+    /// A session for a connection that was accepted at `now`, and came in at that door.
+    pub fn new(client: IpAddr, door: Door, rules: &Rules, now: Time) -> Self {
         Self {
             state: State::Hello(client),
+            door,
             input: Both::default(),
             output: Both::default(),
             flows: Both::default(),
             lease: None,
             began: now,
             answered: Time::NEVER,
-            deadline: limits.head.deadline(now, 0),
+            deadline: rules.front(door).limits.head.deadline(now, 0),
             served: 0,
             status: 0,
             fault: None,

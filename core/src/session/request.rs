@@ -10,7 +10,6 @@ use crate::limits::ADDRESSES_MOST;
 use crate::negotiate::{Refusal, forward};
 use crate::op::{Fault, Read};
 use crate::report::Close;
-use crate::route::CleanPath;
 use crate::time::Time;
 use crate::{Both, Dial, Side};
 
@@ -32,7 +31,7 @@ impl Session {
         if let State::Hello(client) = self.state {
             // The head's clock began with the connection: a slow handshake is a slow head (R50).
             self.state = State::Request { client, scan: Scan::default() };
-            self.deadline = cx.rules.limits.head.deadline(self.began, 0);
+            self.deadline = cx.rules.front(self.door).limits.head.deadline(self.began, 0);
         }
     }
 
@@ -42,7 +41,7 @@ impl Session {
         self.flows = Both::default();
         (self.began, self.answered) = (cx.now, Time::NEVER);
         (self.status, self.fault) = (0, None);
-        self.deadline = cx.now.after(cx.rules.limits.keep_alive);
+        self.deadline = cx.now.after(cx.rules.front(self.door).limits.keep_alive);
         self.resume(cx);
     }
 
@@ -77,7 +76,8 @@ impl Session {
 
     fn read_request(&mut self, cx: &mut Cx<'_>) {
         let State::Request { client, scan } = &mut self.state else { return };
-        let (client, limits, bytes) = (*client, &cx.rules.limits, self.input.client.bytes());
+        let front = cx.rules.front(self.door);
+        let (client, limits, bytes) = (*client, &front.limits, self.input.client.bytes());
         let head = match scan.find(bytes, limits) {
             Ok(Some(head)) => head,
             Ok(None) => {
@@ -94,7 +94,8 @@ impl Session {
         };
         let keeper = Keeper { client, version: request.version };
         let keeps = self.served < limits.requests && request.fields.persists(request.version);
-        match Deal::make(&request, head, keeps.then_some(keeper), client, cx.rules) {
+        let host = cx.rules.host(self.door, request.host());
+        match Deal::make(&request, head, keeps.then_some(keeper), client, host) {
             Ok(deal) => {
                 self.deadline = cx.now.after(deal.terms.acquire);
                 self.state = State::Deal(Phase::Elect, Box::new(deal));
@@ -192,13 +193,9 @@ impl Session {
         let head = &self.input.client.bytes()[deal.head.clone()];
         let mut slots = slots();
         let request = Request::parse(head, &mut slots).map_err(Refusal::Head)?;
-        let path = CleanPath::parse(request.path).map_err(Refusal::Path)?;
-        let rule = cx.rules.rules.get(deal.rule).ok_or(Refusal::NoRule)?;
-        let forward = cx.rules.forward(deal.rule).ok_or(Refusal::NoRule)?;
-        let rest = rule.rest(path.as_bytes()).ok_or(Refusal::NoRule)?;
-        let (rules, client, offer) = (cx.rules, deal.ask.client, &deal.offer);
+        let (place, client, offer) = (&deal.place, deal.ask.client, &deal.offer);
         let (scheme, hops, reuses) = (SCHEME, deal.hops, deal.reuses);
-        let way = forward::Way { rules, forward, rest, client, scheme, hops, offer, reuses };
+        let way = forward::Way { place, client, scheme, hops, offer, reuses };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);
         if deal.replays {
             return Ok(());

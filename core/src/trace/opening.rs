@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Input, Nowhere, Problem};
-use crate::route::Rules;
+use crate::route::{Door, Rules};
 use crate::time::Time;
 
 /// What a session begins with.
@@ -19,6 +19,9 @@ pub struct Opening {
     pub session: u64,
     /// The client's address.
     pub client: IpAddr,
+    /// Where the connection came in.
+    #[serde(default)]
+    pub door: Door,
     /// When the connection was accepted.
     pub at: Time,
     /// The configuration: its directives as [`config::transcribe`] gives them.
@@ -30,9 +33,14 @@ impl Opening {
     pub const FORMAT: u32 = 1;
 
     /// The opening of a session that is recorded now.
-    pub fn new(session: u64, client: IpAddr, at: Time, directives: Vec<String>) -> Self {
+    pub fn new(
+        session: u64,
+        (client, door): (IpAddr, Door),
+        at: Time,
+        directives: Vec<String>,
+    ) -> Self {
         let recorded_by = env!("CARGO_PKG_VERSION").into();
-        Self { underpass_trace: Self::FORMAT, recorded_by, session, client, at, directives }
+        Self { underpass_trace: Self::FORMAT, recorded_by, session, client, door, at, directives }
     }
 
     /// The rules of the session.

@@ -17,7 +17,7 @@ use underpass_core::config::{self, Input};
 use underpass_core::head::Buffers;
 use underpass_core::limits;
 use underpass_core::report::{Close, Report};
-use underpass_core::route::{Action, Rules, Terms};
+use underpass_core::route::{Door, Rules};
 use underpass_core::time::Wait;
 use underpass_core::{Cx, OpSet, Pumped, Session, Side, pump, trace};
 
@@ -47,17 +47,6 @@ pub(crate) fn rules(text: &str) -> Rules {
     config::load(&mut config::Nowhere, &lines, &[]).expect("the text is good").rules
 }
 
-/// The rules of a text, with every rule's terms edited: for clocks that no directive sets.
-pub(crate) fn rules_with(text: &str, edit: impl Fn(&mut Terms)) -> Rules {
-    let mut rules = rules(text);
-    for rule in &mut rules.rules {
-        if let Action::Forward(forward) = &mut rule.action {
-            edit(&mut forward.terms);
-        }
-    }
-    rules
-}
-
 /// A session that was asked and answered like that, and what the client heard.
 pub(crate) fn answered<'r>(rules: &'r Rules, asked: &str, answer: &str) -> (World<'r>, String) {
     let mut world = World::recorded(rules);
@@ -81,7 +70,7 @@ impl<'r> World<'r> {
     /// A connection that has just been accepted; nobody has said anything.
     pub(crate) fn new(rules: &'r Rules) -> Self {
         let wires = Wires::new(rules);
-        let session = Session::new(CLIENT.into(), &rules.limits, wires.now);
+        let session = Session::new(CLIENT.into(), Door::default(), rules, wires.now);
         Self { session, rules, buffers: Buffers::default(), wires, recording: None }
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use underpass_core::route::Door;
 use underpass_core::time::Time;
 use underpass_core::trace::Event;
 
@@ -27,7 +28,8 @@ pub(super) struct Batch {
 /// What a session begins with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Begin {
-    pub(super) client: IpAddr,
+    /// Its address, and where it came in.
+    pub(super) client: (IpAddr, Door),
     pub(super) at: Time,
 }
 

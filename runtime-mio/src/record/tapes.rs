@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use underpass_core::route::Rules;
+use underpass_core::route::{Door, Rules};
 use underpass_core::time::Time;
 use underpass_core::trace::{Event, Tape};
 
@@ -45,7 +45,7 @@ impl Tapes {
     }
 
     /// A session begins: the first of every so many gets a tape.
-    pub(crate) fn admit(&mut self, key: Key, client: IpAddr, now: Time, rules: &Rules) {
+    pub(crate) fn admit(&mut self, key: Key, client: (IpAddr, Door), now: Time, rules: &Rules) {
         let number = self.count;
         self.count += 1;
         if !number.is_multiple_of(self.every.get().into()) {

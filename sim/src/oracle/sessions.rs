@@ -51,11 +51,12 @@ struct Live {
 
 impl Sessions {
     pub(super) fn new(plan: &Plan, rules: &Rules) -> Self {
-        let forwards = (0..rules.rules.len()).filter_map(|number| rules.forward(number));
+        let host = rules.main();
+        let forwards = host.rules.iter().filter_map(|rule| rule.action.forward());
         Self {
             live: Each::new(),
-            terms: forwards.map(|forward| forward.terms).collect(),
-            head: rules.limits.head,
+            terms: forwards.map(|forward| Terms::of(forward, &host.scope, host.timeout)).collect(),
+            head: host.limits.head,
             tick: Wait::from_micros(u64::from(plan.network.lag) + 10),
             most: rules
                 .workers

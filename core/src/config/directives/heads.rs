@@ -1,10 +1,11 @@
 //! Which words of ours go into the heads that go on.
 
-use super::{SERVER, set};
+use crate::config::context::Context;
 use crate::config::problem::Flaw;
 use crate::config::table::{Directive, Origin};
 use crate::config::values::{number, switch};
 use crate::config::words::Word;
+use crate::route::Setting;
 use crate::route::Via;
 
 pub(super) static DIRECTIVES: &[Directive] = &[
@@ -12,60 +13,64 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "ProxyPreserveHost",
         args: "On|Off",
         default: Some("Off"),
-        context: SERVER,
+        contexts: Context::ALL,
         origin: Origin::Httpd,
         summary: "Whether the backend sees the client's Host instead of its own.",
         example: "ProxyPreserveHost On",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.preserve_host, switch(&args[0])),
+        apply: |loader, args| loader.draft.set(switch(&args[0]).map(Setting::PreserveHost)),
     },
     Directive {
         name: "ProxyAddHeaders",
         args: "On|Off",
         default: Some("On"),
-        context: SERVER,
+        contexts: Context::ALL,
         origin: Origin::Httpd,
         summary: "Whether X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Server are added, \
                   and an X-Forwarded-Proto, which httpd never adds, where the request has none.",
         example: "ProxyAddHeaders Off",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.add_headers, switch(&args[0])),
+        apply: |loader, args| loader.draft.set(switch(&args[0]).map(Setting::AddHeaders)),
     },
     Directive {
         name: "ProxyAddForwarded",
         args: "On|Off",
         default: Some("Off"),
-        context: SERVER,
+        contexts: Context::ALL,
         origin: Origin::Ours,
         summary: "Whether an element that names the client, its Host and its scheme is added to \
                   the standard Forwarded field (RFC 7239).",
         example: "ProxyAddForwarded On",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.add_forwarded, switch(&args[0])),
+        apply: |loader, args| loader.draft.set(switch(&args[0]).map(Setting::AddForwarded)),
     },
     Directive {
         name: "ProxyVia",
         args: "Off|On|Full|Block",
         default: Some("Off"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "Whether the Via of requests and responses names this server, with its version \
                   if Full; Block removes it from requests.",
         example: "ProxyVia On",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.via, via(&args[0])),
+        apply: |loader, args| loader.draft.say(via(&args[0]), |host, via| host.via = via),
     },
     Directive {
         name: "ProxyMaxForwards",
         args: "number",
         default: Some("-1"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "How many further proxies a request without Max-Forwards may pass; a negative \
                   number adds no such field, as RFC 9110 wants it for OPTIONS.",
         example: "ProxyMaxForwards 10",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.max_forwards, max_forwards(&args[0])),
+        apply: |loader, args| {
+            loader
+                .draft
+                .say(max_forwards(&args[0]), |host, max_forwards| host.max_forwards = max_forwards)
+        },
     },
 ];
 
@@ -93,7 +98,7 @@ mod tests {
 
     #[test]
     fn via_is_one_of_four() {
-        let via = |word: &str| good(&format!("ProxyVia {word}")).rules.via;
+        let via = |word: &str| good(&format!("ProxyVia {word}")).rules.main().via;
         let all = ["off", "ON", "Full", "block"].map(via);
         assert_eq!(all, [Via::Off, Via::On, Via::Full, Via::Block]);
         let help = "(write `Off`, `On`, `Full` or `Block`)";
@@ -103,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_negative_number_of_hops_is_none() {
-        let most = |word: &str| good(&format!("ProxyMaxForwards {word}")).rules.max_forwards;
+        let most = |word: &str| good(&format!("ProxyMaxForwards {word}")).rules.main().max_forwards;
         assert_eq!(["-1", "-99", "0", "10"].map(most), [None, None, Some(0), Some(10)]);
         for (bad, at) in [("x", 18), ("-", 19), ("--1", 19), ("+1", 18)] {
             let digits = &bad[at - 18..];
@@ -115,8 +120,8 @@ mod tests {
     #[test]
     fn what_is_added_of_the_client_is_each_rules() {
         let rules = good("ProxyPass / ws://b\nProxyAddForwarded On\nProxyAddHeaders Off").rules;
-        let added = rules.forward(0).map(|rule| (rule.add_forwarded, rule.add_headers));
-        assert_eq!(added, Some((true, false)));
+        let scope = &rules.main().scope;
+        assert_eq!((scope.add_forwarded, scope.add_headers), (true, false));
         assert_eq!(problem("ProxyAddHeaders 1"), "conf:1:17: `1` is neither `On` nor `Off`");
     }
 }

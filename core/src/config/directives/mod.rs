@@ -5,6 +5,7 @@ mod proxy;
 mod record;
 mod request;
 mod response;
+mod sections;
 mod server;
 mod tunnel;
 
@@ -15,6 +16,7 @@ use super::table::Directive;
 pub fn directives() -> impl Iterator<Item = &'static Directive> {
     let parts = [
         server::DIRECTIVES,
+        sections::DIRECTIVES,
         request::DIRECTIVES,
         proxy::DIRECTIVES,
         response::DIRECTIVES,
@@ -25,9 +27,6 @@ pub fn directives() -> impl Iterator<Item = &'static Directive> {
     parts.into_iter().flatten()
 }
 
-/// Where a directive may stand.
-const SERVER: &str = "server";
-
 fn set<T>(slot: &mut T, value: Result<T, Flaw>) -> Result<(), Flaw> {
     *slot = value?;
     Ok(())
@@ -37,14 +36,27 @@ fn set<T>(slot: &mut T, value: Result<T, Flaw>) -> Result<(), Flaw> {
 mod tests {
     use super::super::testing::good;
     use super::*;
+    use crate::config::{Config, Context};
+
+    /// The directive as a whole configuration, in the first part that it may stand in.
+    fn alone(directive: &Directive, line: &str) -> Config {
+        let name = directive.name.trim_matches(['<', '>']);
+        let end = if directive.is_section() { format!("</{name}>") } else { String::new() };
+        let context = directive.contexts.iter().find(|context| **context == Context::Server);
+        let (open, close) = match context {
+            Some(_) => ("", ""),
+            None => ("<VirtualHost *:1>", "</VirtualHost>"),
+        };
+        good(&format!("ProxyPass / ws://b\n{open}\n{line}\n{end}\n{close}"))
+    }
 
     #[test]
     fn every_directive_has_an_example_that_works() {
         for directive in directives() {
-            let (name, example) = (directive.name, directive.example);
+            let (name, example) = (directive.name.trim_end_matches('>'), directive.example);
             assert_eq!(example.split(' ').next(), Some(name));
             let upper = example.replace(name, &name.to_ascii_uppercase());
-            assert_eq!(good(example), good(&upper));
+            assert_eq!(alone(directive, example), alone(directive, &upper));
             assert_ne!(
                 Some(example),
                 directive.default.map(|args| format!("{name} {args}")).as_deref()
@@ -56,8 +68,8 @@ mod tests {
     fn the_default_of_the_table_is_what_absence_means() {
         for directive in directives() {
             if let Some(args) = directive.default {
-                let line = format!("ProxyPass / ws://b\n{} {args}", directive.name);
-                assert_eq!(good(&line), good("ProxyPass / ws://b"), "{line}");
+                let line = format!("{} {args}", directive.name);
+                assert_eq!(alone(directive, &line), alone(directive, ""), "{line}");
             }
         }
     }

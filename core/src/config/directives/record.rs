@@ -2,7 +2,8 @@
 
 use core::num::NonZeroU32;
 
-use super::{SERVER, set};
+use super::set;
+use crate::config::context::Context;
 use crate::config::problem::Flaw;
 use crate::config::table::{Directive, Origin};
 use crate::config::values::number;
@@ -13,7 +14,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "RecordTunnels",
         args: "Off|On|1/number",
         default: Some("Off"),
-        context: SERVER,
+        contexts: Context::SERVER,
         origin: Origin::Ours,
         summary: "Whether what happens to each connection, or to one of so many in each event loop, is \
                   written down, without payload and secrets, to be replayed by underpass-sim replay.",
@@ -25,7 +26,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "RecordFolder",
         args: "folder",
         default: Some("traces"),
-        context: SERVER,
+        contexts: Context::SERVER,
         origin: Origin::Ours,
         summary: "Where the traces are written, one file for each connection; it is made if it is missing.",
         example: "RecordFolder /var/lib/underpass/traces",
@@ -36,7 +37,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "RecordLimit",
         args: "mebibytes",
         default: Some("100"),
-        context: SERVER,
+        contexts: Context::SERVER,
         origin: Origin::Ours,
         summary: "How much the traces in the folder may take together; the oldest ones go first.",
         example: "RecordLimit 1000",

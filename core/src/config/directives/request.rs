@@ -1,7 +1,7 @@
 //! What a client may send, how long it may take, and how often it may ask.
 
-use super::{SERVER, set};
-use crate::config::pace::set_pace;
+use crate::config::context::Context;
+use crate::config::pace::{Stage, clock};
 use crate::config::problem::Flaw;
 use crate::config::table::{Directive, Origin};
 use crate::config::values::{number, some_wait, switch};
@@ -13,48 +13,62 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "KeepAlive",
         args: "On|Off",
         default: Some("On"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "Whether a client may send several requests on one connection.",
         example: "KeepAlive Off",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.keep_alive, switch(&args[0])),
+        apply: |loader, args| {
+            loader.draft.say(switch(&args[0]), |host, keep_alive| host.keep_alive = keep_alive)
+        },
     },
     Directive {
         name: "KeepAliveTimeout",
         args: "time[ms|s|mi|h]",
         default: Some("5"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "How long a client may be silent between two requests.",
         example: "KeepAliveTimeout 15",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.limits.keep_alive, some_wait(&args[0])),
+        apply: |loader, args| {
+            loader
+                .draft
+                .say(some_wait(&args[0]), |host, keep_alive| host.limits.keep_alive = keep_alive)
+        },
     },
     Directive {
         name: "MaxKeepAliveRequests",
         args: "number",
         default: Some("100"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "How many requests one connection may carry; 0 means any number.",
         example: "MaxKeepAliveRequests 0",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.limits.requests, requests(&args[0])),
+        apply: |loader, args| {
+            loader.draft.say(requests(&args[0]), |host, requests| host.limits.requests = requests)
+        },
     },
     Directive {
         name: "RequestReadTimeout",
         args: "[header=first[-most][,MinRate=bytes]] [body=first[-most][,MinRate=bytes]]",
         default: Some("header=20-40,MinRate=500 body=20,MinRate=500"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "How long a request's head and body may take, and how many bytes buy a \
                   second more; 0 switches the clock off.",
         example: "RequestReadTimeout header=10-30,MinRate=500 body=0",
         count: 1..=2,
         apply: |loader, args| {
-            let limits = &mut loader.draft.limits;
-            loader.flaws.extend(args.iter().filter_map(|word| set_pace(limits, word).err()));
+            for word in args {
+                let clock = clock(word);
+                let said = loader.draft.say(clock, |host, (stage, pace)| match stage {
+                    Stage::Head => host.limits.head = pace,
+                    Stage::Body => host.limits.body = pace,
+                });
+                loader.flaws.extend(said.err());
+            }
             Ok(())
         },
     },
@@ -62,50 +76,60 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "LimitRequestLine",
         args: "bytes",
         default: Some("8190"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "How long a request line may be.",
         example: "LimitRequestLine 4096",
         count: 1..=1,
         apply: |loader, args| {
-            set(&mut loader.draft.limits.line, number(&args[0], LINE_LEAST..=LINE_MOST))
+            loader
+                .draft
+                .say(number(&args[0], LINE_LEAST..=LINE_MOST), |host, line| host.limits.line = line)
         },
     },
     Directive {
         name: "LimitRequestFieldSize",
         args: "bytes",
         default: Some("8190"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "How long one header field of a request may be.",
         example: "LimitRequestFieldSize 4096",
         count: 1..=1,
         apply: |loader, args| {
-            set(&mut loader.draft.limits.field, number(&args[0], LINE_LEAST..=LINE_MOST))
+            loader.draft.say(number(&args[0], LINE_LEAST..=LINE_MOST), |host, field| {
+                host.limits.field = field
+            })
         },
     },
     Directive {
         name: "LimitRequestFields",
         args: "number",
         default: Some("100"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "How many header fields a request may have.",
         example: "LimitRequestFields 256",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.limits.fields, fields(&args[0])),
+        apply: |loader, args| {
+            loader.draft.say(fields(&args[0]), |host, fields| host.limits.fields = fields)
+        },
     },
     Directive {
         name: "LimitRequestBody",
         args: "bytes",
         default: Some("0"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "How long the body of a request may be; 0 means any length, which is the \
                   default here because httpd's does not apply to forwarded requests.",
         example: "LimitRequestBody 1048576",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.limits.body_most, body_most(&args[0])),
+        apply: |loader, args| {
+            loader
+                .draft
+                .say(body_most(&args[0]), |host, body_most| host.limits.body_most = body_most)
+        },
     },
 ];
 
@@ -148,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_body_may_have_any_length_or_so_many_bytes() {
-        let most = |text: &str| good(text).rules.limits.body_most;
+        let most = |text: &str| good(text).rules.main().limits.body_most;
         assert_eq!(most("LimitRequestBody 5"), 5);
         assert_eq!(most("LimitRequestBody 5\nLimitRequestBody 0"), u64::MAX);
         let range = "is not in the range 0 to 9223372036854775807";

@@ -1,6 +1,7 @@
 //! What a backend may send, and how it is moved on.
 
-use super::{SERVER, set};
+use super::set;
+use crate::config::context::Context;
 use crate::config::problem::Flaw;
 use crate::config::table::{Directive, Origin};
 use crate::config::values::piece;
@@ -12,7 +13,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "ProxyBadHeader",
         args: "IsError|Ignore|StartBody",
         default: Some("IsError"),
-        context: SERVER,
+        contexts: Context::SERVER,
         origin: Origin::Httpd,
         summary: "What becomes of a response with a line in its head that has no colon: 502, the \
                   line is left out, or it begins the body. A 1xx is always an error.",
@@ -24,13 +25,13 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "ProxyIOBufferSize",
         args: "bytes",
         default: Some("0"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "How many bytes of a body are moved at a time at the most, from 512 to 65536; 0 means \
                   8192 of chunks, which pass through a buffer, and as many as there are of all others.",
         example: "ProxyIOBufferSize 16384",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.piece, piece(&args[0])),
+        apply: |loader, args| loader.draft.say(piece(&args[0]), |host, piece| host.piece = piece),
     },
 ];
 
@@ -66,7 +67,8 @@ mod tests {
             "ProxyIOBufferSize 1024\nProxyPass /a ws://b\nProxyPass /b ws://b iobuffersize=2048",
         )
         .rules;
-        let piece = |number| rules.forward(number).and_then(|rule| rule.piece).map(|it| it.get());
+        let forward = |number: usize| rules.main().rules[number].action.forward();
+        let piece = |number| forward(number).and_then(|rule| rule.piece).map(|it| it.get());
         assert_eq!([piece(0), piece(1)], [Some(1024), Some(2048)]);
     }
 }

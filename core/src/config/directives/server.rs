@@ -2,8 +2,9 @@
 
 use core::num::NonZeroU16;
 
-use super::{SERVER, set};
+use super::set;
 use crate::config::LogLevel;
+use crate::config::context::Context;
 use crate::config::problem::Flaw;
 use crate::config::table::{Directive, Origin};
 use crate::config::url;
@@ -15,7 +16,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "Listen",
         args: "[address:]port",
         default: None,
-        context: SERVER,
+        contexts: Context::SERVER,
         origin: Origin::Httpd,
         summary: "An address on which clients are awaited; all addresses if none is given.",
         example: "Listen 127.0.0.1:8080",
@@ -26,18 +27,34 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "ServerName",
         args: "[scheme://]name[:port]",
         default: Some("underpass"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "The name of this server, which X-Forwarded-Server and Via say.",
         example: "ServerName proxy.example",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.server_name, url::server_name(&args[0])),
+        apply: |loader, args| {
+            loader.draft.say(url::server_name(&args[0]), |host, name| host.name = name)
+        },
+    },
+    Directive {
+        name: "ServerAlias",
+        args: "name...",
+        default: None,
+        contexts: &[Context::Host],
+        origin: Origin::Httpd,
+        summary: "Further names of a virtual host: * stands for any letters, ? for one.",
+        example: "ServerAlias www.proxy.example *.proxy.example",
+        count: 1..=usize::MAX,
+        apply: |loader, args| {
+            let aliases: Result<Vec<_>, _> = args.iter().map(url::alias).collect();
+            loader.draft.say(aliases, |host, aliases| host.aliases.extend(aliases))
+        },
     },
     Directive {
         name: "Threads",
         args: "number",
         default: None,
-        context: SERVER,
+        contexts: Context::SERVER,
         origin: Origin::Ours,
         summary: "How many event loops there are; one per core if absent.",
         example: "Threads 4",
@@ -48,7 +65,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "LogLevel",
         args: "emerg|alert|crit|error|warn|notice|info|debug|trace1..trace8",
         default: Some("warn"),
-        context: SERVER,
+        contexts: Context::SERVER,
         origin: Origin::Httpd,
         summary: "What is logged: this and all that is graver.",
         example: "LogLevel info",
@@ -59,7 +76,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "Define",
         args: "name [value]",
         default: None,
-        context: SERVER,
+        contexts: Context::ALL,
         origin: Origin::Httpd,
         summary: "Makes ${name} stand for the value from here on.",
         example: "Define port 9000",
@@ -68,27 +85,40 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "Include",
-        args: "file",
+        args: "files",
         default: None,
-        context: SERVER,
+        contexts: Context::ALL,
         origin: Origin::Httpd,
-        summary: "Reads that file here; a relative path begins in the folder of the file \
-                  that includes it.",
+        summary: "Reads a file here, all files of a folder, or all that are like a pattern, at least one; \
+                  a relative path begins in the folder of the file that includes them.",
         example: "Include other",
         count: 1..=1,
-        apply: |loader, args| loader.include(&args[0]),
+        apply: |loader, args| loader.include(&args[0], true),
+    },
+    Directive {
+        name: "IncludeOptional",
+        args: "files",
+        default: None,
+        contexts: Context::ALL,
+        origin: Origin::Httpd,
+        summary: "As Include, but there may be no such file.",
+        example: "IncludeOptional sites/*.conf",
+        count: 1..=1,
+        apply: |loader, args| loader.include(&args[0], false),
     },
     Directive {
         name: "Timeout",
         args: "time[ms|s|mi|h]",
         default: Some("60"),
-        context: SERVER,
+        contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "How long either side may take to answer or to take what is sent to it, \
                   and how long a half-closed tunnel may be silent.",
         example: "Timeout 30",
         count: 1..=1,
-        apply: |loader, args| set(&mut loader.draft.timeout, some_wait(&args[0])),
+        apply: |loader, args| {
+            loader.draft.say(some_wait(&args[0]), |host, timeout| host.timeout = timeout)
+        },
     },
 ];
 
@@ -119,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_last_of_two_settings_wins() {
-        assert_eq!(good("ServerName a\nServerName b").rules.server_name, "b");
+        assert_eq!(good("ServerName a\nServerName b").rules.main().name, "b");
     }
 
     #[test]

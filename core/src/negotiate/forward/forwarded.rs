@@ -74,12 +74,12 @@ fn behind_quote(mut inside: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Told, rule};
-    use crate::route::Forward;
+    use super::super::testing::Told;
+    use crate::route::Scope;
 
     fn told(head: &str) -> Told<'_> {
-        let forward = Forward { add_forwarded: true, add_headers: false, ..rule() };
-        Told { head, forward, ..Told::default() }
+        let scope = Scope { add_forwarded: true, add_headers: false, ..Scope::DEFAULT };
+        Told { head, scope, ..Told::default() }
     }
 
     fn get(fields: &str) -> String {

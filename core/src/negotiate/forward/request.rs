@@ -5,18 +5,13 @@ use std::net::IpAddr;
 use super::{After, Lines, forwarded, passes, via};
 use crate::head::{Buf, Buffers, Framing, Request};
 use crate::negotiate::{Consent, Offer};
-use crate::route::path::encode;
-use crate::route::{Forward, Rules, Via};
+use crate::route::{Place, Via};
 
 /// What a request is forwarded by.
 #[derive(Clone, Copy, Debug)]
 pub struct Way<'a> {
-    /// The configuration.
-    pub rules: &'a Rules,
-    /// The rule.
-    pub forward: &'a Forward,
-    /// What is left of the decoded path behind the rule's prefix.
-    pub rest: &'a [u8],
+    /// What is said where it stands.
+    pub place: &'a Place,
     /// The client's address.
     pub client: IpAddr,
     /// The scheme that the client speaks to us: `http` or `https`.
@@ -32,10 +27,9 @@ pub struct Way<'a> {
 /// Writes the request head that goes to the backend.
 pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: &mut Buffers) {
     let mut lines = Lines { out, buffers };
-    let path = path(way.forward, way.rest);
     // Ours, whatever the client speaks (RFC 9112 §2.3).
-    lines.line(&[request.method.as_bytes(), b" ", &path, request.query, b" HTTP/1.1"]);
-    lines.field("Host", host(request, way.forward).as_bytes());
+    lines.line(&[request.method.as_bytes(), b" ", &way.place.path, request.query, b" HTTP/1.1"]);
+    lines.field("Host", host(request, way.place).as_bytes());
     for (name, value) in request.fields.iter() {
         if !ends_here(name, request, &way) && passes(&request.fields, name) {
             lines.field(name, value);
@@ -56,22 +50,22 @@ fn ends_here(name: &str, request: &Request<'_, '_>, way: &Way<'_>) -> bool {
     let any = |own: &[&str]| own.iter().any(|own| name.eq_ignore_ascii_case(own));
     any(&["host", "max-forwards"])
         // R26: who does not wait for a 100 does not ask the backend for one.
-        || (any(&["expect"]) && Consent::of(request, way.forward) != Ok(Consent::Backend))
-        || (way.rules.via != Via::Off && any(&["via"]))
-        || (way.forward.add_headers && any(&X_FORWARDED))
-        || (way.forward.add_forwarded && any(&["forwarded"]))
+        || (any(&["expect"]) && Consent::of(request, &way.place.scope) != Ok(Consent::Backend))
+        || (way.place.host.via != Via::Off && any(&["via"]))
+        || (way.place.scope.add_headers && any(&X_FORWARDED))
+        || (way.place.scope.add_forwarded && any(&["forwarded"]))
 }
 
 /// What we say besides: of the hops that it took and may take, and of the client.
 fn ours(lines: &mut Lines<'_>, request: &Request<'_, '_>, way: &Way<'_>) {
-    via::via(lines, &request.fields, request.version, way.rules);
+    via::via(lines, &request.fields, request.version, &way.place.host);
     if let Some(hops) = way.hops {
         lines.field("Max-Forwards", hops.to_string().as_bytes());
     }
-    if way.forward.add_headers {
+    if way.place.scope.add_headers {
         x_forwarded(lines, request, way);
     }
-    if way.forward.add_forwarded {
+    if way.place.scope.add_forwarded {
         forwarded::forwarded(lines, request, way);
     }
 }
@@ -82,20 +76,10 @@ fn length_kept(request: &Request<'_, '_>) -> Framing {
     if says_zero { Framing::Length(0) } else { request.framing }
 }
 
-/// The rule's own path with the rest behind it, always absolute.
-fn path(forward: &Forward, rest: &[u8]) -> Vec<u8> {
-    let mut path = forward.target.path.clone().into_bytes();
-    encode(rest, &mut path);
-    if path.first() != Some(&b'/') {
-        path.insert(0, b'/');
-    }
-    path
-}
-
-fn host(request: &Request<'_, '_>, forward: &Forward) -> String {
+fn host(request: &Request<'_, '_>, place: &Place) -> String {
     match request.authority {
-        Some(authority) if forward.preserve_host => authority.to_owned(),
-        _ => forward.target.authority(),
+        Some(authority) if place.scope.preserve_host => authority.to_owned(),
+        _ => place.forward.target.authority(),
     }
 }
 
@@ -108,7 +92,7 @@ const X_FORWARDED: [&str; 3] = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwar
 /// front of us, and we know no better.
 fn x_forwarded(lines: &mut Lines<'_>, request: &Request<'_, '_>, way: &Way<'_>) {
     let client = way.client.to_canonical().to_string();
-    let own = [&client, request.authority.unwrap_or(""), &way.rules.server_name];
+    let own = [&client, request.authority.unwrap_or(""), &way.place.host.name];
     for (name, own) in X_FORWARDED.into_iter().zip(own) {
         lines.appended(name, request.fields.all(name), own.as_bytes());
     }
@@ -121,9 +105,10 @@ fn x_forwarded(lines: &mut Lines<'_>, request: &Request<'_, '_>, way: &Way<'_>) 
 mod tests {
     use super::super::testing::{Told, rule};
     use super::*;
+    use crate::route::Scope;
 
-    fn forwarded(head: &str, forward: &Forward, offer: &Offer) -> String {
-        Told { head, forward: forward.clone(), offer: offer.clone(), ..Told::default() }.text()
+    fn forwarded(head: &str, scope: &Scope, offer: &Offer) -> String {
+        Told { head, scope: scope.clone(), offer: offer.clone(), ..Told::default() }.text()
     }
 
     const HEAD: &str = "GET /ws/x?q=1 HTTP/1.1\r\nHost: Front:81\r\nA: 1\r\nX-Forwarded-For: 10.0.0.1\r\n\
@@ -131,7 +116,7 @@ mod tests {
 
     #[test]
     fn an_offer_goes_out_with_what_is_known_of_the_client() {
-        let text = forwarded(HEAD, &rule(), &Offer::Other("foo".into()));
+        let text = forwarded(HEAD, &Scope::DEFAULT, &Offer::Other("foo".into()));
         let expected = "GET /base/a%20b%0D%0A?q=1 HTTP/1.1\r\nHost: back.example:9000\r\nA: 1\r\nB: 2\r\n\
                         X-Forwarded-For: 10.0.0.1, 192.0.2.7\r\nX-Forwarded-Host: Front:81\r\n\
                         X-Forwarded-Server: front.example\r\nX-Forwarded-Proto: http\r\n\
@@ -143,15 +128,15 @@ mod tests {
     fn an_ordinary_request_keeps_its_framing_and_the_connection() {
         let head =
             "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
-        let forward = Forward { add_headers: false, preserve_host: true, ..rule() };
-        let text = forwarded(head, &forward, &Offer::None);
+        let scope = Scope { add_headers: false, preserve_host: true, ..Scope::DEFAULT };
+        let text = forwarded(head, &scope, &Offer::None);
         let expected = "POST /base/a%20b%0D%0A HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n\
                         Content-Length: 3\r\n\r\n";
         assert_eq!(text, expected);
         let old = "GET / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n";
-        let text = forwarded(old, &forward, &Offer::None);
+        let text = forwarded(old, &scope, &Offer::None);
         assert_eq!(text, "GET /base/a%20b%0D%0A HTTP/1.1\r\nHost: h\r\n\r\n");
-        let empty = forwarded(&head.replace("h: 3", "h: 0"), &forward, &Offer::None);
+        let empty = forwarded(&head.replace("h: 3", "h: 0"), &scope, &Offer::None);
         assert!(empty.contains("\r\nContent-Length: 0\r\n"), "{empty}");
     }
 
@@ -168,8 +153,8 @@ mod tests {
     /// A client's own X-Forwarded fields stay as they are where none are added.
     #[test]
     fn nothing_is_added_where_nothing_is_wanted() {
-        let forward = Forward { add_headers: false, ..rule() };
-        let text = forwarded(HEAD, &forward, &Offer::None);
+        let scope = Scope { add_headers: false, ..Scope::DEFAULT };
+        let text = forwarded(HEAD, &scope, &Offer::None);
         assert!(text.contains("\r\nX-Forwarded-For: 10.0.0.1\r\n"), "{text}");
         assert!(!text.contains("X-Forwarded-Host"), "{text}");
     }
@@ -182,8 +167,8 @@ mod tests {
         let proto = |told: Told<'_>| told.field("X-Forwarded-Proto");
         assert_eq!(proto(Told { head, ..Told::default() }), ["https"]);
         assert_eq!(proto(Told { scheme: "https", ..Told::default() }), ["https"]);
-        let forward = Forward { add_headers: false, ..rule() };
-        assert_eq!(proto(Told { forward, ..Told::default() }), [""; 0]);
+        let scope = Scope { add_headers: false, ..Scope::DEFAULT };
+        assert_eq!(proto(Told { scope, ..Told::default() }), [""; 0]);
     }
 
     /// Naming it in `Connection` makes no loop endless.
@@ -205,8 +190,8 @@ mod tests {
     #[test]
     fn an_absolute_target_wins_over_host() {
         let head = "GET http://real.example/ws/x HTTP/1.1\r\nHost: fake.example\r\n\r\n";
-        let forward = Forward { preserve_host: true, ..rule() };
-        let text = forwarded(head, &forward, &Offer::None);
+        let scope = Scope { preserve_host: true, ..Scope::DEFAULT };
+        let text = forwarded(head, &scope, &Offer::None);
         assert!(text.contains("\r\nHost: real.example\r\n"), "{text}");
         assert!(!text.contains("fake.example"), "{text}");
     }
@@ -216,7 +201,7 @@ mod tests {
     fn the_path_is_always_absolute() {
         let mut forward = rule();
         forward.target.path = String::new();
-        let text = forwarded(HEAD, &forward, &Offer::None);
+        let text = Told { head: HEAD, forward, ..Told::default() }.text();
         assert!(text.starts_with("GET /a%20b%0D%0A?q=1 HTTP/1.1\r\n"), "{text}");
     }
 }

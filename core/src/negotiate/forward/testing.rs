@@ -1,17 +1,19 @@
 //! What the tests of this module share: a request, and what the backend is told of it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::{Way, request};
 use crate::head::{Buf, Buffers, Request, slots};
 use crate::negotiate::Offer;
-use crate::route::{Forward, Rules, Scheme, Target, Upgrade, WorkerId};
+use crate::route::{Forward, Host, Place, Scheme, Scope, Target, Upgrade, WorkerId};
 
 /// A request head, and everything that it is forwarded by.
 pub(super) struct Told<'a> {
     pub(super) head: &'a str,
     pub(super) forward: Forward,
-    pub(super) rules: Rules,
+    pub(super) host: Host,
+    pub(super) scope: Scope,
     pub(super) client: IpAddr,
     pub(super) scheme: &'static str,
     pub(super) hops: Option<u32>,
@@ -24,7 +26,8 @@ impl Default for Told<'_> {
         Self {
             head: "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
             forward: rule(),
-            rules: Rules { server_name: "front.example".into(), ..Rules::default() },
+            host: Host { name: "front.example".into(), ..Host::default() },
+            scope: Scope::DEFAULT,
             client: [192, 0, 2, 7].into(),
             scheme: "http",
             hops: None,
@@ -39,10 +42,10 @@ impl Told<'_> {
     pub(super) fn text(&self) -> String {
         let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
         let parsed = Request::parse(self.head.as_bytes(), &mut slots).unwrap();
-        let (rules, forward, offer) = (&self.rules, &self.forward, &self.offer);
-        let (client, scheme, hops, rest) = (self.client, self.scheme, self.hops, b"a b\r\n");
-        let reuses = self.reuses;
-        let way = Way { rules, forward, rest, client, scheme, hops, offer, reuses };
+        let (host, scope) = (Arc::new(self.host.clone()), Arc::new(self.scope.clone()));
+        let place = &Place::new(host, scope, Arc::new(self.forward.clone()), b"a b\r\n");
+        let (client, scheme, hops, offer) = (self.client, self.scheme, self.hops, &self.offer);
+        let way = Way { place, client, scheme, hops, offer, reuses: self.reuses };
         request(&parsed, way, &mut out, &mut buffers);
         String::from_utf8(out.bytes().to_vec()).unwrap()
     }

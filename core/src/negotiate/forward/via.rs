@@ -2,26 +2,26 @@
 
 use super::Lines;
 use crate::head::{Fields, Version};
-use crate::route::{Rules, Via};
+use crate::route::{Host, Via};
 
 /// What our hop is called where the name alone is not enough (`ProxyVia Full`).
 const PRODUCT: &str = concat!(" (Underpass/", env!("CARGO_PKG_VERSION"), ")");
 
-/// Appends our hop to the `Via` of a message that came in that version, if the rules want it there.
-pub(super) fn via(lines: &mut Lines<'_>, fields: &Fields<'_, '_>, version: Version, rules: &Rules) {
-    let Some(product) = product(rules.via) else { return };
+/// Appends our hop to the `Via` of a message that came in that version, if the host wants it there.
+pub(super) fn via(lines: &mut Lines<'_>, fields: &Fields<'_, '_>, version: Version, host: &Host) {
+    let Some(product) = product(host.via) else { return };
     let number = match version {
         Version::Http10 => "1.0",
         Version::Http11 => "1.1",
     };
-    let name = host(&rules.server_name);
+    let name = bracketed(&host.name);
     let own = format!("{number} {name}{product}");
     lines.appended("Via", fields.all("via"), own.as_bytes());
 }
 
 /// Whether that field goes on only as a part of what [`via`] writes.
-pub(super) fn is_via(name: &str, rules: &Rules) -> bool {
-    product(rules.via).is_some() && name.eq_ignore_ascii_case("via")
+pub(super) fn is_via(name: &str, host: &Host) -> bool {
+    product(host.via).is_some() && name.eq_ignore_ascii_case("via")
 }
 
 /// What stands behind our name, if our hop is told at all.
@@ -34,7 +34,7 @@ const fn product(via: Via) -> Option<&'static str> {
 }
 
 /// A host as it stands before a port: an IPv6 address in brackets.
-fn host(name: &str) -> String {
+fn bracketed(name: &str) -> String {
     if name.contains(':') { format!("[{name}]") } else { name.to_owned() }
 }
 
@@ -47,8 +47,8 @@ mod tests {
         "GET / HTTP/1.1\r\nHost: h\r\nVia: 1.0 a\r\nConnection: Via\r\nvia: HTTP/2 b:1 (c)\r\n\r\n";
 
     fn heard(head: &str, name: &str, via: Via) -> Vec<String> {
-        let rules = Rules { server_name: name.into(), via, ..Rules::default() };
-        Told { head, rules, ..Told::default() }.field("Via")
+        let host = Host { name: name.into(), via, ..Host::default() };
+        Told { head, host, ..Told::default() }.field("Via")
     }
 
     /// R35: it is written after the strip, and what proxies before us said survives.

@@ -1,0 +1,182 @@
+//! The settings of one server, and what its rules are under them.
+
+use core::num::NonZeroU32;
+use std::sync::Arc;
+
+use crate::config::parameters::Options;
+use crate::config::proxy_pass::Pass;
+use crate::limits::Limits;
+use crate::route::{Action, Forward, Host, Rule, Scope, Section, Target, Via, Worker, WorkerId};
+use crate::time::Wait;
+
+/// What is said of one server outside of its sections.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct Settings {
+    /// `ServerName`.
+    pub(in crate::config) name: String,
+    /// `ServerAlias`.
+    pub(in crate::config) aliases: Vec<String>,
+    /// `LimitRequest…`, `RequestReadTimeout`, `KeepAliveTimeout` and `MaxKeepAliveRequests`.
+    pub(in crate::config) limits: Limits,
+    /// `KeepAlive`.
+    pub(in crate::config) keep_alive: bool,
+    /// `Timeout`.
+    pub(in crate::config) timeout: Wait,
+    /// `ProxyTimeout`.
+    pub(in crate::config) proxy_timeout: Option<Wait>,
+    /// `ProxyIOBufferSize`.
+    pub(in crate::config) piece: Option<NonZeroU32>,
+    /// `ProxyVia`.
+    pub(in crate::config) via: Via,
+    /// `ProxyMaxForwards`.
+    pub(in crate::config) max_forwards: Option<u32>,
+    /// `ProxyPassInherit`.
+    pub(in crate::config) inherits: bool,
+    /// What is said of all its paths.
+    pub(in crate::config) scope: Scope,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let Host { name, aliases, via, max_forwards, limits, timeout, .. } = Host::default();
+        Self {
+            name,
+            aliases,
+            limits,
+            keep_alive: true,
+            timeout,
+            proxy_timeout: None,
+            piece: None,
+            via,
+            max_forwards,
+            inherits: true,
+            scope: Scope::DEFAULT,
+        }
+    }
+}
+
+impl Settings {
+    /// What a virtual host begins with that these are the main server's settings of: all but the names
+    /// that only one server can go by.
+    pub(super) fn heir(&self) -> Self {
+        Self { aliases: Vec::new(), ..self.clone() }
+    }
+
+    /// The host with those sections and rules.
+    pub(super) fn host(self, sections: Vec<Section>, rules: Vec<Rule>) -> Host {
+        let requests = if self.keep_alive { self.limits.requests } else { 1 };
+        Host {
+            name: self.name,
+            aliases: self.aliases,
+            via: self.via,
+            max_forwards: self.max_forwards,
+            limits: Limits { requests, ..self.limits },
+            timeout: self.timeout,
+            scope: Arc::new(self.scope),
+            sections,
+            rules,
+        }
+    }
+
+    /// What a line says under these settings.
+    pub(super) fn rule(&self, pass: &Pass, workers: &mut Vec<Worker>) -> Rule {
+        let action = match &pass.forward {
+            Some((target, options)) => {
+                Action::Forward(Arc::new(self.forward(target, options, workers)))
+            }
+            None => Action::Exclude,
+        };
+        Rule { paths: pass.paths.clone(), action }
+    }
+
+    fn forward(&self, target: &Target, options: &Options, workers: &mut Vec<Worker>) -> Forward {
+        let answer = options.answer.or(self.proxy_timeout).unwrap_or(self.timeout);
+        let plain = Forward::new(target.clone(), worker(target, options, workers));
+        Forward {
+            response_line: options.response_line.unwrap_or(plain.response_line),
+            piece: options.piece.or(self.piece),
+            connect: options.connect.unwrap_or(answer),
+            answer,
+            acquire: options.pooling.acquire.unwrap_or(answer),
+            upgrade: options.upgrade.clone().unwrap_or(plain.upgrade),
+            ..plain
+        }
+    }
+}
+
+/// The worker that `target` is dialled by: that of an earlier rule, if it is dialled the same way.
+fn worker(target: &Target, options: &Options, workers: &mut Vec<Worker>) -> WorkerId {
+    let worker = Worker {
+        host: target.host.clone(),
+        port: target.port,
+        keepalive: options.keepalive,
+        recovery: options.recovery,
+        most: options.pooling.most,
+        idle: options.pooling.idling(),
+    };
+    let number = workers.iter().position(|known| *known == worker).unwrap_or_else(|| {
+        workers.push(worker);
+        workers.len() - 1
+    });
+    WorkerId(number as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::testing::{forward, good, place};
+    use crate::route::{Park, Terms, Upgrade};
+    use crate::time::Wait;
+
+    #[test]
+    fn a_rule_that_says_nothing_has_the_defaults() {
+        let ws = place("ProxyPass / ws://b");
+        assert_eq!(ws.forward.upgrade, Upgrade::Tokens(vec!["WebSocket".into()]));
+        assert_eq!((ws.scope.falls_back, ws.terms()), (true, Terms::DEFAULT));
+        assert_eq!((ws.scope.preserve_host, ws.scope.add_headers), (false, true));
+        assert_eq!(forward("ProxyPass / http://b").upgrade, Upgrade::Never);
+    }
+
+    #[test]
+    fn a_timeout_comes_from_the_nearest_that_says_one() {
+        let times = |text: &str| {
+            let terms = place(text).terms();
+            [terms.connect, terms.answer, terms.half_closed].map(Wait::as_secs_ceil)
+        };
+        assert_eq!(times("ProxyPass / ws://b\nTimeout 9"), [9, 9, 9]);
+        assert_eq!(times("ProxyPass / ws://b\nTimeout 9\nProxyTimeout 8"), [8, 8, 9]);
+        assert_eq!(times("ProxyPass / ws://b timeout=7\nProxyTimeout 8"), [7, 7, 60]);
+        assert_eq!(times("ProxyPass / ws://b connectiontimeout=6"), [6, 60, 60]);
+    }
+
+    #[test]
+    fn tunnels_park_as_the_settings_say() {
+        let park = |text: &str| place(&format!("ProxyPass / ws://b\n{text}")).terms().park;
+        assert_eq!(park(""), Park::After(Wait::ZERO));
+        assert_eq!(park("ProxyWebsocketAsyncDelay 5ms"), Park::After(Wait::from_millis(5)));
+        assert_eq!(park("ProxyWebsocketAsyncDelay 5\nProxyWebsocketAsync Off"), Park::Never);
+    }
+
+    #[test]
+    fn only_ws_rules_are_for_upgrades_only() {
+        let only = |url: &str, fallback: &str| {
+            let text = format!("ProxyPass / {url}\nProxyWebsocketFallbackToProxyHttp {fallback}");
+            let place = place(&text);
+            place.forward.only_upgrades(&place.scope)
+        };
+        assert!(only("ws://b", "Off") && !only("ws://b", "On") && !only("http://b", "Off"));
+    }
+
+    #[test]
+    fn rules_that_dial_alike_share_a_worker() {
+        let rules = good(
+            "ProxyPass /a ws://B\nProxyPass /b http://b:80/x timeout=3\n\
+             ProxyPass /c ws://b:81\nProxyPass /d ws://b retry=1\n\
+             ProxyPass /e !\nProxyPass /f ws://b keepalive=Off\nProxyPass /g ws://b retry=0",
+        )
+        .rules;
+        let forwards = rules.main().rules.iter().filter_map(|rule| rule.action.forward());
+        let workers: Vec<_> = forwards.map(|forward| forward.worker.0).collect();
+        assert_eq!(workers, [0, 0, 1, 2, 3, 0]);
+        assert_eq!(rules.workers.len(), 4);
+    }
+}

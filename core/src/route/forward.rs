@@ -1,0 +1,128 @@
+//! How a rule forwards: where to, by which protocols, and how long that may take.
+
+use std::num::NonZeroU32;
+
+use super::scope::Scope;
+use super::target::{Scheme, Target, WorkerId};
+use crate::limits::Limits;
+use crate::time::Wait;
+
+/// How a rule forwards.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Forward {
+    /// The URL that takes the place of the prefix.
+    pub target: Target,
+    /// The worker that serves it.
+    pub worker: WorkerId,
+    /// Which protocols it may switch to.
+    pub upgrade: Upgrade,
+    /// Bytes of one line of a response's head (`responsefieldsize=`).
+    pub response_line: u32,
+    /// How many bytes of a body are moved at a time at the most (`ProxyIOBufferSize`); as many as are
+    /// there, if it does not say.
+    pub piece: Option<NonZeroU32>,
+    /// How long the connection to one address may take (`connectiontimeout=`).
+    pub connect: Wait,
+    /// How long a leg may take to answer, or to take what we write (`timeout=`, `ProxyTimeout`, `Timeout`; R52).
+    pub answer: Wait,
+    /// How long a request may wait for a worker (`acquire=`, else as `answer`).
+    pub acquire: Wait,
+}
+
+impl Forward {
+    /// A rule that says nothing but where to.
+    pub fn new(target: Target, worker: WorkerId) -> Self {
+        Self {
+            upgrade: Upgrade::default_of(target.scheme),
+            target,
+            worker,
+            response_line: Limits::RESPONSE.field,
+            piece: None,
+            connect: Terms::DEFAULT.connect,
+            answer: Terms::DEFAULT.answer,
+            acquire: Terms::DEFAULT.acquire,
+        }
+    }
+
+    /// Whether it is for upgrades only where a scope says that.
+    pub fn only_upgrades(&self, scope: &Scope) -> bool {
+        self.target.scheme == Scheme::Ws && !scope.falls_back
+    }
+}
+
+/// Which protocols a rule may switch to (`upgrade=`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Upgrade {
+    /// None: the default of `http://`.
+    Never,
+    /// One of these, compared case-insensitively; `WebSocket` is the default of `ws://`.
+    Tokens(Vec<String>),
+    /// Whatever the client asks for (`ANY`), except what R8 forbids.
+    Any,
+    /// WebSocket, even if the client's request has lost its `Upgrade` field on the way (`NONE`).
+    Always,
+}
+
+impl Upgrade {
+    /// What a rule may switch to that does not say.
+    pub fn default_of(scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::Http => Self::Never,
+            Scheme::Ws => Self::Tokens(vec!["WebSocket".into()]),
+        }
+    }
+}
+
+/// The clocks of a session: copied when it is routed, so that no reload changes a live tunnel (R51).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Terms {
+    /// How long the connection to one address may take.
+    pub connect: Wait,
+    /// How long a leg may take to answer, or to take what we write (R52).
+    pub answer: Wait,
+    /// How long a request may wait for a worker.
+    pub acquire: Wait,
+    /// How long a tunnel may be silent in both directions.
+    pub idle: Wait,
+    /// How long a tunnel may be silent once one direction has ended.
+    pub half_closed: Wait,
+    /// How long a tunnel may live.
+    pub lifetime: Wait,
+    /// When a tunnel gives its carriers back.
+    pub park: Park,
+}
+
+impl Terms {
+    /// The terms of a configuration that says nothing.
+    pub const DEFAULT: Self = Self {
+        connect: Wait::from_secs(60),
+        answer: Wait::from_secs(60),
+        acquire: Wait::from_secs(60),
+        idle: Wait::FOREVER,
+        half_closed: Wait::from_secs(60),
+        lifetime: Wait::FOREVER,
+        park: Park::After(Wait::ZERO),
+    };
+
+    /// What a rule and a scope say, on a server with that `Timeout`.
+    pub fn of(forward: &Forward, scope: &Scope, timeout: Wait) -> Self {
+        Self {
+            connect: forward.connect,
+            answer: forward.answer,
+            acquire: forward.acquire,
+            idle: scope.idle,
+            half_closed: scope.half_closed.unwrap_or(timeout),
+            lifetime: scope.lifetime,
+            park: if scope.parks { Park::After(scope.park_delay) } else { Park::Never },
+        }
+    }
+}
+
+/// When a tunnel with nothing in flight gives its carriers back to the loop.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Park {
+    /// Never: it owns what it has once needed for life (`ProxyWebsocketAsync OFF`).
+    Never,
+    /// After so long a silence; at once if that is zero (`ProxyWebsocketAsync ON`).
+    After(Wait),
+}

@@ -1,0 +1,155 @@
+//! Virtual hosts: which one a request is for, by the address that it came to and the name that it asks for.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::Rule;
+use super::scope::{Scope, Section};
+use crate::limits::Limits;
+use crate::time::Wait;
+
+/// A server: the one that the configuration describes outside of any section, or a `<VirtualHost>`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Host {
+    /// Its name (`ServerName`): what `X-Forwarded-Server` and `Via` say.
+    pub name: String,
+    /// Its further names (`ServerAlias`), in lower case; `*` stands for any letters, `?` for one.
+    pub aliases: Vec<String>,
+    /// What becomes of `Via` (`ProxyVia`).
+    pub via: Via,
+    /// What `Max-Forwards` says where a request has none (`ProxyMaxForwards`); `None` adds nothing.
+    pub max_forwards: Option<u32>,
+    /// What a client's head and body may be.
+    pub limits: Limits,
+    /// How long a client may take to send or to take something (`Timeout`).
+    pub timeout: Wait,
+    /// What is said outside of its sections.
+    pub scope: Arc<Scope>,
+    /// Its sections of paths, in the order of the configuration: a later one says its things over those
+    /// of an earlier one.
+    pub sections: Vec<Section>,
+    /// Its rules, in the order in which they are tried.
+    pub rules: Vec<Rule>,
+}
+
+impl Default for Host {
+    /// That of a configuration that says nothing.
+    fn default() -> Self {
+        Self {
+            name: "underpass".into(),
+            aliases: Vec::new(),
+            via: Via::Off,
+            max_forwards: None,
+            limits: Limits::DEFAULT,
+            timeout: Wait::from_secs(60),
+            scope: Arc::default(),
+            sections: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+impl Host {
+    /// What is said of that path: by the host, and over it by each section that it falls under.
+    pub fn scope(&self, path: &[u8]) -> Arc<Scope> {
+        let mut scope = Arc::clone(&self.scope);
+        for section in self.sections.iter().filter(|section| section.paths.has(path)) {
+            let scope = Arc::make_mut(&mut scope);
+            section.says.iter().for_each(|setting| scope.set(setting));
+        }
+        scope
+    }
+
+    /// Whether it goes by that name, which is in lower case or not.
+    fn is_called(&self, name: &str) -> bool {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        self.name.eq_ignore_ascii_case(name)
+            || self.aliases.iter().any(|alias| is_like(alias.as_bytes(), name.as_bytes()))
+    }
+}
+
+/// Whether `name` is what `pattern` says, in whatever case.
+///
+/// Linear in both: behind a `*` nothing earlier need ever be tried again.
+fn is_like(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut seen) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while seen < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, seen));
+                at += 1;
+            }
+            Some(letter) if *letter == b'?' || letter.eq_ignore_ascii_case(&name[seen]) => {
+                (at, seen) = (at + 1, seen + 1);
+            }
+            _ => {
+                let Some((from, taken)) = &mut star else { return false };
+                *taken += 1;
+                (at, seen) = (*from + 1, *taken);
+            }
+        }
+    }
+    pattern[at..].iter().all(|letter| *letter == b'*')
+}
+
+/// What becomes of `Via` in the heads that go on (RFC 9110 §7.6.3, httpd's `ProxyVia`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Via {
+    /// It goes on as it came, without us.
+    Off,
+    /// Our hop is appended to it, in requests and in responses.
+    On,
+    /// So it is, with our product and its version in a comment.
+    Full,
+    /// It is removed from requests, and goes on in responses as it came.
+    Block,
+}
+
+/// The number of the hosts that share an address: [`Rules::door`](super::Rules::door).
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub struct Door(pub u16);
+
+/// An address that virtual hosts are for.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Address {
+    /// The one that a connection came to; any of them if none.
+    pub ip: Option<IpAddr>,
+    /// The port that a connection came to; any of them if none.
+    pub port: Option<u16>,
+}
+
+impl Address {
+    /// Whether a connection to that address is one to this.
+    pub fn has(&self, local: SocketAddr) -> bool {
+        self.ip.is_none_or(|ip| ip == local.ip().to_canonical())
+            && self.port.is_none_or(|port| port == local.port())
+    }
+}
+
+/// The hosts that share an address: they are told apart by their names, and who asks for none of them gets
+/// the first.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Entrance {
+    /// The address; that of nobody for the main server.
+    pub address: Address,
+    /// Their numbers, in the order of the configuration: at least one.
+    pub hosts: Vec<usize>,
+}
+
+impl Entrance {
+    /// The main server's: for who came to no address of a virtual host.
+    pub fn main() -> Self {
+        Self { address: Address { ip: None, port: None }, hosts: vec![0] }
+    }
+
+    /// The number of the host that goes by that name among `hosts`; the first one, if none does or none is
+    /// asked for.
+    pub(super) fn named(&self, name: Option<&str>, hosts: &[Arc<Host>]) -> usize {
+        let is_called = |host: &&usize| name.is_some_and(|name| hosts[**host].is_called(name));
+        let named = self.hosts.iter().find(is_called);
+        named.or(self.hosts.first()).copied().unwrap_or(0)
+    }
+}
