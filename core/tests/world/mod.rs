@@ -6,6 +6,7 @@
 pub(crate) mod heads;
 pub(crate) mod plan;
 pub(crate) mod rng;
+pub(crate) mod rows;
 pub(crate) mod seeds;
 pub(crate) mod start;
 pub(crate) mod step;

@@ -17,6 +17,8 @@ pub(crate) enum Luck {
     Block,
     /// It moves at most so many bytes; a call that moves none succeeds.
     Move(usize),
+    /// It moves all but so many bytes, and one at the least.
+    Leave(usize),
     /// The peer ends its direction here, whatever it still had to say.
     End,
     /// It breaks. A broken leg stays broken.
@@ -130,6 +132,7 @@ impl Wires {
         let most = match luck {
             Luck::Block => return Poll::Pending,
             Luck::Move(most) => most.min(room),
+            Luck::Leave(rest) => peer.to_come.len().saturating_sub(rest).clamp(1, room),
             Luck::End => {
                 peer.to_come.clear();
                 peer.ended = true;
@@ -165,6 +168,7 @@ impl Wires {
         let most = match luck {
             Luck::Block => return Poll::Pending,
             Luck::Move(most) => most,
+            Luck::Leave(rest) => offered.saturating_sub(rest).max(1),
             Luck::End => usize::MAX,
             Luck::Break(fault) => {
                 peer.deaf = Some(fault);
@@ -212,7 +216,7 @@ impl Wires {
         self.done += usize::from(luck != Luck::Block);
         match luck {
             Luck::Block => Poll::Pending,
-            Luck::Move(_) | Luck::End => Poll::Ready(Ok(())),
+            Luck::Move(_) | Luck::Leave(_) | Luck::End => Poll::Ready(Ok(())),
             Luck::Break(fault) => Poll::Ready(Err(fault)),
         }
     }
