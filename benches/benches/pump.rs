@@ -43,5 +43,38 @@ fn exchange(criterion: &mut Criterion) {
     bench.close(&mut session);
 }
 
-criterion_group!(benches, echo, exchange, life);
+/// The same with a tape, and what the writer's thread then does with it.
+fn recorded(criterion: &mut Criterion) {
+    let rules = rules();
+    let mut group = criterion.benchmark_group("recorded");
+    let mut bench = Bench::recording(&rules);
+    let mut session = bench.accept();
+    bench.open(&mut session);
+    group.throughput(Throughput::Elements(OPS));
+    group.bench_function("a message each way, per op", |bencher| {
+        bencher.iter(|| {
+            bench.echo(&mut session);
+            bench.take_events()
+        });
+    });
+    bench.echo(&mut session);
+    let (events, mut lines) = (bench.take_events(), Vec::new());
+    group.bench_function("writing that down, per op", |bencher| {
+        bencher.iter(|| {
+            lines.clear();
+            events.iter().for_each(|event| event.write(&mut lines));
+        });
+    });
+    drop(group);
+    criterion.bench_function("recorded/handshake, tunnel, close", |bencher| {
+        bencher.iter(|| {
+            let mut session = bench.accept();
+            bench.open(&mut session);
+            bench.close(&mut session);
+            bench.take_events()
+        });
+    });
+}
+
+criterion_group!(benches, echo, exchange, life, recorded);
 criterion_main!(benches);

@@ -20,6 +20,7 @@ use underpass_core::limits::{BUDGET, PENDING};
 use underpass_core::report::Report;
 use underpass_core::route::Rules;
 use underpass_core::time::Time;
+use underpass_core::trace::{self, Event, Tape};
 use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, pump};
 
 /// What a browser sends to open a WebSocket.
@@ -90,6 +91,8 @@ pub struct Bench<'r> {
     rules: &'r Rules,
     buffers: Buffers,
     null: Null,
+    /// What is recorded, if anything is.
+    tape: Option<Tape>,
 }
 
 impl<'r> Bench<'r> {
@@ -99,11 +102,23 @@ impl<'r> Bench<'r> {
             rules,
             buffers: Buffers::default(),
             null: Null::new(Pool::new(&rules.workers, PENDING)),
+            tape: None,
         }
     }
 
-    /// A session that has just been accepted.
-    pub fn accept(&self) -> Session {
+    /// Such a loop, whose session is recorded.
+    pub fn recording(rules: &'r Rules) -> Self {
+        Self { tape: Some(Tape::new(rules)), ..Self::new(rules) }
+    }
+
+    /// What was recorded since the last time: what a driver takes behind every turn.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.tape.as_mut().map(Tape::take).unwrap_or_default()
+    }
+
+    /// A session that has just been accepted; if sessions are recorded, its tape is the next one.
+    pub fn accept(&mut self) -> Session {
+        self.tape = self.tape.take().map(|_| Tape::new(self.rules));
         Session::new([192, 0, 2, 1].into(), &self.rules.limits, Time::ZERO)
     }
 
@@ -140,7 +155,10 @@ impl<'r> Bench<'r> {
 
     fn turn(&mut self, session: &mut Session) -> Pumped {
         let mut cx = Cx { now: Time::ZERO, rules: self.rules, buffers: &mut self.buffers };
-        pump(session, &mut self.null, &mut cx, BUDGET)
+        match &mut self.tape {
+            None => pump(session, &mut self.null, &mut cx, BUDGET),
+            Some(tape) => trace::pump(session, &mut self.null, &mut cx, BUDGET, tape),
+        }
     }
 }
 
@@ -246,6 +264,20 @@ mod tests {
         bench.close(&mut session);
         assert!(session.is_closed());
         assert_eq!((bench.buffers.leased(), bench.null.pool.busy()), (0, 0));
+    }
+
+    /// A turn, its ops and its end.
+    #[test]
+    fn what_is_measured_is_recorded() {
+        let rules = rules();
+        let mut bench = Bench::recording(&rules);
+        let mut session = bench.accept();
+        bench.open(&mut session);
+        assert!(bench.take_events().len() > 10);
+        bench.echo(&mut session);
+        assert_eq!(bench.take_events().len(), 9);
+        bench.close(&mut session);
+        assert!(bench.take_events().iter().any(|event| event.report().is_some()));
     }
 
     #[test]

@@ -18,7 +18,8 @@
 //!
 //! To read it, follow the bytes: [`head`] · [`route`] · [`negotiate`] · [`balance`] · [`tunnel`] ·
 //! [`exchange`] · [`mod@report`]; then [`session`], which hands each stage its work, and `pump.rs`.
-//! [`config`] makes the [`Rules`](route::Rules) out of text; [`limits`] has every bound.
+//! [`config`] makes the [`Rules`](route::Rules) out of text; [`limits`] has every bound; [`trace`] writes
+//! down what a session was told, and plays it again.
 //!
 //! | State | asks for | leaves when |
 //! |---|---|---|
@@ -140,6 +141,7 @@ pub mod route;
 pub mod session;
 pub mod side;
 pub mod time;
+pub mod trace;
 pub mod tunnel;
 
 pub use io::Io;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Side;
 
 /// The next move of a session. The driver makes it, and tells the session what came of it.
@@ -124,7 +126,7 @@ pub enum Read {
 }
 
 /// What broke a leg, in the words that decisions need.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Fault {
     /// The peer refused the connection.
     Refused,
@@ -149,7 +151,7 @@ pub enum Fault {
 }
 
 /// Which connection to a worker is asked for.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Dial {
     /// One that an earlier exchange has left idle.
     Idle,

@@ -2,13 +2,15 @@
 
 use std::task::Poll;
 
+use serde::{Deserialize, Serialize};
+
 use crate::io::Io;
 use crate::session::{Cx, Session};
 use crate::time::Time;
 use crate::{Op, OpSet};
 
 /// How a turn ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[must_use = "a session that is not pumped again stands still"]
 pub enum Pumped {
     /// Every move is blocked: pump again on a wake of the driver's, or at that moment.

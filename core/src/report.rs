@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::negotiate::Refusal;
 use crate::op::Fault;
 use crate::route::WorkerId;
@@ -9,7 +11,7 @@ use crate::time::Time;
 use crate::{Both, Side};
 
 /// Why a session ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Close {
     /// The client left without a request.
     Unasked,
@@ -34,7 +36,7 @@ pub enum Close {
 }
 
 /// What became of one request and of the tunnel that it may have opened.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Report {
     /// Why it ended.
     pub close: Close,

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::ops::{Index, IndexMut, Not};
 
+use serde::{Deserialize, Serialize};
+
 /// A side of the proxy: towards the client or towards the backend.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Side {
     /// The side of the program that connected to us.
     Client,
@@ -39,7 +41,7 @@ impl fmt::Display for Side {
 }
 
 /// One value for each side. A direction is named by the side that it comes *from*.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Both<T> {
     /// The client's.
     pub client: T,

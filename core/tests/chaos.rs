@@ -9,10 +9,11 @@ use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::time::Wait;
 use underpass_core::{Dial, Fault, Op, Pumped, Side, limits};
+use world::luck::luck;
 use world::plan::Plan;
 use world::seeds::{Failing, Marks, only_seed};
 use world::wires::CALM;
-use world::{CONF, Luck, Rng, World, heads, rules};
+use world::{CONF, Rng, World, heads, rules};
 
 const SEEDS: u64 = 20_000;
 
@@ -67,10 +68,11 @@ struct Chaos<'a> {
 impl<'a> Chaos<'a> {
     fn new(rules: &'a Rules, rng: &mut Rng, marks: &'a mut Marks) -> Self {
         let plan = Plan::new(rng);
-        let mut world = World::new(rules);
+        let mut world = World::recorded(rules);
         world.wires.addresses = vec![Err(Fault::Refused); rng.of(&[0, 0, 1, 3])];
         world.wires.addresses.push(Ok(()));
-        world.wires.luck = luck(rng);
+        let breaks = rng.of(&[0, 0, 0, 5, 50]);
+        world.wires.luck = luck(breaks, rng);
         let unsaid = Side::BOTH.map(|side| plan.says[side].len());
         Self { world, rng: Rng::new(rng.next()), plan, marks, unsaid, broke: false }
     }
@@ -279,23 +281,4 @@ impl<'a> Chaos<'a> {
 /// What stands behind the request's head.
 fn body_of(heard: &[u8]) -> Option<&[u8]> {
     heard.windows(4).position(|four| four == b"\r\n\r\n").map(|end| &heard[end + 4..])
-}
-
-/// The luck of one seed: some are slow, some are cut into pieces, few break.
-fn luck(rng: &mut Rng) -> Box<dyn FnMut(Op) -> Luck> {
-    let block = rng.of(&[0, 100, 500]);
-    let short = rng.of(&[0, 500, 900]);
-    let breaks = rng.of(&[0, 0, 0, 5, 50]);
-    let mut rng = Rng::new(rng.next());
-    Box::new(move |_| {
-        if rng.permille(block) {
-            Luck::Block
-        } else if rng.permille(breaks) {
-            Luck::Break(rng.of(&Fault::ALL))
-        } else if rng.permille(short) {
-            Luck::Move(1 + rng.below(40))
-        } else {
-            CALM
-        }
-    })
 }

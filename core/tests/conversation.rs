@@ -24,7 +24,7 @@ const fn secs(count: u64) -> Wait {
 
 /// A session whose request is with the backend.
 fn asked<'r>(rules: &'r Rules, head: &str) -> World<'r> {
-    let mut world = World::new(rules);
+    let mut world = World::recorded(rules);
     world.hear(Client, head);
     assert_eq!(world.session.state(), "Answer");
     world.wires.peers.backend.heard.clear();
@@ -72,7 +72,7 @@ fn an_exchange_is_answered_and_the_client_is_waited_for() {
 #[test]
 fn the_next_address_is_dialled_and_the_tunnel_ends_well() {
     let rules = rules(CONF);
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.wires.addresses = vec![Err(Fault::Refused), Err(Fault::Unreachable), Ok(())];
     world.hear(Client, &heads::ask(""));
     assert_eq!(world.wires.dialled, [0, 1, 2].map(Dial::Address));
@@ -87,7 +87,7 @@ fn the_next_address_is_dialled_and_the_tunnel_ends_well() {
 #[test]
 fn a_worker_that_cannot_be_reached_is_left_alone() {
     let rules = rules(&CONF.replace("ws://backend:9000/\n", "ws://backend:9000/ retry=5\n"));
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.wires.addresses = vec![Err(Fault::Refused); 2];
     world.hear(Client, &heads::ask(""));
     assert_eq!(
@@ -100,7 +100,7 @@ fn a_worker_that_cannot_be_reached_is_left_alone() {
     assert!(said.contains("\r\nRetry-After: 5\r\n"), "{said}");
     assert_eq!(world.report().fault, Some((Backend, Fault::Refused)));
 
-    let mut next = World::new(&rules);
+    let mut next = World::recorded(&rules);
     next.wires.pool = world.wires.pool;
     next.wires.now = next.wires.now.after(secs(2));
     next.hear(Client, &heads::ask(""));
@@ -119,11 +119,11 @@ fn too_many_handshakes_at_once_are_refused_for_a_while() {
         Pending { client: 1, ..room },
     ];
     for most in full {
-        let mut first = World::new(&rules);
+        let mut first = World::recorded(&rules);
         first.wires.pool = Pool::new(&rules.workers, most);
         first.hear(Client, &heads::ask(""));
         assert_eq!(first.wires.pool.pending(), 1);
-        let mut second = World::new(&rules);
+        let mut second = World::recorded(&rules);
         std::mem::swap(&mut second.wires.pool, &mut first.wires.pool);
         second.hear(Client, &heads::ask(""));
         assert!(second.heard(Client).contains("\r\nRetry-After: 1\r\n"), "{most:?}");
@@ -137,11 +137,11 @@ fn too_many_handshakes_at_once_are_refused_for_a_while() {
 #[test]
 fn a_head_that_does_not_come_in_time_is_late() {
     let rules = rules(CONF);
-    let mut silent = World::new(&rules);
+    let mut silent = World::recorded(&rules);
     silent.pass(secs(20));
     assert_eq!((silent.close(), silent.heard(Client).as_str()), (Some(Close::Unasked), ""));
 
-    let mut slow = World::new(&rules);
+    let mut slow = World::recorded(&rules);
     slow.hear(Client, "GET /ws/chat HTTP/1.1\r\n");
     slow.pass(secs(19));
     assert_eq!(slow.close(), None);
@@ -149,7 +149,7 @@ fn a_head_that_does_not_come_in_time_is_late() {
     assert_eq!(slow.close(), Some(Close::Refused(Refusal::Late)));
     assert!(slow.heard(Client).starts_with("HTTP/1.1 408 "));
 
-    let mut steady = World::new(&rules);
+    let mut steady = World::recorded(&rules);
     for _ in 0..39 {
         steady.hear(
             Client,
@@ -321,7 +321,7 @@ fn an_early_answer_is_relayed_though_the_body_cannot_be() {
 #[test]
 fn a_refused_client_is_drained_for_so_long_and_so_much() {
     let rules = rules(CONF);
-    let mut long = World::new(&rules);
+    let mut long = World::recorded(&rules);
     long.hear(Client, &heads::ask("").replace(": 13", ": 12"));
     assert_eq!(long.session.state(), "Linger");
     long.hear(Client, &heads::ask(""));
@@ -329,7 +329,7 @@ fn a_refused_client_is_drained_for_so_long_and_so_much() {
     long.assert_nothing_is_lent();
     assert!(long.wires.dialled.is_empty());
 
-    let mut much = World::new(&rules);
+    let mut much = World::recorded(&rules);
     much.hear(Client, "nonsense\r\n\r\n");
     let most = NonZeroU32::new(LINGER_MOST).expect("it is not 0").get() as usize;
     much.hear(Client, &"x".repeat(2 * most));
@@ -366,7 +366,7 @@ fn a_client_that_breaks_while_it_waits_is_missed_at_once() {
         ("Exchange", None),
     ];
     for (phase, stuck) in phases {
-        let mut world = World::new(&rules);
+        let mut world = World::recorded(&rules);
         world.wires.luck = Box::new(move |op| if Some(op) == stuck { Luck::Block } else { CALM });
         world.hear(Client, &body);
         if phase == "Exchange" {

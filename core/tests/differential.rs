@@ -12,7 +12,7 @@ mod world;
 mod by_hyper;
 
 use by_hyper::{Answer, End};
-use http11::{Case, Findings, Played, Relayed, play, relay, requests, responses};
+use http11::{Case, Findings, Played, Relayed, message, play, relay, requests, responses};
 use underpass_core::route::Rules;
 use world::{CONF, rules};
 

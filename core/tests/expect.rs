@@ -38,11 +38,16 @@ fn the_backend_says_that_the_body_may_come() {
         assert_eq!(world.heard(Client), "", "it has not said so yet");
         world.hear(Backend, GO);
         assert_eq!(world.heard(Client), GO);
-        world.hear(Client, body);
-        assert_eq!(world.heard(Backend), body);
-        world.hear(Backend, OK);
-        assert_eq!((world.heard(Client).as_str(), world.session.state()), (OK, "Request"));
+        send(&mut world, body);
     }
+}
+
+/// The body goes to the backend, which answers, and the connection is as good as before.
+fn send(world: &mut World<'_>, body: &str) {
+    world.hear(Client, body);
+    assert_eq!(world.heard(Backend), body);
+    world.hear(Backend, OK);
+    assert_eq!((world.heard(Client).as_str(), world.session.state()), (OK, "Request"));
 }
 
 /// `Proxy100Continue Off`: the backend knows nothing of it, and its connection is as good as any.
@@ -54,10 +59,7 @@ fn we_say_that_the_body_may_come() {
         world.hear(Client, &waiting(framing));
         assert_eq!(world.heard(Backend), heard("", framing));
         assert_eq!(world.heard(Client), GO);
-        world.hear(Client, body);
-        assert_eq!(world.heard(Backend), body);
-        world.hear(Backend, OK);
-        assert_eq!((world.heard(Client).as_str(), world.session.state()), (OK, "Request"));
+        send(&mut world, body);
     }
 }
 

@@ -10,9 +10,10 @@ use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::time::Wait;
 use underpass_core::{Dial, Fault, Op, Pumped, Side, limits};
+use world::luck::luck;
 use world::seeds::{Failing, Marks, only_seed};
 use world::wires::{CALM, Peer};
-use world::{CONF, Luck, Rng, World, rules};
+use world::{CONF, Rng, World, rules};
 
 const SEEDS: u64 = 8_000;
 /// Sessions of one seed; they share their idle connections.
@@ -351,22 +352,4 @@ fn whole(heard: &str) -> Option<usize> {
         _ => 0,
     };
     (rest.len() >= body).then_some(head.len() + 4 + body)
-}
-
-/// The luck of one session: some are slow, some are cut into pieces, few break.
-fn luck(breaks: usize, rng: &mut Rng) -> Box<dyn FnMut(Op) -> Luck> {
-    let block = rng.of(&[0, 100, 500]);
-    let short = rng.of(&[0, 500, 900]);
-    let mut rng = Rng::new(rng.next());
-    Box::new(move |_| {
-        if rng.permille(block) {
-            Luck::Block
-        } else if rng.permille(breaks) {
-            Luck::Break(rng.of(&Fault::ALL))
-        } else if rng.permille(short) {
-            Luck::Move(1 + rng.below(40))
-        } else {
-            CALM
-        }
-    })
 }

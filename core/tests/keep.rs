@@ -7,10 +7,9 @@ use std::num::NonZeroU32;
 
 use underpass_core::negotiate::{NoHop, Refusal};
 use underpass_core::report::Close;
-use underpass_core::route::Rules;
 use underpass_core::time::Wait;
 use underpass_core::{Fault, Op, Pumped, Side, limits};
-use world::{CONF, Luck, World, heads, rules};
+use world::{CONF, Luck, World, answered, heads, rules};
 
 use Side::{Backend, Client};
 
@@ -25,15 +24,6 @@ fn old(fields: &str) -> String {
 fn post(body: &str) -> String {
     let length = format!("Content-Length: {}\r\n", body.len());
     heads::get(&length).replace("GET", "POST") + body
-}
-
-/// What becomes of a session that was asked and answered like that: its state, and what was heard.
-fn answered<'r>(rules: &'r Rules, asked: &str, answer: &str) -> (World<'r>, String) {
-    let mut world = World::new(rules);
-    world.hear(Client, asked);
-    world.hear(Backend, answer);
-    let heard = world.heard(Client);
-    (world, heard)
 }
 
 /// How many answers of ours or of the backend's there are, in their order.
@@ -84,7 +74,7 @@ fn a_response_until_the_end_closes() {
 fn a_connection_carries_only_so_many_requests() {
     for (text, most) in [("MaxKeepAliveRequests 3", 3), ("KeepAlive Off", 1)] {
         let rules = rules(&[CONF, text].concat());
-        let mut world = World::new(&rules);
+        let mut world = World::recorded(&rules);
         for number in 1..=most {
             assert_eq!(world.session.state(), if number == 1 { "Hello" } else { "Request" });
             world.hear(Client, &heads::get(""));
@@ -94,7 +84,7 @@ fn a_connection_carries_only_so_many_requests() {
         assert_eq!((world.session.state(), world.wires.reports.len()), ("Linger", most));
     }
     let rules = rules(&[CONF, "MaxKeepAliveRequests 0"].concat());
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.hear(Client, &heads::get("").replace("page", "no/x").repeat(1_000));
     assert_eq!(
         (world.session.state(), world.wires.reports.len()),
@@ -164,7 +154,7 @@ fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
     let chunks = heads::get(chunks).replace("GET /page", "PUT /4") + "2\r\nhi\r\n0\r\n\r\n";
     let all = [at("/1"), at("/no/2"), body, chunks, at("/5")].concat();
     let answers = |pieces: &[&[u8]]| {
-        let mut world = World::new(&rules);
+        let mut world = World::recorded(&rules);
         for piece in pieces {
             world.wires.peers.client.to_come.extend(*piece);
             let _ = world.settle();
@@ -213,7 +203,7 @@ fn serve(world: &mut World<'_>) {
 fn a_request_behind_a_refused_one_waits_for_its_turn() {
     let rules = rules(CONF);
     let none = heads::get("").replace("/page", "/no/x");
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.wires.peers.client.window = Some(10);
     world.hear(Client, &[none.as_str(), &heads::get("")].concat());
     assert_eq!((world.session.state(), world.wires.dialled.len()), ("Request", 0));
@@ -235,7 +225,7 @@ fn a_request_behind_a_refused_one_waits_for_its_turn() {
 fn a_request_that_goes_no_further_keeps_the_connection() {
     let rules = rules(CONF);
     let last = heads::get("Max-Forwards: 0\r\n").replace("GET", "OPTIONS");
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.hear(Client, &[last.as_str(), &heads::get("")].concat());
     world.hear(Backend, OK);
     let heard = world.heard(Client);
@@ -248,7 +238,7 @@ fn a_request_that_goes_no_further_keeps_the_connection() {
 #[test]
 fn a_failure_of_the_backend_is_not_the_clients() {
     let rules = rules(CONF);
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.hear(Client, &heads::get(""));
     world.hear(Backend, "nonsense\r\n\r\n");
     world.hear(Client, &heads::get(""));
@@ -271,7 +261,7 @@ fn a_failure_of_the_backend_is_not_the_clients() {
 fn a_client_lost_between_two_requests_leaves_nothing() {
     let rules = rules(CONF);
     let two = heads::get("").replace("/page", "/no/x").repeat(2);
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.wires.luck = Box::new(|op| {
         let breaks = op == Op::Flush(Client);
         if breaks { Luck::Break(Fault::Reset) } else { world::wires::CALM }
@@ -288,7 +278,7 @@ fn a_client_that_reads_no_answer_is_given_up() {
     let rules = rules(CONF);
     let two = heads::get("").replace("/page", "/no/x").repeat(2);
     for asked in [&two[..two.len() / 2], &two] {
-        let mut world = World::new(&rules);
+        let mut world = World::recorded(&rules);
         world.wires.peers.client.window = Some(10);
         world.hear(Client, asked);
         world.pass(Wait::from_secs(5));
@@ -315,7 +305,7 @@ fn a_closed_connection_hears_no_further_request() {
 #[test]
 fn a_kept_connection_may_switch() {
     let rules = rules(CONF);
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.hear(Client, &format!("{}{}early", heads::get(""), heads::ask("")));
     world.hear(Backend, OK);
     assert_eq!(world.session.state(), "Answer");

@@ -6,7 +6,7 @@ use underpass_core::negotiate::Refusal;
 use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::{Fault, Side};
-use world::{CONF, World, heads, rules};
+use world::{CONF, World, answered, heads, rules};
 
 use Side::{Backend, Client};
 
@@ -19,15 +19,6 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 fn on(statuses: &str) -> Rules {
     rules(&format!("{CONF}ProxyErrorOverride On {statuses}"))
-}
-
-/// A session that was asked and answered like that, and what the client heard.
-fn answered<'r>(rules: &'r Rules, asked: &str, answer: &str) -> (World<'r>, String) {
-    let mut world = World::new(rules);
-    world.hear(Client, asked);
-    world.hear(Backend, answer);
-    let heard = world.heard(Client);
-    (world, heard)
 }
 
 #[test]
@@ -137,7 +128,7 @@ fn the_rest_of_an_overridden_body_is_never_read() {
 fn an_error_is_overridden_however_it_is_cut() {
     let rules = on("");
     for cut in 1..SECRET.len() {
-        let mut world = World::new(&rules);
+        let mut world = World::recorded(&rules);
         world.hear(Client, &heads::get(""));
         let (first, second) = SECRET.split_at(cut);
         world.hear(Backend, first);
@@ -185,7 +176,7 @@ fn interim_heads_go_before_our_words() {
 #[test]
 fn a_broken_error_is_our_own_one() {
     let rules = on("");
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.hear(Client, &heads::get(""));
     world.hear(Backend, "HTTP/1.1 500 Secret\r\n");
     world.wires.peers.backend.lost = Some(Fault::Reset);

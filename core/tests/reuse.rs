@@ -16,7 +16,7 @@ const FRESH: Dial = Dial::Address(0);
 
 /// A world with one idle connection, which still stands.
 fn idling(rules: &Rules) -> World<'_> {
-    let mut world = World::new(rules);
+    let mut world = World::recorded(rules);
     world.wires.idle.push(Peer::default());
     world
 }
@@ -58,7 +58,7 @@ fn an_idle_connection_is_for_what_may_be_sent_twice() {
         world.hear(Client, &asked);
         let expected = if reuses { Dial::Idle } else { FRESH };
         assert_eq!(world.wires.dialled, [expected], "{asked:?}");
-        let mut none = World::new(&rules);
+        let mut none = World::recorded(&rules);
         none.hear(Client, &asked);
         assert_eq!(none.wires.dialled.last(), Some(&FRESH), "{asked:?}");
         assert_eq!(
@@ -72,7 +72,7 @@ fn an_idle_connection_is_for_what_may_be_sent_twice() {
 #[test]
 fn a_connection_that_may_be_kept_serves_again() {
     let rules = rules(CONF);
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     for _ in 0..3 {
         world.hear(Client, &heads::get(""));
         world.hear(Backend, OK);
@@ -81,7 +81,7 @@ fn a_connection_that_may_be_kept_serves_again() {
     assert_eq!(world.heard(Backend), heads::got("", "").repeat(3));
     world.wires.put_away();
 
-    let mut other = World::new(&rules);
+    let mut other = World::recorded(&rules);
     other.wires.idle.append(&mut world.wires.idle);
     other.hear(Client, &heads::get("Connection: close\r\n"));
     other.hear(Backend, OK);
@@ -132,7 +132,7 @@ fn a_connection_is_kept_only_if_nothing_on_it_was_odd() {
         ("half a response", heads::get(""), OK[..OK.len() - 1].to_owned(), false),
     ];
     for (what, asked, answer, reusable) in cases {
-        let mut world = World::new(&rules);
+        let mut world = World::recorded(&rules);
         world.hear(Client, &asked);
         world.hear(Backend, &answer);
         if world.close().is_none() {
@@ -150,7 +150,7 @@ fn bytes_behind_a_response_are_nobodys() {
     let rules = rules(CONF);
     let excess = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
     for cut in 0..=OK.len() + excess.len() {
-        let mut world = World::new(&rules);
+        let mut world = World::recorded(&rules);
         world.hear(Client, &heads::get(""));
         let all = [OK, excess].concat();
         let (first, second) = all.split_at(cut);

@@ -92,7 +92,7 @@ fn ours_is_written_however_the_heads_are_cut() {
 
 fn assert_requests(rules: &Rules, cases: Vec<Case>) {
     for Case { rule, head, gives } in cases {
-        let seen = however_cut(|| World::new(rules), Side::Client, &head, |_| ());
+        let seen = however_cut(|| World::recorded(rules), Side::Client, &head, |_| ());
         match gives {
             Gives::Refused(status) => {
                 assert_eq!(seen.refusal(), Some(status), "{rule}: {seen:#?}");
@@ -123,7 +123,7 @@ fn a_response_gives_what_its_rule_says_however_it_is_cut() {
 fn assert_responses(rules: &Rules, cases: Vec<(Asked, Case)>) {
     for (asked, Case { rule, head, gives }) in cases {
         let start = || {
-            let mut world = World::new(rules);
+            let mut world = World::recorded(rules);
             world.hear(Side::Client, &asked.head());
             world.wires.peers.backend.heard.clear();
             world
@@ -156,11 +156,11 @@ fn assert_responses(rules: &Rules, cases: Vec<(Asked, Case)>) {
 fn early_bytes_leave_only_through_the_tunnel() {
     let rules = rules(CONF);
     let early = format!("{}GET /no/ HTTP/1.1\r\n\r\n", heads::ask(""));
-    let asked = however_cut(|| World::new(&rules), Side::Client, &early, |_| ());
+    let asked = however_cut(|| World::recorded(&rules), Side::Client, &early, |_| ());
     assert_eq!(asked.backend, heads::asked(""));
 
     let start = || {
-        let mut world = World::new(&rules);
+        let mut world = World::recorded(&rules);
         world.hear(Side::Client, &early);
         world
     };
@@ -182,7 +182,7 @@ fn early_bytes_die_with_a_refused_upgrade() {
     ];
     for answer in no {
         let start = || {
-            let mut world = World::new(&rules);
+            let mut world = World::recorded(&rules);
             world.hear(Side::Client, &format!("{}{}", heads::ask(""), heads::get("")));
             world
         };
@@ -205,7 +205,7 @@ fn another_protocol_switches_behind_the_body() {
     let asked = format!("{}hello, early", Asked::Foo.head());
     let answer = "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: FOO\r\n\r\nlate";
     let seen = however_cut(
-        || World::new(&rules),
+        || World::recorded(&rules),
         Side::Client,
         &asked,
         |world| {
@@ -239,7 +239,7 @@ fn a_bad_chunk_in_a_request_is_refused_however_it_is_cut() {
     ];
     for bad in bad.map(|bad| format!("2\r\nhi\r\n{bad}")) {
         for pieces in cuts(&format!("{head}{bad}")) {
-            let mut world = World::new(&rules);
+            let mut world = World::recorded(&rules);
             for piece in pieces {
                 world.wires.peers.client.to_come.extend(piece);
                 let _ = world.settle();
@@ -260,7 +260,7 @@ fn a_bad_chunk_in_a_response_never_looks_whole() {
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for bad in ["0x5\r\n", "-5\r\n", "5 \r\n", "5\r\nhelloX", "0\r\n\n"] {
         for pieces in cuts(&format!("{head}2\r\nhi\r\n{bad}0\r\n\r\n")) {
-            let mut world = World::new(&rules);
+            let mut world = World::recorded(&rules);
             world.hear(Side::Client, &heads::get(""));
             for piece in pieces {
                 world.wires.peers.backend.to_come.extend(piece);
@@ -282,7 +282,7 @@ fn long_heads_are_refused_at_the_cap_and_not_read_further() {
         let head = heads::get(&format!("A: {}\r\n", "x".repeat(field)));
         let refused = field + 3 > 8_190;
         for piece in [1_021, 8_192, usize::MAX] {
-            let mut world = World::new(&rules);
+            let mut world = World::recorded(&rules);
             for piece in head.as_bytes().chunks(piece.min(head.len())) {
                 world.wires.peers.client.to_come.extend(piece);
                 if world.close().is_none() {
@@ -294,7 +294,7 @@ fn long_heads_are_refused_at_the_cap_and_not_read_further() {
         }
     }
     let many = heads::get(&format!("A: {}\r\n", "x".repeat(8_000)).repeat(9));
-    let mut world = World::new(&rules);
+    let mut world = World::recorded(&rules);
     world.hear(Side::Client, &many);
     assert_eq!(Seen::of(world).refusal(), Some(431), "the head as a whole");
 }

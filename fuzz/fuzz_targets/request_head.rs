@@ -4,4 +4,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| underpass_fuzz::head::check(data));
+fuzz_target!(|data: &[u8]| underpass_fuzz::request::check(data));

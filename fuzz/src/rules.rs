@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use underpass_core::config::{self, Input};
+use underpass_core::config::{self, Input, Problem};
 use underpass_core::route::Rules;
 
 /// The configuration of that number, of whose bits the lower four count; every number has one.
@@ -13,7 +13,7 @@ pub fn rules(number: u8) -> &'static Rules {
 }
 
 /// One for each way to treat upgrades, with one setting each of those that change heads and clocks.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 14] = [
     "ProxyPass /ws/ ws://b:9000/\nProxyPass / http://b/base",
     "ProxyPass / ws://b/ upgrade=ANY timeout=5\nProxy100Continue Off",
     "ProxyPass /no !\nProxyPass / http://[::1]:81/x/ upgrade=foo,WebSocket\nProxyPreserveHost On",
@@ -26,14 +26,18 @@ const TEXTS: [&str; 12] = [
     "ProxyPass / http://b/\nProxyVia Full\nServerName [::1]\nProxyAddForwarded On\nProxyAddHeaders Off",
     "ProxyPass / ws://b/\nProxyVia Block\nProxyMaxForwards 0",
     "ProxyPass / http://b/ smax=0 responsefieldsize=64\nProxyIOBufferSize 512",
+    "ProxyPass / ws://b/ upgrade=ANY\nProxyBadHeader Ignore",
+    "ProxyPass / ws://b/ upgrade=ANY\nProxyBadHeader StartBody\nProxyErrorOverride On 500",
 ];
 
 fn load(text: &str) -> Rules {
-    let lines = text.lines().chain(["Listen 80"]);
+    try_load(text).unwrap_or_else(|problems| panic!("{text:?}: {}", problems[0]))
+}
+
+/// The rules of a text that need not say where to listen.
+pub(crate) fn try_load(text: &str) -> Result<Rules, Vec<Problem>> {
+    let lines = text.lines().chain(["Listen 0"]);
     let line = |text: &str| Input::Line { name: "fuzz".into(), text: text.into() };
     let inputs: Vec<_> = lines.map(line).collect();
-    match config::load(&mut config::Nowhere, &inputs, &[]) {
-        Ok(config) => config.rules,
-        Err(problems) => panic!("{text:?}: {}", problems[0]),
-    }
+    config::load(&mut config::Nowhere, &inputs, &[]).map(|config| config.rules)
 }

@@ -19,6 +19,11 @@ use crate::wires::{Step, Wires};
 /// Checks that the session ends, that what it delivers is what was sent, and that it gives back
 /// whatever it was lent.
 pub fn check(data: &[u8]) {
+    play(data, verdict::judge);
+}
+
+/// Plays the session to its end, which must come, and has it judged.
+pub(crate) fn play(data: &[u8], judge: impl FnOnce(&Wires<'_>, &Buffers)) {
     let Some((&configuration, rest)) = data.split_first() else { return };
     let mut parts = rest.splitn(3, |&byte| byte == 0xFF);
     let mut part = || parts.next().unwrap_or_default();
@@ -43,7 +48,7 @@ pub fn check(data: &[u8]) {
                     wires.now = at.unwrap_or_else(|| panic!("stuck in {}", session.state()));
                 }
             }
-            Pumped::Closed => return verdict::judge(&wires, &buffers),
+            Pumped::Closed => return judge(&wires, &buffers),
         }
     }
     panic!("no end of {}", session.state());

@@ -2,11 +2,12 @@
 
 use underpass_core::exchange::Body;
 use underpass_core::head::{
-    Buffers, Fields, Framing, Request, Response, Scan, Slots, Version, slots,
+    BadHeader, Buffers, Fields, Framing, Request, Response, Scan, Version, slots,
 };
 use underpass_core::limits::Limits;
 use underpass_core::report::{Close, Report};
 
+use crate::answer::Answer;
 use crate::chunks::Plain;
 use crate::wires::{Peer, Told, Wires, head_of};
 
@@ -21,10 +22,10 @@ pub fn judge(wires: &Wires<'_>, buffers: &Buffers) {
         let ends = matches!(told.report.close, Close::Answered | Close::Refused(_));
         assert!(ends, "{}, and the connection was kept", told.report.close);
         request(told, &wires.limits);
-        got = response(told, &wires.limits, got, false);
+        got = response(told, wires, got, false);
     }
     request(last, &wires.limits);
-    assert_eq!(response(last, &wires.limits, got, true).len(), 0, "bytes behind the last answer");
+    assert_eq!(response(last, wires, got, true).len(), 0, "bytes behind the last answer");
     if let Close::Ended(_) = last.report.close {
         let backend = last.backend.as_ref().is_some_and(|(peer, _)| peer.shut);
         assert!(backend && wires.client.shut, "it ended well, and somebody was not told");
@@ -78,15 +79,16 @@ fn replays(told: &Told<'_>, got: &[u8]) {
 
 /// What the client got behind the final head is what the backend sent behind its own, up to some
 /// point; or it is all ours. Gives what stands behind that.
-fn response<'g>(told: &Told<'_>, limits: &Limits, got: &'g [u8], is_last: bool) -> &'g [u8] {
+fn response<'g>(told: &Told<'_>, wires: &Wires<'_>, got: &'g [u8], is_last: bool) -> &'g [u8] {
     let report = &told.report;
     let mut fields = slots();
-    let Some((response, head)) = final_head(got, &mut fields) else {
+    let Some(answer) = Answer::first(got, BadHeader::IsError) else {
         assert!(is_last, "no answer, and the connection was kept");
         assert_eq!(report.pushed.backend, 0, "bytes went, and no head before them");
         assert!(!report.reusable, "no answer was told, and the backend's connection is kept");
         return &[];
     };
+    let (response, head) = (answer.parse(&mut fields), answer.end);
     assert_eq!(response.status, report.status, "the client got another status");
     if !is_last {
         must_say_kept(told, &response.fields);
@@ -94,14 +96,14 @@ fn response<'g>(told: &Told<'_>, limits: &Limits, got: &'g [u8], is_last: bool) 
     let length = if let Close::Refused(_) = report.close {
         assert_eq!(report.pushed.backend, 0, "we refused, and bytes went");
         if let (true, Some((peer, _))) = (report.reusable, &told.backend) {
-            nothing_is_left(peer);
+            nothing_is_left(peer, wires.bad_header);
         }
-        let length = ours(told, limits, &response);
+        let length = ours(told, &wires.limits, &response);
         if is_last { length.min(got.len() - head) } else { length }
     } else {
         let (peer, _) = told.backend.as_ref().expect("who answers is there");
         let chunked = response.fields.has("transfer-encoding");
-        relayed(peer, report, &got[head..], chunked);
+        relayed(peer, wires.bad_header, report, &got[head..], chunked);
         report.pushed.backend as usize
     };
     assert!(got.len() >= head + length, "the client got another count");
@@ -123,20 +125,23 @@ fn ours(told: &Told<'_>, limits: &Limits, response: &Response<'_, '_>) -> usize 
 }
 
 /// An error that was said in our own words: all of it was read, and nothing behind it.
-fn nothing_is_left(peer: &Peer<'_>) {
+fn nothing_is_left(peer: &Peer<'_>, bad_header: BadHeader) {
     let (mut asked, mut fields) = (slots(), slots());
     let head = head_of(&peer.got).expect("an answer follows a request");
     let request = Request::parse(&peer.got[..head], &mut asked).expect("we forward good heads");
-    let (response, start) = final_head(peer.sends, &mut fields).expect("it has answered");
-    let body = Body::from(response.framing(request.method == "HEAD"));
-    assert!(body.is_all(&peer.sends[start..peer.read]), "something is left, or was read behind it");
+    let answer = Answer::first(peer.sends, bad_header).expect("it has answered");
+    let body = Body::from(answer.parse(&mut fields).framing(request.method == "HEAD"));
+    assert!(
+        body.is_all(&peer.sends[answer.end..peer.read]),
+        "something is left, or was read behind it"
+    );
 }
 
 /// What went on of a response, which the client got in chunks or not, is what the backend sent.
-fn relayed(peer: &Peer<'_>, report: &Report, got: &[u8], chunked: bool) {
+fn relayed(peer: &Peer<'_>, bad_header: BadHeader, report: &Report, got: &[u8], chunked: bool) {
     let mut fields = slots();
-    let answer = final_head(peer.sends, &mut fields);
-    let (response, start) = answer.expect("who answers sends a head");
+    let answer = Answer::first(peer.sends, bad_header).expect("who answers sends a head");
+    let (response, start) = (answer.parse(&mut fields), answer.end);
     let (sent, behind) = (&peer.sends[start..], &got[..report.pushed.backend as usize]);
     let plain = Plain::read(sent);
     let (passed, length) = match (response.fields.has("transfer-encoding"), chunked) {
@@ -164,23 +169,4 @@ fn must_say_kept(told: &Told<'_>, fields: &Fields<'_, '_>) {
     let old = line.is_some_and(|line| line.trim_ascii_end().ends_with(b" HTTP/1.0"));
     let version = if old { Version::Http10 } else { Version::Http11 };
     assert!(fields.persists(version), "it did not say that it would not close");
-}
-
-/// The final response of `bytes`, and where its head ends.
-fn final_head<'h, 'b>(
-    bytes: &'b [u8],
-    fields: &'h mut Slots<'b>,
-) -> Option<(Response<'h, 'b>, usize)> {
-    let mut start = 0;
-    loop {
-        let limits = Limits { fields: 256, field: u32::MAX, line: u32::MAX, ..Limits::RESPONSE };
-        let head = Scan::default().find(&bytes[start..], &limits).ok()??;
-        let (from, end) = (start + head.start, start + head.end);
-        let mut again = slots();
-        let is_interim = Response::parse(&bytes[from..end], &mut again).ok()?.is_interim();
-        if !is_interim {
-            return Some((Response::parse(&bytes[from..end], fields).ok()?, end));
-        }
-        start = end;
-    }
 }

@@ -1,17 +1,20 @@
 //! A driver whose peers are bytes, and whose luck is a script.
 
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::slice;
 use std::task::Poll::{self, Pending, Ready};
 
 use arbitrary::Arbitrary;
 use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
-use underpass_core::head::{Framing, Request, Scan, slots};
+use underpass_core::head::{BadHeader, Framing, Request, Scan, slots};
 use underpass_core::limits::{self, Limits};
 use underpass_core::report::Report;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, Dial, Fault, Io, Read, Side};
+
+use crate::chunks::Plain;
 
 /// What comes of one call of the driver.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -43,6 +46,8 @@ pub struct Wires<'a> {
     pub told: Vec<Told<'a>>,
     /// What a client's head may be.
     pub limits: Limits,
+    /// What becomes of a line in the backend's head that is no field.
+    pub bad_header: BadHeader,
     /// The connection of the present request, and whether it had been idle.
     backend: Option<(Peer<'a>, bool)>,
     /// What the backend sends on its further connections.
@@ -91,6 +96,7 @@ impl<'a> Wires<'a> {
             pool: Pool::new(&rules.workers, limits::PENDING),
             told: Vec::new(),
             limits: rules.limits,
+            bad_header: rules.bad_header,
             backend: None,
             fresh: backend.split(is_end),
             idle: Vec::new(),
@@ -190,7 +196,7 @@ impl<'a> Wires<'a> {
     fn tell(&mut self, report: &Report) {
         let asked = &self.client.sends[..self.client.read];
         if let Ok(Some(head)) = Scan::default().find(asked, &self.limits) {
-            let end = head.end + report.pulled.client as usize;
+            let end = end_of_request(asked, head, report);
             self.client.sends = &self.client.sends[end..];
             self.client.read -= end;
         }
@@ -204,6 +210,15 @@ impl<'a> Wires<'a> {
         let stale = std::mem::take(&mut self.stale);
         self.told.push(Told { report: *report, asked, backend, stale });
     }
+}
+
+/// Where the request with that head ends; extensions and trailers of its chunks count in no report.
+fn end_of_request(asked: &[u8], head: Range<usize>, report: &Report) -> usize {
+    let (behind, mut slots) = (&asked[head.end..], slots());
+    let request = Request::parse(&asked[head.clone()], &mut slots);
+    let chunked = request.is_ok_and(|request| request.framing == Framing::Chunked);
+    let end = Plain::read(behind).end.filter(|_| chunked);
+    head.end + end.unwrap_or(report.pulled.client as usize)
 }
 
 /// Where the first head of `bytes` ends.

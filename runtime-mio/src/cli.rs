@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the proxy until SIGTERM or SIGINT.
-    Run(Configuration),
+    Run(Run),
     /// Read the configuration, report everything that is wrong with it, and end.
     Check(Configuration),
     /// Describe the directives, or the one of that name.
@@ -30,6 +30,16 @@ pub(crate) enum Command {
         #[arg(long, default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
     },
+}
+
+/// What is run, and whether it is recorded.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    /// Record every connection into that folder, or as many as `RecordTunnels` says.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<String>,
 }
 
 /// Where the configuration comes from.
@@ -62,7 +72,8 @@ mod tests {
     #[test]
     fn directives_and_defines_may_be_given_again_and_again() {
         let line = ["underpass", "run", "-C", "Listen 80", "-C", "Threads 1", "-DA", "-D", "B=c d"];
-        let Command::Run(given) = Cli::parse_from(line).command else { panic!("not run") };
+        let Command::Run(run) = Cli::parse_from(line).command else { panic!("not run") };
+        let given = run.configuration;
         assert_eq!(given.directives, ["Listen 80", "Threads 1"]);
         assert_eq!(given.defines, ["A", "B=c d"]);
         assert_eq!(given.file, None);

@@ -2,18 +2,37 @@
 
 use std::fs;
 use std::io::IsTerminal as _;
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use underpass_core::config::{self, Config, Input, Problem, Source};
 
-use crate::cli::Configuration;
+use crate::cli::{Configuration, Run};
 
 /// Where the configuration is looked for if the command line names no file.
 const DEFAULT_FILES: [&str; 2] = ["underpass.conf", "/etc/underpass/underpass.conf"];
 
+/// A configuration, and the directives that say it without any file.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) directives: Vec<String>,
+}
+
+/// Reads the configuration of what is to be run: the command line may say that it is recorded.
+pub(crate) fn load_to_run(given: &Run) -> Result<Loaded, String> {
+    let mut loaded = load(&given.configuration)?;
+    if let Some(folder) = &given.record {
+        let recording = &mut loaded.config.recording;
+        recording.folder.clone_from(folder);
+        recording.every.get_or_insert(NonZeroU32::MIN);
+    }
+    Ok(loaded)
+}
+
 /// Reads the configuration; a failure is text for the operator, ready to be printed.
-pub(crate) fn load(given: &Configuration) -> Result<Config, String> {
+pub(crate) fn load(given: &Configuration) -> Result<Loaded, String> {
     let defines: Vec<_> = given.defines.iter().map(|text| define(text)).collect();
     let inputs: Vec<_> =
         file(given)?.into_iter().map(Input::File).chain(lines(&given.directives)).collect();
@@ -21,12 +40,14 @@ pub(crate) fn load(given: &Configuration) -> Result<Config, String> {
 }
 
 /// Reads directives alone: no file, wherever the daemon is started.
-pub(crate) fn load_lines(directives: &[String]) -> Result<Config, String> {
+pub(crate) fn load_lines(directives: &[String]) -> Result<Loaded, String> {
     read(&lines(directives).collect::<Vec<_>>(), &[])
 }
 
-fn read(inputs: &[Input], defines: &[(String, String)]) -> Result<Config, String> {
-    config::load(&mut System, inputs, defines).map_err(|problems| render(&problems))
+fn read(inputs: &[Input], defines: &[(String, String)]) -> Result<Loaded, String> {
+    let read = config::transcribe(&mut System, inputs, defines);
+    let (config, directives) = read.map_err(|problems| render(&problems))?;
+    Ok(Loaded { config, directives })
 }
 
 /// The files and the environment of this machine.

@@ -11,10 +11,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use socket2::Socket;
-use underpass_core::config::{Config, Listen, LogLevel};
+use underpass_core::config::{Listen, LogLevel};
 
 use crate::accept;
+use crate::configure::Loaded;
 use crate::event_loop::{Ears, EventLoop};
+use crate::record::Recorder;
 use crate::resolve;
 use crate::shared::{Mailbox, Message, Shared};
 
@@ -23,6 +25,8 @@ use crate::shared::{Mailbox, Message, Shared};
 pub(crate) enum CannotRun {
     /// An address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// Nothing can be recorded.
+    Record(io::Error),
     /// The system refuses a poll, a thread or a signal.
     System(io::Error),
     /// A loop ended with an error; the others went on until the end.
@@ -39,6 +43,7 @@ impl fmt::Display for CannotRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Record(error) => write!(f, "cannot record: {error}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
             Self::Loop => f.write_str("a loop has failed"),
         }
@@ -46,13 +51,16 @@ impl fmt::Display for CannotRun {
 }
 
 /// Runs until SIGTERM or SIGINT; `ready` is told the addresses that are listened on.
-pub(crate) fn run(config: Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), CannotRun> {
+pub(crate) fn run(loaded: Loaded, ready: impl FnOnce(&[SocketAddr])) -> Result<(), CannotRun> {
+    let Loaded { config, directives } = loaded;
     log_to_stderr(config.log_level);
     // Before anybody can know that we run: the first signal must find its listener.
     let signals = Signals::new([SIGTERM, SIGINT])?;
     raise_descriptor_limit();
     let loops = config.threads.map_or_else(cores, |threads| usize::from(threads.get()));
     let (addresses, mut sockets) = listen(&config.listens, loops)?;
+    let (recorder, writer) =
+        Recorder::start(&config, directives).map_err(CannotRun::Record)?.unzip();
     let ears: io::Result<Vec<_>> = (0..loops).map(|_| Ears::new()).collect();
     let (ears, mailboxes): (Vec<_>, Vec<_>) = ears?.into_iter().unzip();
     let shared = Arc::new(Shared::new(config.rules, mailboxes.clone()));
@@ -61,14 +69,18 @@ pub(crate) fn run(config: Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(
     for (number, ears) in ears.into_iter().enumerate() {
         let own = sockets.iter_mut().filter_map(Vec::pop).collect();
         let shared = Arc::clone(&shared);
-        let event_loop = EventLoop::new(number, ears, shared, own, asks.clone())?;
+        let tapes = recorder.as_ref().map(|recorder| recorder.tapes(number));
+        let event_loop = EventLoop::new(number, ears, shared, own, asks.clone(), tapes)?;
         let name = format!("loop {number}");
         threads.push(thread::Builder::new().name(name).spawn(move || event_loop.run())?);
     }
-    drop(asks);
+    drop((asks, recorder));
     ready(&addresses);
     stop_on(signals, mailboxes)?;
-    join(threads)
+    let ended = join(threads);
+    // The loops have said all; it is written when the writer ends.
+    let written = writer.map_or(Ok(()), |writer| writer.join().map_err(|_| CannotRun::Loop));
+    ended.and(written)
 }
 
 fn cores() -> usize {

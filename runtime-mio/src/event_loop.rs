@@ -12,13 +12,14 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::Socket;
 use underpass_core::head::Buffers;
 use underpass_core::time::{Time, Wait};
-use underpass_core::{Cx, Pumped, Session, Side, limits, pump};
+use underpass_core::{Cx, Pumped, Session, Side, limits, pump, trace};
 
 use crate::accept::{Accepted, Listener};
 use crate::carrier::Store;
 use crate::deadlines::Deadlines;
 use crate::idle_legs::IdleLegs;
 use crate::leg::Leg;
+use crate::record::Tapes;
 use crate::resolve::{Ask, Names};
 use crate::shared::{Mailbox, Message, Shared, Who};
 use crate::slots::{Key, Seat, Slot, Slots};
@@ -55,6 +56,8 @@ pub(crate) struct EventLoop {
     store: Store,
     names: Names,
     idle: IdleLegs,
+    /// What sessions are recorded on, if any are.
+    tapes: Option<Tapes>,
     began: Instant,
 }
 
@@ -89,6 +92,7 @@ impl EventLoop {
         shared: Arc<Shared>,
         sockets: Vec<Socket>,
         asks: Sender<Ask>,
+        tapes: Option<Tapes>,
     ) -> io::Result<Self> {
         let names = Names::new(&shared.rules.workers, asks, shared.mailbox(home).clone());
         let idle = IdleLegs::new(&shared.rules.workers);
@@ -114,6 +118,7 @@ impl EventLoop {
             store: Store::new(PIPES),
             names,
             idle,
+            tapes,
             began: Instant::now(),
         })
     }
@@ -237,6 +242,9 @@ impl EventLoop {
         }
         let session = Session::new(client.ip(), &self.shared.rules.limits, now);
         let key = self.slots.insert(Slot::new(session, Leg::new(stream, true)));
+        if let Some(tapes) = &mut self.tapes {
+            tapes.admit(key, client.ip(), now, &self.shared.rules);
+        }
         self.queue(key);
     }
 
@@ -273,8 +281,15 @@ impl EventLoop {
             woken: &mut self.woken,
         };
         let mut cx = Cx { now, rules: &self.shared.rules, buffers: &mut self.buffers };
-        let pumped = pump(&mut slot.session, &mut turn, &mut cx, limits::BUDGET);
+        let (session, tape) = (&mut slot.session, self.tapes.as_mut().and_then(|it| it.of(key)));
+        let pumped = match tape {
+            None => pump(session, &mut turn, &mut cx, limits::BUDGET),
+            Some(tape) => trace::pump(session, &mut turn, &mut cx, limits::BUDGET, tape),
+        };
         turn.end(pumped == Pumped::Closed);
+        if let Some(tapes) = &mut self.tapes {
+            tapes.turned(key, pumped == Pumped::Closed);
+        }
         match pumped {
             Pumped::Again => self.queue(key),
             Pumped::Waiting(at) => self.deadlines.wish(key, at, &mut self.slots),

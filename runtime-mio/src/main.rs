@@ -3,6 +3,7 @@
 //! ```text
 //! main ─ cli ─ configure ─▶ daemon ─┬▶ event_loop (one a core): accept → slots → turn ⇄ core's pump
 //!                                   ├▶ resolve (names)               legs · carriers · deadlines
+//!                                   ├▶ record (traces)
 //!                                   └▶ signals
 //! ```
 //!
@@ -22,6 +23,7 @@ mod dial;
 mod event_loop;
 mod idle_legs;
 mod leg;
+mod record;
 mod resolve;
 mod shared;
 mod slots;
@@ -34,13 +36,14 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use underpass_core::config::Config;
-
 use cli::{Cli, Command, Configuration};
+use configure::Loaded;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Run(given) => configure::load(&given).and_then(|it| run(it, daemon::announce)),
+        Command::Run(given) => {
+            configure::load_to_run(&given).and_then(|it| run(it, daemon::announce))
+        }
         Command::Check(given) => check(&given),
         Command::Directives { name } => {
             describe::describe(name.as_deref()).and_then(|text| say(&text))
@@ -57,12 +60,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), String> {
-    daemon::run(config, ready).map_err(|error| format!("underpass: {error}\n"))
+fn run(loaded: Loaded, ready: impl FnOnce(&[SocketAddr])) -> Result<(), String> {
+    daemon::run(loaded, ready).map_err(|error| format!("underpass: {error}\n"))
 }
 
 fn check(given: &Configuration) -> Result<(), String> {
-    let config = configure::load(given)?;
+    let config = configure::load(given)?.config;
     let (rules, listens) = (config.rules.rules.len(), config.listens.len());
     say(&format!("The configuration is good. Rules: {rules}. Addresses to listen on: {listens}.\n"))
 }

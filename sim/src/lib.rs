@@ -1,24 +1,32 @@
 //! Simulation: the same [`Session`](underpass_core::Session), driven by the same
 //! [`pump`](fn@underpass_core::pump) as in production, on a network whose every chance is drawn from a seed.
 //!
-//! [`world`] is what happens on turmoil's hosts: a proxy, a backend, a backend that refuses, and
-//! clients. [`errand`] is what each client wants, [`asking`] and [`answering`] are what it and the
-//! backend do for it, each on its end of a [`wire`]. [`driver`] is the proxy's own part: an
-//! [`Io`](underpass_core::Io) over tokio's streams, with its [`idle`] connections. [`trace`] writes down every
-//! move, and [`rng`] is where chance comes from.
+//! A [`plan`] says everything about a run: the configuration, what clients and backends do, how the
+//! network is, and what goes wrong. A [`scenario`] draws one from a seed. [`des`] is the engine that runs
+//! it; each [`event`] goes to the [`oracle`]s, which know what must never happen, and what should
+//! happen sometimes. [`shrink`](mod@shrink) cuts a plan that fails down to what it fails by, [`file`](mod@file) keeps
+//! traces, and [`cli`] is the program `underpass-sim`.
 //!
-//! A run is a pure function of its seed: the same seed gives the same trace, event by event.
+//! [`turmoil`] is a second engine, which runs the sessions in tasks of tokio's; [`trace`] are its events.
+//! [`rng`] is where chance comes from.
+//!
+//! A run is a pure function of its plan: the same plan gives the same trace, event by event.
 
 #![forbid(unsafe_code)]
 
-pub mod answering;
-pub mod asking;
-pub mod driver;
-pub mod errand;
-pub mod idle;
+pub mod cli;
+pub mod des;
+pub mod event;
+pub mod file;
+mod fnv;
+mod log;
+pub mod oracle;
+pub mod outcome;
+pub mod plan;
 pub mod rng;
+pub mod run;
+pub mod scenario;
+pub mod shrink;
+pub mod timeline;
 pub mod trace;
-pub mod wire;
-pub mod world;
-
-pub use world::{Mark, Run, run};
+pub mod turmoil;

@@ -30,6 +30,24 @@ impl Rng {
         (self.draw() % bound as u64) as usize
     }
 
+    /// One of those.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+
+    /// A number from `least` to `most`, both included.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn within(&mut self, least: u32, most: u32) -> u32 {
+        least + self.below((most - least) as usize + 1) as u32
+    }
+
     /// True once in `times`, on average.
     pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0

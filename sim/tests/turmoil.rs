@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use underpass_sim::trace::What;
-use underpass_sim::{Mark, Run, run};
+use underpass_sim::turmoil::{Mark, Run, run};
 
 /// How many seeds run; `SEEDS=n` runs more.
 const SEEDS: u64 = 256;
@@ -31,8 +30,8 @@ fn number(variable: &str) -> Option<u64> {
 fn every_way_to_end_happens() {
     let mut ends = BTreeSet::new();
     for event in (0..16).flat_map(|seed| run(seed).events) {
-        if let What::Ended(why, status, _) = event.what {
-            ends.insert((status, why));
+        if let Some(report) = event.what.report() {
+            ends.insert((report.status, report.close.to_string()));
         }
     }
     let ends: Vec<_> = ends.iter().map(|(status, why)| (*status, why.as_str())).collect();

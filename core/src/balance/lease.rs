@@ -3,12 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits;
 use crate::route::WorkerId;
 use crate::time::Wait;
 
 /// What an election is about.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Ask {
     /// The worker of the rule.
     pub worker: WorkerId,
@@ -29,7 +31,7 @@ pub struct Lease {
 }
 
 /// Why no worker was elected.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum NoWorker {
     /// Too many handshakes are under way (R53).
     Busy,
@@ -40,6 +42,16 @@ pub enum NoWorker {
 }
 
 impl Lease {
+    /// A lease of that worker, for a handshake of that client's.
+    pub(crate) fn new(worker: WorkerId, client: IpAddr) -> Self {
+        Self { worker, pending: Some(Box::new(client)) }
+    }
+
+    /// The handshake is over: whose it was, if that is news.
+    pub(crate) fn confirm(&mut self) -> Option<IpAddr> {
+        self.pending.take().map(|client| *client)
+    }
+
     /// The worker that it is for.
     pub const fn worker(&self) -> WorkerId {
         self.worker

@@ -72,9 +72,9 @@ impl<W: Copy + Eq> Pool<W> {
 
     /// The worker has answered: the handshake is no longer under way.
     pub fn confirm(&mut self, lease: &mut Lease) {
-        if let Some(client) = lease.pending.take() {
+        if let Some(client) = lease.confirm() {
             self.desk_mut(lease.worker).health.confirmed();
-            self.forget(*client);
+            self.forget(client);
         }
     }
 
@@ -125,8 +125,7 @@ impl<W: Copy + Eq> Pool<W> {
             return Poll::Pending;
         }
         health.leased();
-        let pending = Some(Box::new(queue.remove(place)));
-        Poll::Ready(Ok(Lease { worker: ask.worker, pending }))
+        Poll::Ready(Ok(Lease::new(ask.worker, queue.remove(place))))
     }
 
     /// R53: whether one handshake more would be too many.

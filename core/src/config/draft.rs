@@ -7,7 +7,7 @@ use super::parameters::Options;
 use super::problem::Flaw;
 use super::proxy_pass::Pass;
 use super::words::Word;
-use super::{Config, Listen, LogLevel};
+use super::{Config, Listen, LogLevel, Recording};
 use crate::head::BadHeader;
 use crate::limits::Limits;
 use crate::route::{
@@ -27,6 +27,8 @@ pub(super) struct Draft {
     pub(super) threads: Option<NonZeroU16>,
     /// `LogLevel`.
     pub(super) log_level: LogLevel,
+    /// `Record…`.
+    pub(super) recording: Recording,
     /// `LimitRequest…` and `RequestReadTimeout`.
     pub(super) limits: Limits,
     /// `KeepAlive`.
@@ -72,6 +74,7 @@ impl Default for Draft {
             server_name: Rules::default().server_name,
             threads: None,
             log_level: LogLevel::default(),
+            recording: Recording::default(),
             limits: Limits::DEFAULT,
             keep_alive: true,
             timeout: Wait::from_secs(60),
@@ -118,6 +121,7 @@ impl Draft {
             listens: self.listens,
             threads: self.threads,
             log_level: self.log_level,
+            recording: self.recording,
             rules: Rules {
                 server_name: self.server_name,
                 via: self.via,

@@ -26,6 +26,8 @@ pub(super) struct Loader<'s> {
     texts: Vec<Text>,
     /// The paths of the files that are being read, the outermost first; a line has none.
     open: Vec<Option<String>>,
+    /// The directives that were read, but for those that only lead to others.
+    transcript: Vec<String>,
     /// Whether it is a problem if there is no address in the end: false once a `Listen` was seen,
     /// however wrong, or something was left out that may have had one.
     listen_due: bool,
@@ -41,12 +43,13 @@ impl<'s> Loader<'s> {
             variables: defines.iter().cloned().collect(),
             texts: Vec::new(),
             open: Vec::new(),
+            transcript: Vec::new(),
             listen_due: true,
         }
     }
 
-    /// The configuration of all inputs, or all that is wrong with them.
-    pub(super) fn load(mut self, inputs: &[Input]) -> Result<Config, Vec<Problem>> {
+    /// The configuration of all inputs and its transcript, or all that is wrong with them.
+    pub(super) fn load(mut self, inputs: &[Input]) -> Result<(Config, Vec<String>), Vec<Problem>> {
         for input in inputs {
             self.input(input);
         }
@@ -55,7 +58,7 @@ impl<'s> Loader<'s> {
             self.flaws.push(flaw.help("write `Listen 8080`"));
         }
         if self.flaws.is_empty() {
-            return Ok(self.draft.finish());
+            return Ok((self.draft.finish(), self.transcript));
         }
         self.flaws.truncate(PROBLEMS_MOST);
         Err(self.flaws.into_iter().map(|flaw| flaw.locate(&self.texts)).collect())
@@ -123,6 +126,9 @@ impl<'s> Loader<'s> {
             |name: &str| self.variables.get(name).cloned().or_else(|| self.source.variable(name));
         match expand(line, variable) {
             Ok(line) => {
+                if !["Define", "Include"].iter().any(|leads| name.eq_ignore_ascii_case(leads)) {
+                    self.transcript.push(line.iter().map(|letter| letter.char).collect());
+                }
                 let applied = split(&line).and_then(|words| self.apply(&words));
                 self.flaws.extend(applied.err());
             }

@@ -28,7 +28,7 @@ mod values;
 mod words;
 
 use core::net::SocketAddr;
-use core::num::NonZeroU16;
+use core::num::{NonZeroU16, NonZeroU32};
 
 use crate::route::Rules;
 
@@ -52,6 +52,20 @@ pub fn load(
     inputs: &[Input],
     defines: &[(String, String)],
 ) -> Result<Config, Vec<Problem>> {
+    transcribe(source, inputs, defines).map(|(config, _)| config)
+}
+
+/// As [`load`], with the directives that said it: one in each line, every `${VAR}` replaced and every file
+/// included, so that they can be loaded from [`Nowhere`].
+///
+/// # Errors
+///
+/// Those of [`load`].
+pub fn transcribe(
+    source: &mut dyn Source,
+    inputs: &[Input],
+    defines: &[(String, String)],
+) -> Result<(Config, Vec<String>), Vec<Problem>> {
     loader::Loader::new(source, defines).load(inputs)
 }
 
@@ -108,8 +122,27 @@ pub struct Config {
     pub threads: Option<NonZeroU16>,
     /// What is logged.
     pub log_level: LogLevel,
+    /// Which sessions are recorded.
+    pub recording: Recording,
     /// What requests are judged by.
     pub rules: Rules,
+}
+
+/// Which sessions are recorded, and where.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Recording {
+    /// One of so many, in each loop (`RecordTunnels`); none at all if it does not say.
+    pub every: Option<NonZeroU32>,
+    /// The folder of the traces (`RecordFolder`).
+    pub folder: String,
+    /// How many MiB they may take together (`RecordLimit`).
+    pub mebibytes: u32,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { every: None, folder: "traces".into(), mebibytes: 100 }
+    }
 }
 
 /// One `Listen` line.
@@ -232,6 +265,18 @@ LogLevel debug
         assert_eq!(config.threads, NonZeroU16::new(3));
         let bad = load(&mut files, &[line("Listen x")], &[]).expect_err("x is no port");
         assert_eq!((bad.len(), bad[0].file.as_str()), (1, "-C 1"));
+    }
+
+    /// A transcript needs neither files nor definitions nor an environment.
+    #[test]
+    fn a_transcript_makes_the_same_configuration() {
+        let mut files = Files::new(&[("etc/main.conf", SAMPLE), ("etc/more.conf", "Threads 8\n")]);
+        let inputs = [Input::File("etc/main.conf".into())];
+        let (config, directives) = transcribe(&mut files, &inputs, &[]).expect("it is valid");
+        let line = |text: &String| Input::Line { name: "again".into(), text: text.clone() };
+        let again: Vec<_> = directives.iter().map(line).collect();
+        assert_eq!(transcribe(&mut Nowhere, &again, &[]), Ok((config, directives.clone())));
+        assert!(!directives.iter().any(|line| line.contains("Include") || line.contains("${")));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::problem::Flaw;
 use super::values::number;
 use super::words::Word;
+use crate::head::request::ends_in_a_number;
 use crate::route::{Scheme, Target};
 
 /// Bytes of a name and of one of its labels (RFC 1035 §2.3.4).
@@ -42,14 +43,24 @@ fn scheme(word: &Word) -> Result<(Scheme, Word), Flaw> {
 fn url_path(word: &Word) -> Result<String, Flaw> {
     for (at, char) in word.text().char_indices() {
         let message = match char {
+            // What is left of a request's path behind it would otherwise complete it: `/.%2` and `e/`.
+            '%' if !is_escaped(&word.text()[at + 1..]) => {
+                "`%` is not followed by two hexadecimal digits"
+            }
             '?' => "a query in the URL is not accepted",
             '#' => "a fragment in the URL is not accepted",
+            // Parsers refuse these, our own among them (R34).
+            '"' | '<' | '>' | '`' => "this character of a path must be percent-encoded",
             _ if char.is_ascii_graphic() => continue,
             _ => "the path of a URL is visible ASCII; the rest is percent-encoded",
         };
         return Err(word.part(at..at + char.len_utf8()).flaw(message));
     }
     Ok(word.text().into())
+}
+
+fn is_escaped(behind: &str) -> bool {
+    behind.len() >= 2 && behind.bytes().take(2).all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// `[scheme://]host[:port]`, of which only the host counts.
@@ -88,16 +99,13 @@ fn name(word: &Word) -> Result<String, Flaw> {
     Ok(word.text().to_ascii_lowercase())
 }
 
-/// Letters, digits, `-` and `_` in labels. A last label of digits only would be an IPv4 address.
+/// Letters, digits, `-` and `_` in labels, and no address in disguise: as strict as we are with `Host`.
 fn is_name(text: &str) -> bool {
-    let text = text.strip_suffix('.').unwrap_or(text);
+    let labels = text.strip_suffix('.').unwrap_or(text);
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let is_label =
         |label: &str| (1..=LABEL_MOST).contains(&label.len()) && label.bytes().all(is_letter);
-    let last = text.rsplit('.').next().unwrap_or_default();
-    text.len() <= NAME_MOST
-        && text.split('.').all(is_label)
-        && !last.bytes().all(|byte| byte.is_ascii_digit())
+    labels.len() <= NAME_MOST && labels.split('.').all(is_label) && !ends_in_a_number(text)
 }
 
 fn port(rest: &Word) -> Result<Option<u16>, Flaw> {
@@ -168,6 +176,9 @@ mod tests {
         for (text, message) in [
             ("ws://u:p@h/", "1:6: a user name before the host is not accepted"),
             ("ws://h/a?b", "1:9: a query in the URL is not accepted"),
+            ("ws://h/a%2", "1:9: `%` is not followed by two hexadecimal digits"),
+            ("ws://h/a>", "1:9: this character of a path must be percent-encoded"),
+            ("ws://h/%é0", "1:8: `%` is not followed by two hexadecimal digits"),
             ("ws://h#b", "1:7: a fragment in the URL is not accepted"),
             ("ws://h/é", "1:8: the path of a URL is visible ASCII; the rest is percent-encoded"),
             ("ws://h/a b", "1:9: the path of a URL is visible ASCII; the rest is percent-encoded"),
@@ -175,6 +186,7 @@ mod tests {
             ("ws://:80", "1:6: the host is missing"),
             ("ws://a..b", "1:6: `a..b` is neither a host name nor an address"),
             ("ws://256.1.1.1", "1:6: `256.1.1.1` is neither a host name nor an address"),
+            ("ws://0x7f.0X", "1:6: `0x7f.0X` is neither a host name nor an address"),
             ("ws://hé", "1:6: `hé` is neither a host name nor an address"),
             ("ws://[::1", "1:6: `[::1` is not an IPv6 address in brackets"),
             ("ws://[h]", "1:6: `[h]` is not an IPv6 address in brackets"),

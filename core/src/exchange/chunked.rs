@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::extension::Extension;
 use crate::head::fields::is_token_byte;
 use crate::limits::CHUNK_LINE_MOST;
@@ -58,7 +60,7 @@ pub struct Run {
 }
 
 /// Why a chunked body is refused.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum BadChunk {
     /// A byte that no chunked body has at its place (R23, R24).
     Malformed,
@@ -93,6 +95,11 @@ impl Chunks {
     /// Whether the last byte of the body has been taken.
     pub fn is_done(&self) -> bool {
         self.at == At::Done
+    }
+
+    /// How many of the next bytes are data; 0 where the next one frames it.
+    pub const fn data(&self) -> u64 {
+        if matches!(self.at, At::Data) { self.left } else { 0 }
     }
 
     /// Takes the first run of `bytes`. What stands behind the end of the body is never taken.

@@ -22,6 +22,8 @@ pub use request::Request;
 pub use response::Response;
 pub use scan::Scan;
 
+use serde::{Deserialize, Serialize};
+
 use std::fmt;
 
 use crate::limits::FIELDS_MOST;
@@ -44,7 +46,7 @@ pub enum Version {
 }
 
 /// Why a head is refused.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum BadHead {
     /// A line end, a start line or a field that the grammar does not know (R28, R29, R30).
     Syntax,

@@ -121,14 +121,17 @@ fn is_host(host: &str) -> bool {
     if host.is_empty() || !host.bytes().all(name) {
         return false;
     }
-    // What ends like a number is an address, and must be one: resolvers read `0x7f.1` as 127.0.0.1.
+    !ends_in_a_number(host) || host.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+/// What ends like a number is an address, and must be one: resolvers read `0x7f.1` as 127.0.0.1.
+pub(crate) fn ends_in_a_number(host: &str) -> bool {
     let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or(host);
     let hex = last.strip_prefix("0x").or(last.strip_prefix("0X"));
-    let number = match hex {
+    match hex {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => last.bytes().all(|byte| byte.is_ascii_digit()),
-    };
-    !number || host.parse::<std::net::Ipv4Addr>().is_ok()
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::Offer;
 use crate::head::{Response, Version};
 
@@ -17,7 +19,7 @@ pub enum Answer {
 }
 
 /// Why a 101 is none: 502, and both sides close (R3b).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Nonsense {
     /// Nobody asked for it.
     Unasked,

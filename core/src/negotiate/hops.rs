@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::head::{Fields, Request};
 
 /// What `Max-Forwards` says to the next hop: one less than it said to us, or `fresh`
@@ -35,7 +37,7 @@ fn said(fields: &Fields<'_, '_>) -> Result<Option<u32>, NoHop> {
 }
 
 /// Why a request goes no further because of its `Max-Forwards`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum NoHop {
     /// The field is doubled, or not a plain number.
     Malformed,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{NoHop, Nonsense};
 use crate::exchange::BadChunk;
 use crate::head::BadHead;
@@ -11,7 +13,7 @@ use crate::route::BadPath;
 use crate::time::Wait;
 
 /// Why a request gets its status from us and not from a backend.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Refusal {
     /// The head is bad.
     Head(BadHead),

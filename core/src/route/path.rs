@@ -6,16 +6,18 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A decoded path: begins with `/`, has no dot segment, no `//` and no NUL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CleanPath(Vec<u8>);
 
 /// Why a path is refused.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum BadPath {
     /// `%` without two hexadecimal digits behind it: 400.
     Escape,
-    /// `%2F` or `%00`, which hide a separator or an end: 404, as httpd answers.
+    /// `%2F` or a NUL, which hide a separator or an end: 404, as httpd answers.
     Hidden,
     /// `..` above the root: 400.
     AboveRoot,
@@ -59,17 +61,16 @@ fn decode(segment: &[u8]) -> Result<Vec<u8>, BadPath> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment;
     while let Some((&byte, behind)) = rest.split_first() {
-        if byte != b'%' {
-            bytes.push(byte);
-            rest = behind;
-            continue;
+        let mut decoded = byte;
+        rest = behind;
+        if byte == b'%' {
+            let &[high, low, ref behind @ ..] = behind else { return Err(BadPath::Escape) };
+            (decoded, rest) = ((digit(high)? << 4) | digit(low)?, behind);
         }
-        let &[high, low, ref behind @ ..] = behind else { return Err(BadPath::Escape) };
-        match (digit(high)? << 4) | digit(low)? {
+        match decoded {
             0 | b'/' => return Err(BadPath::Hidden),
             decoded => bytes.push(decoded),
         }
-        rest = behind;
     }
     Ok(bytes)
 }
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn refuses_what_hides_a_separator_or_is_no_escape() {
-        for raw in ["/ws/%2F", "/ws/%2f", "/ws/%00"] {
+        for raw in ["/ws/%2F", "/ws/%2f", "/ws/%00", "/ws/\0"] {
             assert_eq!(forwarded(raw), Err(BadPath::Hidden));
         }
         for raw in ["/ws/%zz", "/ws/%", "/ws/%4", "/%+1"] {

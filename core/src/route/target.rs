@@ -3,6 +3,8 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::{IDLE_MOST, IDLE_TTL};
 use crate::time::Wait;
 
@@ -121,7 +123,7 @@ pub enum Recovery {
 }
 
 /// A worker's number, stable for the life of the process.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct WorkerId(pub u32);
 
 #[cfg(test)]

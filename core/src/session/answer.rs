@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::deal::{Deal, Keeper, NoDeal};
-use super::{Cx, Phase, Session, State, Then};
+use super::deal::{Deal, NoDeal};
+use super::{Cx, Phase, Session, State};
 use crate::exchange::{BadChunk, Body, Chunks, Run};
 use crate::head::{BadHead, Framing, Response, Version, slots};
 use crate::limits::INTERIM_MOST;
@@ -259,24 +259,6 @@ impl Session {
     pub(crate) fn confirmed(&mut self, cx: &mut Cx<'_>) {
         debug_assert!(!self.is_pending(), "confirmed, but the lease does not say so");
         self.finish_exchange(cx);
-    }
-
-    /// The response is over when all of it has gone to the client.
-    pub(super) fn finish_exchange(&mut self, cx: &mut Cx<'_>) {
-        if let State::Deal(Phase::Exchange, deal) = &self.state
-            && deal.bodies.backend.is_done()
-            && self.output.client.is_empty()
-            && self.flows.backend.in_flight() == 0
-            && !self.is_pending()
-        {
-            // R27: what is left of the request, or stands behind the response, is on its connection.
-            let whole = self.body_is_out();
-            let reusable = deal.reusable && whole && self.input.backend.is_empty();
-            let keeps = deal.keeps.filter(|_| whole);
-            let again = |keeper: Keeper| Then::Again(keeper.client, reusable);
-            let then = keeps.map_or(Then::Linger(reusable), again);
-            self.finish_then(Close::Answered, then, cx);
-        }
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! `request.rs` takes the session from its first byte to the head that goes to the backend,
 //! `answer.rs` from the backend's head to a tunnel or an exchange, `relay.rs` moves bodies and
-//! tunnelled bytes, `expire.rs` is what happens when a clock runs out.
+//! tunnelled bytes, `expire.rs` is what happens when a clock runs out, `end.rs` how it ends: what is
+//! said, given back and told, and what comes after.
 
 mod answer;
 mod deal;
+mod end;
 mod expire;
 mod relay;
 mod request;
@@ -14,16 +16,14 @@ use std::net::IpAddr;
 
 use crate::balance::{Ask, Lease};
 use crate::head::{Buf, Buffers, Scan};
-use crate::limits::{LINGER, Limits};
-use crate::negotiate::forward::After;
-use crate::negotiate::{Medium, Needed, Page, Refusal};
+use crate::limits::Limits;
 use crate::op::Fault;
-use crate::report::{Close, Report};
-use crate::route::{Rules, Upgrade, WorkerId};
+use crate::route::Rules;
 use crate::time::Time;
 use crate::tunnel::{Flow, Tunnel};
 use crate::{Both, Dial, Op, OpSet, Side};
-use deal::{Deal, Keeper, NoDeal};
+use deal::Deal;
+use end::End;
 
 /// What a driver lends for the length of one turn.
 #[derive(Debug)]
@@ -87,26 +87,6 @@ enum Phase {
     Offer,
     Answer,
     Exchange,
-}
-
-/// How it was: what the report says, and what comes after it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct End {
-    close: Close,
-    /// The worker that it was for, if it was routed.
-    worker: Option<WorkerId>,
-    then: Then,
-}
-
-/// What becomes of the connections after a report.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Then {
-    /// Both are closed at once.
-    Close,
-    /// The client, whose address this is, may ask again; `true` if the backend's may serve others.
-    Again(IpAddr, bool),
-    /// The client's is closed once it has our last words; `true` if the backend's may serve others.
-    Linger(bool),
 }
 
 impl Session {
@@ -243,23 +223,6 @@ impl Session {
         self.lease.as_mut()
     }
 
-    /// What is given back and told in [`Op::Release`]; the state moves on at once, because a lease
-    /// that is handed over is gone.
-    pub(crate) fn released(&mut self, cx: &mut Cx<'_>) -> Option<(Option<Lease>, Report)> {
-        let State::Release(end) = &self.state else { return None };
-        let (end, report) = (**end, self.report(end, cx.now));
-        let lease = self.lease.take();
-        match end.then {
-            Then::Close => self.state = State::Closed,
-            Then::Again(client, _) => self.await_next_request(client, cx),
-            Then::Linger(_) => {
-                self.state = State::Linger { shut: false, dropped: 0 };
-                self.deadline = cx.now.after(LINGER);
-            }
-        }
-        Some((lease, report))
-    }
-
     /// Gives back every buffer that holds nothing.
     pub(crate) fn tidy(&mut self, buffers: &mut Buffers) {
         for buf in self.input.iter_mut().chain(self.output.iter_mut()) {
@@ -291,77 +254,9 @@ impl Session {
         Both::from_fn(|side| !self.output[side].is_empty())
     }
 
-    fn report(&self, end: &End, now: Time) -> Report {
-        Report {
-            close: end.close,
-            worker: end.worker,
-            status: self.status,
-            began: self.began,
-            answered: self.answered.deadline(),
-            ended: now,
-            pulled: Both::from_fn(|side| self.flows[side].pulled()),
-            pushed: Both::from_fn(|side| self.flows[side].pushed()),
-            reusable: matches!(end.then, Then::Again(_, true) | Then::Linger(true)),
-            fault: self.fault,
-        }
-    }
-
     /// Notes the first thing that broke.
     fn note(&mut self, side: Side, fault: Fault) {
         self.fault.get_or_insert((side, fault));
-    }
-
-    /// Answers the client ourselves. What was to go to the backend is dropped (R5, R7).
-    fn refuse(&mut self, refusal: Refusal, cx: &mut Cx<'_>) {
-        self.refuse_deal(self.no_deal(refusal), cx);
-    }
-
-    /// What becomes of the present request if we answer it ourselves.
-    fn no_deal(&self, refusal: Refusal) -> NoDeal {
-        let deal = self.deal();
-        NoDeal {
-            refusal,
-            needed: Needed::by(refusal, &Upgrade::Never),
-            to_head: deal.is_some_and(|deal| deal.to_head),
-            medium: deal.map_or(Medium::Plain, |deal| deal.medium),
-            keeps: deal.and_then(|deal| deal.keeps).filter(|_| self.body_is_out()),
-            reusable: false,
-            head: deal.map_or(0, |deal| deal.head.end),
-        }
-    }
-
-    fn refuse_deal(&mut self, no: NoDeal, cx: &mut Cx<'_>) {
-        debug_assert!(self.answered == Time::NEVER, "refused after an answer");
-        let after = no.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
-        self.status = no.refusal.status();
-        let page = Page { medium: no.medium, to_head: no.to_head, after, needed: &no.needed };
-        page.write(no.refusal, &mut self.output.client, cx.buffers);
-        self.input.client.consume(no.head);
-        let answer = std::mem::take(&mut self.output.client);
-        let again = |keeper: Keeper| Then::Again(keeper.client, no.reusable);
-        let then = no.keeps.map_or(Then::Linger(no.reusable), again);
-        self.finish_then(Close::Refused(no.refusal), then, cx);
-        self.output.client = answer;
-    }
-
-    /// Ends the session: nothing more is written to anybody.
-    fn finish(&mut self, close: Close, cx: &mut Cx<'_>) {
-        self.finish_then(close, Then::Close, cx);
-    }
-
-    fn finish_then(&mut self, close: Close, then: Then, cx: &mut Cx<'_>) {
-        if !matches!(then, Then::Again(..)) {
-            self.input.client.clear(cx.buffers);
-        }
-        self.input.backend.clear(cx.buffers);
-        self.output.iter_mut().for_each(|buf| buf.clear(cx.buffers));
-        let worker = self.worker();
-        self.state = State::Release(Box::new(End { close, worker, then }));
-    }
-
-    fn worker(&self) -> Option<WorkerId> {
-        let leased = self.lease.as_ref().map(Lease::worker);
-        leased.or_else(|| self.deal().map(|deal| deal.ask.worker))
     }
 
     fn deal(&self) -> Option<&Deal> {

@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 
 use super::{Cx, Phase, Session, State};
 use crate::Side;
-use crate::limits::LINGER_MOST;
 use crate::negotiate::{Consent, forward};
 use crate::op::{Fault, Read};
 use crate::report::Close;
@@ -159,30 +158,5 @@ impl Session {
     fn cut(&mut self, to: Side, cx: &mut Cx<'_>) {
         self.output[to].clear(cx.buffers);
         self.flows[!to].cut(cx.now);
-    }
-
-    fn finish_tunnel(&mut self, cx: &mut Cx<'_>) {
-        if let State::Tunnel(tunnel) = &self.state
-            && self.flows.iter().all(crate::tunnel::Flow::is_over)
-        {
-            let close = tunnel.close();
-            self.finish(close, cx);
-        }
-    }
-
-    /// What a client sends behind our last word is dropped unread (R7).
-    fn lingered(&mut self, got: Result<Read, Fault>, cx: &mut Cx<'_>) {
-        let State::Linger { dropped, .. } = &mut self.state else { return };
-        match got {
-            Ok(Read::Moved(count)) if *dropped < LINGER_MOST => {
-                *dropped = dropped.saturating_add(count.get());
-                self.input.client.filled(count.get() as usize);
-                self.input.client.consume(count.get() as usize);
-            }
-            Ok(_) | Err(_) => {
-                self.input.client.clear(cx.buffers);
-                self.state = State::Closed;
-            }
-        }
     }
 }

@@ -75,14 +75,6 @@ impl Session {
         }
     }
 
-    /// The client leaves without a request: worth a report only if it never had one.
-    pub(super) fn leave(&mut self, close: Close, cx: &mut Cx<'_>) {
-        self.finish(close, cx);
-        if self.served > 0 {
-            self.state = State::Closed;
-        }
-    }
-
     fn read_request(&mut self, cx: &mut Cx<'_>) {
         let State::Request { client, scan } = &mut self.state else { return };
         let (client, limits, bytes) = (*client, &cx.rules.limits, self.input.client.bytes());
@@ -213,11 +205,5 @@ impl Session {
         }
         self.input.client.consume(std::mem::take(&mut deal.head).end);
         self.take_body(Side::Client, cx).map_err(Refusal::from)
-    }
-
-    /// The client broke off before it was answered.
-    pub(super) fn client_lost(&mut self, fault: Fault, cx: &mut Cx<'_>) {
-        self.note(Side::Client, fault);
-        self.finish(Close::Faulted(Side::Client, fault), cx);
     }
 }

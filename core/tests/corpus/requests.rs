@@ -223,6 +223,11 @@ fn fields() -> Vec<Case> {
         ),
         Case::refused("R35 a list that is none", 400, get("Connection: a b\r\n")),
         Case::passed("fields of one hop end here", get(hop), got("", "")),
+        Case::passed(
+            "R30 nothing that matters goes on in disguise",
+            get("X_Forwarded_For: 1\r\nContent_Length: 5\r\nA_B: c\r\nUpgrade_: d\r\n"),
+            got("A_B: c\r\nUpgrade_: d\r\n", ""),
+        ),
         Case::passed("X-Forwarded-* are appended", get(before), chained(got("", ""))),
         Case::passed(
             "R35 X-Forwarded-For cannot be dropped by naming it",

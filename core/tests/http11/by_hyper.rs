@@ -1,4 +1,5 @@
-//! The same bytes, read by hyper: over a connection in memory, polled by hand.
+//! The same bytes, read by hyper: over a connection in memory, polled by hand. Shared with the fuzz
+//! target `exchange`.
 
 use std::future::Future;
 use std::io::{Error, ErrorKind};
@@ -12,7 +13,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
 use hyper::{client, server};
 
-use super::http11::{Reading, Request};
+use super::message::{Reading, Request};
 
 /// How a connection ends behind its bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,7 +58,8 @@ pub(crate) fn requests(bytes: &[u8]) -> Reading {
     });
     let mut server = server::conn::http1::Builder::new();
     let wire = Wire { to_come: bytes, end: End::Fin, is_asked: true };
-    let ended = driven(server.half_close(true).serve_connection(wire, service));
+    server.half_close(true).max_headers(FIELDS_MOST);
+    let ended = driven(server.serve_connection(wire, service));
     Reading {
         requests: taken.try_iter().collect(),
         refused: ended.err().map(|error| format!("{error:?}")),
@@ -67,7 +69,9 @@ pub(crate) fn requests(bytes: &[u8]) -> Reading {
 /// The response to a request with that method.
 pub(crate) fn response(method: &str, bytes: &[u8], end: End) -> Result<Answer, hyper::Error> {
     let wire = Wire { to_come: bytes, end, is_asked: false };
-    let (mut sender, mut connection) = driven(client::conn::http1::handshake(wire))?;
+    let mut client = client::conn::http1::Builder::new();
+    let handshake = client.max_headers(FIELDS_MOST).handshake(wire);
+    let (mut sender, mut connection) = driven(handshake)?;
     let request = hyper::Request::builder().method(method).uri("/").header("Host", "h");
     let request = request.body(Empty::<Bytes>::new()).expect("a good request");
     let response = async {
@@ -85,6 +89,9 @@ pub(crate) fn response(method: &str, bytes: &[u8], end: End) -> Result<Answer, h
     let behind = [&parts.read_buf[..], parts.io.to_come].concat();
     Ok(Answer { status, body, behind })
 }
+
+/// More fields than a head of ours can have: their number is no matter of grammar.
+const FIELDS_MOST: usize = 300;
 
 /// Polls until it is ready: nothing here waits for anything but to be polled again.
 fn driven<T>(future: impl Future<Output = T>) -> T {

@@ -1,4 +1,5 @@
-//! What we sent to a backend, read as it would read it: by a reader that shares nothing with core.
+//! What we sent to a backend, read as it would read it: by a reader that shares nothing with core, and
+//! what any other reader makes of it. Shared with the fuzz target `exchange`.
 
 use std::fmt;
 
@@ -15,6 +16,15 @@ impl fmt::Debug for Request {
         let body = String::from_utf8_lossy(&self.body[..self.body.len().min(40)]);
         write!(f, "{} {} with {} bytes, {body:?}", self.method, self.target, self.body.len())
     }
+}
+
+/// How another parser has read a connection.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    /// The requests that it took, whole.
+    pub(crate) requests: Vec<Request>,
+    /// Why it took no more of them, if not because the connection had ended.
+    pub(crate) refused: Option<String>,
 }
 
 /// A request, and what else of it matters to whoever answers it.

@@ -12,7 +12,7 @@ pub(crate) mod relay;
 mod tell;
 
 pub(crate) use case::{Case, requests, responses};
-pub(crate) use message::Request;
-pub(crate) use oracle::{Findings, Reading};
+pub(crate) use message::{Reading, Request};
+pub(crate) use oracle::Findings;
 pub(crate) use play::{Played, play};
 pub(crate) use relay::{Relayed, relay};

@@ -1,16 +1,7 @@
 //! What another parser must make of the same bytes (rules R20 to R37, in one sentence: we may refuse
 //! what it accepts, never the reverse, and what we send on it must read as exactly what we counted).
 
-use super::{Case, Played, Request};
-
-/// How another parser has read a connection.
-#[derive(Debug)]
-pub(crate) struct Reading {
-    /// The requests that it took, whole.
-    pub(crate) requests: Vec<Request>,
-    /// Why it took no more of them, if not because the connection had ended.
-    pub(crate) refused: Option<String>,
-}
+use super::{Case, Played, Reading};
 
 /// Where a parser and we differ.
 #[derive(Debug, Default)]

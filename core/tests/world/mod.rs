@@ -4,7 +4,9 @@
 #![allow(unused_imports, reason = "no test uses all of it")]
 
 pub(crate) mod heads;
+pub(crate) mod luck;
 pub(crate) mod plan;
+pub(crate) mod recording;
 pub(crate) mod rng;
 pub(crate) mod rows;
 pub(crate) mod seeds;
@@ -18,8 +20,9 @@ use underpass_core::limits;
 use underpass_core::report::{Close, Report};
 use underpass_core::route::{Action, Rules, Terms};
 use underpass_core::time::Wait;
-use underpass_core::{Cx, OpSet, Pumped, Session, Side, pump};
+use underpass_core::{Cx, OpSet, Pumped, Session, Side, pump, trace};
 
+pub(crate) use recording::Recording;
 pub(crate) use rng::Rng;
 pub(crate) use wires::{Luck, Peer, Wires};
 
@@ -32,6 +35,9 @@ pub(crate) const CONF: &str = r#"
     ProxyPass /any/ ws://backend:9000/ upgrade=ANY
     ProxyPass / http://backend:9000/
 "#;
+
+/// The one client's address.
+pub(crate) const CLIENT: [u8; 4] = [192, 0, 2, 7];
 
 /// The rules that a configuration text makes.
 pub(crate) fn rules(text: &str) -> Rules {
@@ -53,20 +59,39 @@ pub(crate) fn rules_with(text: &str, edit: impl Fn(&mut Terms)) -> Rules {
     rules
 }
 
+/// A session that was asked and answered like that, and what the client heard.
+pub(crate) fn answered<'r>(rules: &'r Rules, asked: &str, answer: &str) -> (World<'r>, String) {
+    let mut world = World::recorded(rules);
+    world.hear(Side::Client, asked);
+    world.hear(Side::Backend, answer);
+    let heard = world.heard(Side::Client);
+    (world, heard)
+}
+
 /// One session between two peers.
 pub(crate) struct World<'r> {
     pub(crate) session: Session,
     pub(crate) rules: &'r Rules,
     pub(crate) buffers: Buffers,
     pub(crate) wires: Wires,
+    /// What is recorded of the session, to be replayed at its end.
+    pub(crate) recording: Option<Recording<'r>>,
 }
 
 impl<'r> World<'r> {
     /// A connection that has just been accepted; nobody has said anything.
     pub(crate) fn new(rules: &'r Rules) -> Self {
         let wires = Wires::new(rules);
-        let session = Session::new([192, 0, 2, 7].into(), &rules.limits, wires.now);
-        Self { session, rules, buffers: Buffers::default(), wires }
+        let session = Session::new(CLIENT.into(), &rules.limits, wires.now);
+        Self { session, rules, buffers: Buffers::default(), wires, recording: None }
+    }
+
+    /// A connection that has just been accepted, and whose session is recorded and, when the test is over,
+    /// replayed: it must go as it went.
+    pub(crate) fn recorded(rules: &'r Rules) -> Self {
+        let mut world = Self::new(rules);
+        world.recording = Some(Recording::new(rules, &world.wires));
+        world
     }
 
     /// A tunnel that is open, both heads out; each side has said `behind` of its head.
@@ -83,7 +108,12 @@ impl<'r> World<'r> {
     pub(crate) fn pump(&mut self, budget: u32) -> Pumped {
         let now = self.wires.now;
         let mut cx = Cx { now, rules: self.rules, buffers: &mut self.buffers };
-        pump(&mut self.session, &mut self.wires, &mut cx, budget)
+        match &mut self.recording {
+            None => pump(&mut self.session, &mut self.wires, &mut cx, budget),
+            Some(it) => {
+                trace::pump(&mut self.session, &mut self.wires, &mut cx, budget, &mut it.tape)
+            }
+        }
     }
 
     /// Pumps until nothing more happens by itself.

@@ -20,13 +20,21 @@ pub(crate) struct Leg {
     stream: TcpStream,
     readable: bool,
     writable: bool,
-    /// The peer has hung up. No further edge will tell of its end, so that from now on a short read
-    /// does not mean that the socket is drained: it is read until it says so itself.
-    hung_up: bool,
-    /// An event has told of an error.
-    broken: bool,
+    peer: Peer,
     /// So many reads in a row moved as much as a read may.
     full: u8,
+}
+
+/// What events have told of the other end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Peer {
+    /// Nothing: it is there.
+    Here,
+    /// It has hung up. No further edge will tell of its end, so that from now on a short read does not
+    /// mean that the socket is drained: it is read until it says so itself.
+    HungUp,
+    /// The same, and the connection is broken.
+    Broken,
 }
 
 /// Full reads in a row that make a leg the source of a stream.
@@ -35,15 +43,19 @@ const STREAM: u8 = 3;
 impl Leg {
     /// A leg of which nothing is known yet but that it was registered.
     pub(crate) const fn new(stream: TcpStream, writable: bool) -> Self {
-        Self { stream, readable: false, writable, hung_up: false, broken: false, full: 0 }
+        Self { stream, readable: false, writable, peer: Peer::Here, full: 0 }
     }
 
     /// Takes what an event says. Events are hints: a bit that is set in vain costs one call.
     pub(crate) fn note(&mut self, event: &Event) {
-        self.broken |= event.is_error();
-        self.hung_up |= event.is_read_closed() || self.broken;
-        self.readable |= event.is_readable() || self.hung_up;
-        self.writable |= event.is_writable() || event.is_write_closed() || self.broken;
+        if event.is_error() {
+            self.peer = Peer::Broken;
+        } else if event.is_read_closed() && self.peer == Peer::Here {
+            self.peer = Peer::HungUp;
+        }
+        self.readable |= event.is_readable() || self.peer != Peer::Here;
+        self.writable |=
+            event.is_writable() || event.is_write_closed() || self.peer == Peer::Broken;
     }
 
     /// Whether a write may not block.
@@ -70,8 +82,11 @@ impl Leg {
 
     /// What has broken the connection, if anything has: known without reading, and told once.
     pub(crate) fn breakage(&mut self) -> Option<io::Error> {
-        let broken = std::mem::take(&mut self.broken);
-        if broken { self.take_error().unwrap_or_else(Some) } else { None }
+        if self.peer != Peer::Broken {
+            return None;
+        }
+        self.peer = Peer::HungUp;
+        self.take_error().unwrap_or_else(Some)
     }
 
     /// The error that a failed connect has left.
@@ -108,7 +123,7 @@ impl Leg {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let got = uninterrupted(|| read(self));
-        self.readable = goes_on(&got, whole) || self.hung_up && got.is_ok();
+        self.readable = goes_on(&got, whole) || self.peer != Peer::Here && got.is_ok();
         got
     }
 
@@ -196,7 +211,7 @@ mod tests {
         let (mut wire, mut room) = (Wire::new()?, [0; 64]);
         wire.peer.write_all(b"bye")?;
         wire.peer.shutdown(Shutdown::Write)?;
-        while !wire.leg().hung_up {
+        while wire.leg().peer == Peer::Here {
             wire.wait()?;
         }
         assert_eq!(wire.leg().read(&mut room)?, 3);

@@ -57,15 +57,22 @@ impl Wire {
 
     /// Hears a head up to its empty line, and not a byte further.
     pub(crate) fn head(&mut self) -> String {
-        let (mut head, mut byte) = (Vec::new(), [0]);
+        self.head_or_end().expect("a head, and not the end")
+    }
+
+    /// Hears a head, or the end where one might begin.
+    pub(crate) fn head_or_end(&mut self) -> Option<String> {
+        let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            let read = self.0.read_exact(&mut byte);
-            read.unwrap_or_else(|error| {
-                panic!("no whole head: {error} behind {:?}", String::from_utf8_lossy(&head))
-            });
-            head.extend(byte);
+            let (mut byte, heard) = ([0], String::from_utf8_lossy(&head));
+            match self.0.read(&mut byte) {
+                Ok(0) if head.is_empty() => return None,
+                Ok(0) => panic!("the end inside a head, behind {heard:?}"),
+                Ok(_) => head.extend(byte),
+                Err(error) => panic!("no whole head: {error} behind {heard:?}"),
+            }
         }
-        String::from_utf8(head).expect("a head in ASCII")
+        Some(String::from_utf8(head).expect("a head in ASCII"))
     }
 
     /// Hears exactly these bytes.

@@ -2,6 +2,7 @@
 
 mod heads;
 mod proxy;
+mod record;
 mod request;
 mod response;
 mod server;
@@ -19,6 +20,7 @@ pub fn directives() -> impl Iterator<Item = &'static Directive> {
         response::DIRECTIVES,
         heads::DIRECTIVES,
         tunnel::DIRECTIVES,
+        record::DIRECTIVES,
     ];
     parts.into_iter().flatten()
 }

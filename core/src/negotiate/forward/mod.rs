@@ -128,17 +128,31 @@ impl Lines<'_> {
     }
 }
 
-/// Whether a field goes on: it is not hop-by-hop, and `Connection` does not name it, or must not (R35).
+/// Whether a field goes on: it is not hop-by-hop, nor one that matters in disguise, and `Connection`
+/// does not name it, or must not (R35).
 pub(super) fn passes(fields: &Fields<'_, '_>, name: &str) -> bool {
-    let any = |list: &[&str]| list.iter().any(|known| name.eq_ignore_ascii_case(known));
+    if is_any(&HOP_BY_HOP, name) || is_disguised(name) {
+        return false;
+    }
+    is_protected(name) || !fields.lists("connection", name)
+}
+
+/// R30: backends that cannot tell `_` from `-` (CGI, WSGI, PHP) would take it for the field of that
+/// name, which it has passed by.
+fn is_disguised(name: &str) -> bool {
+    let dashed = || name.replace('_', "-");
+    name.contains('_') && (is_any(&HOP_BY_HOP, &dashed()) || is_protected(&dashed()))
+}
+
+fn is_protected(name: &str) -> bool {
     let prefixed = |prefix: &&str| {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    if any(&HOP_BY_HOP) {
-        return false;
-    }
-    let protected = any(&PROTECTED) || PROTECTED_PREFIXES.iter().any(prefixed);
-    protected || !fields.lists("connection", name)
+    is_any(&PROTECTED, name) || PROTECTED_PREFIXES.iter().any(prefixed)
+}
+
+fn is_any(list: &[&str], name: &str) -> bool {
+    list.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]
@@ -170,5 +184,18 @@ mod tests {
         let kept = ["Host", "Cookie", "X-Forwarded-For", "Sec-WebSocket-Key"];
         let named = "x-hop, host, COOKIE, X-Forwarded-For, Sec-WebSocket-Key";
         assert_eq!(passing(named), kept);
+    }
+
+    /// R30.
+    #[test]
+    fn no_underscore_makes_a_field_of_what_is_none() {
+        let head = "GET / HTTP/1.1\r\nHost: h\r\nContent_Length: 5\r\ntransfer_Encoding: chunked\r\n\
+                    X_Forwarded-For: a\r\nSEC-WebSocket_Key: k\r\nSet_Cookie: c\r\nMy_Field: d\r\n\
+                    _host: e\r\n\r\n";
+        let mut slots = slots();
+        let request = Request::parse(head.as_bytes(), &mut slots).unwrap();
+        let names = request.fields.iter().map(|(name, _)| name);
+        let kept: Vec<_> = names.filter(|name| passes(&request.fields, name)).collect();
+        assert_eq!(kept, ["Host", "My_Field", "_host"]);
     }
 }

@@ -1,0 +1,209 @@
+//! What of a head may be written down: every byte of it becomes one byte, by which core decides the same.
+//!
+//! Names, paths and the values that core decides by stay. Of all other values, and of queries, letters and
+//! digits become `x`: whoever keeps a secret in a field that we have never heard of loses nothing by it.
+//! The key of a WebSocket and its proof become those of RFC 6455 §1.3, which belong together.
+
+use crate::head::fields::is_token_byte;
+use crate::negotiate::offer::Accept;
+
+/// The key and what proves it, of RFC 6455 §1.3.
+const KEY: &[u8; 24] = b"dGhlIHNhbXBsZSBub25jZQ==";
+const PROOF: &[u8; 28] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// Fields whose values stay: those by which core decides, and those that say which software speaks.
+/// Not `Sec-WebSocket-Protocol`: some applications put tokens of their users there.
+const KEPT: [&str; 15] = [
+    "accept",
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "expect",
+    "host",
+    "keep-alive",
+    "max-forwards",
+    "sec-websocket-extensions",
+    "sec-websocket-version",
+    "server",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+
+/// How far one head has come, and how what comes next is veiled.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Veil {
+    at: At,
+    /// The name of the field, as far as it is known.
+    name: Vec<u8>,
+}
+
+/// What the next byte belongs to.
+#[derive(Clone, Copy, Debug, Default)]
+enum At {
+    /// An empty line that may stand before the start line (RFC 9112 §2.2), or its first byte.
+    #[default]
+    Before,
+    /// The start line, before any query.
+    Start,
+    Query,
+    /// The start line behind the target.
+    Version,
+    Name,
+    /// That byte of a value, the blanks before it not counted.
+    Value(Value, usize),
+    /// A line that is no field, or one that goes on.
+    Doubtful,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Value {
+    Kept,
+    Masked,
+    Key,
+    Proof,
+}
+
+impl Veil {
+    /// What is written down for the next byte of a head; `proof` is what its answer must prove, if the
+    /// head is an answer to a handshake.
+    pub(super) fn veil(&mut self, byte: u8, proof: Option<&Accept>) -> u8 {
+        let (next, veiled) = match (self.at, byte) {
+            (At::Before, b'\r' | b'\n') => (At::Before, byte),
+            (_, b'\n') => {
+                self.name.clear();
+                (At::Name, byte)
+            }
+            (At::Start, b'?') => (At::Query, byte),
+            (At::Query, b' ') => (At::Version, byte),
+            (At::Name, b':') => (At::Value(Value::of(&self.name), 0), byte),
+            (At::Name, byte) if is_token_byte(byte) => {
+                self.name.push(byte);
+                (At::Name, byte)
+            }
+            (At::Before, byte) => (At::Start, byte),
+            (At::Name, b'\r') | (At::Start | At::Version, _) => (self.at, byte),
+            // The byte that makes it doubtful is what core refuses it for.
+            (At::Name, byte) => (At::Doubtful, byte),
+            (At::Value(value, 0), b' ' | b'\t') => (At::Value(value, 0), byte),
+            (At::Value(value, at), byte) => (At::Value(value, at + 1), value.veil(at, byte, proof)),
+            (At::Query | At::Doubtful, byte) => (self.at, mask(byte)),
+        };
+        self.at = next;
+        veiled
+    }
+}
+
+impl Value {
+    fn of(name: &[u8]) -> Self {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        if is("sec-websocket-key") {
+            Self::Key
+        } else if is("sec-websocket-accept") {
+            Self::Proof
+        } else if KEPT.into_iter().any(is) {
+            Self::Kept
+        } else {
+            Self::Masked
+        }
+    }
+
+    fn veil(self, at: usize, byte: u8, proof: Option<&Accept>) -> u8 {
+        if byte.is_ascii_whitespace() || byte.is_ascii_control() {
+            return byte;
+        }
+        match self {
+            Self::Kept => byte,
+            Self::Masked => mask(byte),
+            Self::Key => KEY.get(at).copied().filter(|_| may_stand(at, byte)).unwrap_or(NONE),
+            Self::Proof => {
+                let due = proof.and_then(|proof| proof.as_bytes().get(at));
+                due.filter(|&&due| due == byte).map_or(NONE, |_| PROOF[at])
+            }
+        }
+    }
+}
+
+/// A byte that no base64 has: with it a key or a proof is as wrong as what it stands for.
+const NONE: u8 = b'-';
+
+/// Whether a good key may have that byte at that place: 16 bytes in base64 (RFC 6455 §4.1).
+const fn may_stand(at: usize, byte: u8) -> bool {
+    match at {
+        0..=20 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'),
+        21 => matches!(byte, b'A' | b'Q' | b'g' | b'w'),
+        22 | 23 => byte == b'=',
+        _ => false,
+    }
+}
+
+/// A byte of the same class: what is UTF-8 stays so, and what is not does not become it.
+pub(super) const fn mask(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => b'x',
+        0x00..=0x7F => byte,
+        0x80..=0xBF => 0x80,
+        0xC2..=0xDF => 0xC3,
+        0xE0..=0xEF => 0xE1,
+        0xF0..=0xF4 => 0xF1,
+        0xC0 | 0xC1 | 0xF5..=0xFF => 0xFF,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn veiled(head: &str, key: &str) -> String {
+        let (mut veil, proof) = (Veil::default(), Accept::of(key.as_bytes()));
+        let bytes = head.bytes().map(|byte| veil.veil(byte, Some(&proof))).collect();
+        String::from_utf8(bytes).expect("what is UTF-8 stays so")
+    }
+
+    #[test]
+    fn only_what_core_decides_by_can_be_read() {
+        let head = "\r\nGET /ws/a?token=s3cret&b=%2f HTTP/1.1\r\nHost: app.example:81\r\n\
+                    Authorization: Basic dTpw\r\nSec-WebSocket-Protocol: t0k\r\nX-Api-Key:\t k\u{e9}y \r\nUpgrade: foo\r\nno field\r\n \
+                    folded, 1\r\n\r\n";
+        let expected = "\r\nGET /ws/a?xxxxx=xxxxxx&x=%xx HTTP/1.1\r\nHost: app.example:81\r\n\
+                        Authorization: xxxxx xxxx\r\nSec-WebSocket-Protocol: xxx\r\nX-Api-Key:\t x\u{c0}x \r\nUpgrade: foo\r\nno xxxxx\r\n \
+                        xxxxxx, x\r\n\r\n";
+        assert_eq!(veiled(head, ""), expected);
+    }
+
+    #[test]
+    fn what_has_no_secret_stays_as_it_is() {
+        for head in
+            ["GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 101 Go on\r\nServer: b\r\n\r\n", "\r\n"]
+        {
+            assert_eq!(veiled(head, ""), head);
+        }
+    }
+
+    /// A key and its proof stay a pair, and what is none stays none.
+    #[test]
+    fn keys_and_proofs_are_as_good_as_they_were() {
+        let (key, other) = ("AAAAAAAAAAAAAAAAAAAAAA==", "AAAAAAAAAAAAAAAAAAAAAQ==");
+        let keys = |value: &str| veiled(&format!("a\nSec-WebSocket-Key: {value}\r\n"), key);
+        assert_eq!(keys(key), "a\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+        for bad in
+            ["AAAAAAAAAAAAAAAAAAAAAB==", "AAAAAAAAAAAAAAAAAAAAAA=", &format!("{key}="), "A A", ""]
+        {
+            let veiled = keys(bad);
+            let value = &veiled[21..veiled.len() - 2];
+            assert!(
+                value.len() == bad.len() && value != std::str::from_utf8(KEY).unwrap(),
+                "{value}"
+            );
+        }
+        let proves = |key: &str| {
+            let accept = Accept::of(key.as_bytes());
+            let value = std::str::from_utf8(accept.as_bytes()).unwrap().to_owned();
+            veiled(&format!("a\nsec-websocket-accept: {value}\r\n"), other)
+        };
+        assert!(proves(other).contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        assert!(!proves(key).contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        assert_eq!(Accept::of(KEY).as_bytes(), PROOF);
+    }
+}

@@ -1,0 +1,156 @@
+//! Bytes as the text of a configuration, and of files that it may include.
+//!
+//! ```text
+//! [ the file `main` … FF the file `a` … FF the file `b` … FF the file `c` … ]
+//! ```
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use underpass_core::config::{Config, Input, PROBLEMS_MOST, Problem, Source, load};
+use underpass_core::limits::{FIELDS_MOST, HEAD_MOST, Limits, Pace};
+use underpass_core::route::{Forward, Rules};
+use underpass_core::time::Wait;
+
+/// Checks that the text is read the same however often and in whatever pieces, that every problem has
+/// a place in it, and that what is accepted can be served by.
+pub fn check(data: &[u8]) {
+    let texts = data.split(|&byte| byte == 0xFF).map(|text| String::from_utf8_lossy(text).into());
+    let mut files = Files(["main", "a", "b", "c"].into_iter().zip(texts).collect());
+    let main = [Input::File("main".into())];
+    let loaded = load(&mut files, &main, &[]);
+    assert_eq!(load(&mut files, &main, &[]), loaded, "it is read otherwise the second time");
+    match &loaded {
+        Ok(config) => must_be_sound(config),
+        Err(problems) => must_be_located(problems, &files),
+    }
+    let text = files.0["main"].clone();
+    if is_one_a_line(&text) {
+        let lines: Vec<_> = text.split('\n').map(line).collect();
+        must_be_alike(&load(&mut files, &lines, &[]), &loaded);
+        must_mean_by_themselves_what_they_mean_together(&text, &loaded);
+    }
+}
+
+/// Files that are nowhere but here, and an environment with a home.
+struct Files(BTreeMap<&'static str, String>);
+
+impl Source for Files {
+    fn read(&mut self, path: &str) -> Result<String, String> {
+        self.0.get(path).cloned().ok_or_else(|| "no such file".into())
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "HOME").then(|| "/home".into())
+    }
+}
+
+/// Each problem stands where it says that it does, and they come in the order of reading.
+fn must_be_located(problems: &[Problem], files: &Files) {
+    assert!((1..=PROBLEMS_MOST).contains(&problems.len()));
+    for problem in problems {
+        assert_eq!(Some(&problem.text), files.0.get(problem.file.as_str()), "it is of no file");
+        let written = problem.text.get(problem.span.clone());
+        assert!(written.is_some(), "{problem}: {:?} cuts a character", problem.span);
+        let lines: Vec<_> = problem.text.split('\n').collect();
+        let above: usize = lines[..problem.line - 1].iter().map(|line| line.len() + 1).sum();
+        let before = lines[problem.line - 1].chars().take(problem.column - 1);
+        let start = above + before.map(char::len_utf8).sum::<usize>();
+        assert_eq!(problem.span.start, start, "{problem}");
+    }
+    let is_read = |problem: &&Problem| !problem.message.starts_with(NOWHERE);
+    let starts = problems.iter().filter(is_read).map(|problem| problem.span.start);
+    let one_file = !files.0["main"].to_ascii_lowercase().contains("include");
+    assert!(!one_file || starts.is_sorted(), "they come in disorder");
+}
+
+/// The one problem that is of no place, and is told last.
+const NOWHERE: &str = "there is no `Listen`";
+
+/// What is accepted has a meaning that sessions can be served by.
+fn must_be_sound(config: &Config) {
+    assert!(!config.listens.is_empty(), "it listens nowhere");
+    let Rules { server_name, limits, rules, workers, .. } = &config.rules;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    assert!(!server_name.is_empty() && server_name.bytes().all(is_name), "{server_name:?}");
+    must_let_something_pass(limits);
+    let mut used = vec![false; workers.len()];
+    for (number, rule) in rules.iter().enumerate() {
+        assert!(rule.prefix.starts_with('/'), "{:?} is no prefix of a path", rule.prefix);
+        if let Some(forward) = config.rules.forward(number) {
+            used[forward.worker.0 as usize] = true;
+            must_wait_for_something(forward);
+            let head = config.rules.response_limits(number);
+            assert!((1..=HEAD_MOST as u32 / 2).contains(&head.line), "no response fits");
+        }
+    }
+    assert!(used.iter().all(|used| *used), "a worker of no rule");
+}
+
+fn must_let_something_pass(limits: &Limits) {
+    let lines = 64..=HEAD_MOST as u32 / 2;
+    assert!(lines.contains(&limits.line) && lines.contains(&limits.field));
+    assert!((1..=FIELDS_MOST as u32).contains(&limits.fields));
+    assert!(limits.requests > 0 && limits.body_most > 0 && limits.keep_alive > Wait::ZERO);
+    for pace in [limits.head, limits.body] {
+        assert!(pace == Pace::OFF || pace.most > pace.first && pace.first > Wait::ZERO);
+    }
+}
+
+fn must_wait_for_something(forward: &Forward) {
+    let terms = &forward.terms;
+    let all = [terms.connect, terms.answer, terms.acquire, terms.idle, terms.half_closed];
+    assert!(all.iter().all(|wait| *wait > Wait::ZERO), "{terms:?}");
+    assert!(forward.piece.map(NonZeroU32::get).is_none_or(|piece| piece >= 512));
+}
+
+/// Whether each line is a directive, or none: no continuation, no section.
+fn is_one_a_line(text: &str) -> bool {
+    let joined = |line: &str| line.trim_end_matches('\r').ends_with('\\');
+    let section = |line: &str| line.trim_start().starts_with('<');
+    !text.split('\n').any(|line| joined(line) || section(line))
+}
+
+fn line(text: &str) -> Input {
+    Input::Line { name: "line".into(), text: text.into() }
+}
+
+type Loaded = Result<Config, Vec<Problem>>;
+
+/// Lines from the command line say what lines of a file say.
+fn must_be_alike(lines: &Loaded, file: &Loaded) {
+    match (lines, file) {
+        (Err(lines), Err(file)) => {
+            let messages = |problems: &[Problem]| {
+                problems.iter().map(|one| one.message.clone()).collect::<Vec<_>>()
+            };
+            assert_eq!(messages(lines), messages(file));
+        }
+        _ => assert_eq!(lines, file),
+    }
+}
+
+/// Whether a line is accepted, and what is wrong with it, depends on no other line, but for variables
+/// and for addresses that are listened on twice.
+fn must_mean_by_themselves_what_they_mean_together(text: &str, loaded: &Loaded) {
+    let problems = loaded.as_ref().err().map(Vec::as_slice).unwrap_or_default();
+    if problems.len() == PROBLEMS_MOST {
+        return;
+    }
+    let is_own = |problem: &&Problem| {
+        let of_others =
+            [NOWHERE, "`Listen "].iter().any(|start| problem.message.starts_with(start));
+        problem.file == "main" && !of_others
+    };
+    let told = |problem: &Problem| (problem.column, problem.message.clone(), problem.help.clone());
+    for (number, text) in (1..).zip(text.split('\n')) {
+        if text.contains('$') || text.to_ascii_lowercase().contains("include") {
+            continue;
+        }
+        let here = problems.iter().filter(is_own).filter(|problem| problem.line == number);
+        let lines = ["Listen 0", "ProxyPass / ws://b", text].map(line);
+        let alone = load(&mut Files(BTreeMap::new()), &lines, &[]);
+        let alone = alone.inspect(must_be_sound).err().unwrap_or_default();
+        assert!(alone.iter().map(told).eq(here.map(told)), "{text:?} by itself: {alone:?}");
+    }
+}

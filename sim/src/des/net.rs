@@ -1,0 +1,331 @@
+//! The network: connections between sockets, and the way of every byte, FIN and reset from one to the other.
+//!
+//! What a call gives is what Linux gives: bytes that are there are read before a reset is told, which
+//! is told once; behind a FIN a read finds the end, whatever comes later; to close on unread bytes is to
+//! reset; what comes to a closed socket is answered by a reset.
+
+use std::task::Poll;
+
+use underpass_core::Fault;
+use underpass_core::time::{Time, Wait};
+
+use super::Due;
+use super::agenda::Agenda;
+use super::socket::{Flight, Life, Owner, Route, Socket, Tip};
+use crate::plan::{Backend, Network, Way};
+use crate::rng::Rng;
+
+/// Every connection there ever was.
+#[derive(Debug)]
+pub(super) struct Net {
+    pub(super) now: Time,
+    pub(super) agenda: Agenda<Due>,
+    pub(super) knobs: Network,
+    sockets: Vec<Socket>,
+    /// Until when nothing goes from the proxy, and to it, on the way of each client and of each backend.
+    blocked: [Vec<[Time; 2]>; 2],
+    backends: Vec<Backend>,
+}
+
+impl Net {
+    pub(super) fn new(knobs: Network, clients: usize, backends: &[Backend]) -> Self {
+        let blocked = [clients, backends.len()].map(|count| vec![[Time::ZERO; 2]; count]);
+        let (now, agenda, sockets) = (Time::ZERO, Agenda::new(), Vec::new());
+        Self { now, agenda, knobs, sockets, blocked, backends: backends.to_vec() }
+    }
+
+    /// The place of the backend of that name, and how many of its addresses refuse.
+    pub(super) fn host(&self, name: &str) -> Option<(u32, u8)> {
+        let place = self.backends.iter().position(|backend| backend.name == name)?;
+        Some((place as u32, self.backends[place].dead))
+    }
+
+    /// Begins to connect; `name` is what the connection's own chance begins with.
+    pub(super) fn dial(&mut self, owner: Owner, route: Route, name: u64) -> Tip {
+        let tip = Tip(u32::try_from(self.sockets.len()).expect("few connections"));
+        for (end, owner) in ["dialler", "acceptor"].into_iter().zip([owner, Owner::Nobody]) {
+            let chance = Rng::of(self.knobs.chance, end, name);
+            let window = self.knobs.window as usize;
+            self.sockets.push(Socket::new(owner, route, chance, window));
+        }
+        let at = self.arrival(tip);
+        self.agenda.note(at, Due::Knocks(tip));
+        let patience = self.now.after(CONNECT_MOST);
+        self.agenda.note(patience, Due::ConnectEnds(tip, Fault::TimedOut));
+        tip
+    }
+
+    /// The acceptor takes the connection that this tip has dialled.
+    pub(super) fn accept(&mut self, dialler: Tip, owner: Owner) -> Tip {
+        let acceptor = dialler.peer();
+        (self.at(acceptor).owner, self.at(acceptor).life) = (owner, Life::Up);
+        let at = self.arrival(acceptor);
+        self.at(dialler).last = at;
+        self.agenda.note(at, Due::Connects(dialler));
+        acceptor
+    }
+
+    /// Nobody takes it: the dialler hears of it later.
+    pub(super) fn refuse(&mut self, dialler: Tip) {
+        let at = self.arrival(dialler.peer());
+        self.agenda.note(at, Due::ConnectEnds(dialler, Fault::Refused));
+    }
+
+    /// The acceptor's word has come: the connection is up, unless nobody waits for it any more.
+    pub(super) fn connects(&mut self, dialler: Tip) -> Option<Owner> {
+        if self.at(dialler).owner == Owner::Nobody {
+            self.send(dialler, Flight::Reset);
+            self.at(dialler).life = Life::Dead;
+            return None;
+        }
+        if self.at(dialler).life != Life::Connecting {
+            return None;
+        }
+        self.at(dialler).life = Life::Up;
+        Some(self.at(dialler).owner)
+    }
+
+    /// Connecting has failed, if it has not succeeded.
+    pub(super) fn connect_ends(&mut self, dialler: Tip, fault: Fault) -> Option<Owner> {
+        let socket = self.at(dialler);
+        let pending = socket.life == Life::Connecting && socket.owner != Owner::Nobody;
+        pending.then(|| self.breaks(dialler, fault))
+    }
+
+    /// How connecting went, once it is known.
+    pub(super) fn connected(&mut self, dialler: Tip) -> Poll<Result<(), Fault>> {
+        let socket = self.at(dialler);
+        match socket.life {
+            Life::Connecting => Poll::Pending,
+            Life::Up => Poll::Ready(Ok(())),
+            Life::Dead => Poll::Ready(Err(socket.error.take().unwrap_or(Fault::Closed))),
+        }
+    }
+
+    /// Reads what has arrived; 0 is the end.
+    pub(super) fn read(&mut self, tip: Tip, room: &mut [u8]) -> Poll<Result<usize, Fault>> {
+        let socket = self.at(tip);
+        let count = room.len().min(socket.arrived.len());
+        if count > 0 {
+            for (place, byte) in room.iter_mut().zip(socket.arrived.drain(..count)) {
+                *place = byte;
+            }
+            let at = self.arrival(tip);
+            self.agenda.note(at, Due::Credits(tip.peer(), count as u32));
+            return Poll::Ready(Ok(count));
+        }
+        match (socket.ended, socket.error.take(), socket.life) {
+            (true, error, _) => {
+                socket.error = error;
+                Poll::Ready(Ok(0))
+            }
+            (false, Some(fault), _) => Poll::Ready(Err(fault)),
+            (false, None, Life::Dead) => Poll::Ready(Ok(0)),
+            (false, None, Life::Connecting | Life::Up) => Poll::Pending,
+        }
+    }
+
+    /// Writes as many of the bytes as there is room for.
+    pub(super) fn write(&mut self, tip: Tip, bytes: &[u8]) -> Poll<Result<usize, Fault>> {
+        let segment = self.knobs.segment as usize;
+        let socket = self.at(tip);
+        if let Some(fault) = socket.error.take() {
+            return Poll::Ready(Err(fault));
+        }
+        if socket.shut || socket.life == Life::Dead {
+            return Poll::Ready(Err(Fault::Closed));
+        }
+        let count = bytes.len().min(socket.credit);
+        socket.credit -= count;
+        socket.starved = count < bytes.len();
+        if count == 0 {
+            return Poll::Pending;
+        }
+        for piece in bytes[..count].chunks(segment) {
+            if !self.at(tip).holed {
+                self.at(tip.peer()).coming_bytes.extend(piece);
+                self.send(tip, Flight::Bytes(piece.len() as u32));
+            }
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// Says that nothing more will come: FIN.
+    pub(super) fn shut(&mut self, tip: Tip) -> Result<(), Fault> {
+        if self.at(tip).life != Life::Up {
+            return Err(Fault::Closed);
+        }
+        if !std::mem::replace(&mut self.at(tip).shut, true) {
+            self.send(tip, Flight::Fin);
+        }
+        Ok(())
+    }
+
+    /// Lets go of the socket: in order if everything was read, by a reset if not.
+    pub(super) fn close(&mut self, tip: Tip) {
+        if !self.at(tip).arrived.is_empty() {
+            return self.abort(tip);
+        }
+        // What is dead has nobody to be told.
+        let _ = self.shut(tip);
+        self.at(tip).owner = Owner::Nobody;
+    }
+
+    /// Lets go of the socket by a reset. Whether what is on its way arrives is chance.
+    pub(super) fn abort(&mut self, tip: Tip) {
+        if self.at(tip).life == Life::Up {
+            if self.at(tip).chance.one_in(2) {
+                let peer = self.at(tip.peer());
+                peer.coming.clear();
+                peer.coming_bytes.clear();
+            }
+            self.send(tip, Flight::Reset);
+        }
+        let socket = self.at(tip);
+        (socket.owner, socket.life, socket.shut) = (Owner::Nobody, Life::Dead, true);
+        socket.arrived.clear();
+    }
+
+    /// What has broken the connection: known without reading, and told once.
+    pub(super) fn breakage(&mut self, tip: Tip) -> Option<Fault> {
+        self.at(tip).error.take()
+    }
+
+    /// Whether there is nothing to be read: neither bytes nor an end.
+    pub(super) fn is_silent(&self, tip: Tip) -> bool {
+        let socket = &self.sockets[tip.0 as usize];
+        socket.arrived.is_empty() && !socket.ended && socket.life == Life::Up
+    }
+
+    /// Whose socket it is.
+    pub(super) fn owner(&self, tip: Tip) -> Owner {
+        self.sockets[tip.0 as usize].owner
+    }
+
+    /// Where its connection goes.
+    pub(super) fn route(&self, tip: Tip) -> Route {
+        self.sockets[tip.0 as usize].route
+    }
+
+    /// From now on somebody else is told of what happens to it.
+    pub(super) fn give(&mut self, tip: Tip, owner: Owner) {
+        self.at(tip).owner = owner;
+    }
+
+    /// The chance of that socket.
+    pub(super) fn chance(&mut self, tip: Tip) -> &mut Rng {
+        &mut self.at(tip).chance
+    }
+
+    /// Whatever is due has arrived; gives who is to be told.
+    pub(super) fn arrives(&mut self, tip: Tip) -> Option<Owner> {
+        let now = self.now;
+        let mut news = false;
+        while let Some(&(_, flight)) = self.at(tip).coming.front().filter(|(at, _)| *at <= now) {
+            self.at(tip).coming.pop_front();
+            news |= self.lands(tip, flight);
+        }
+        news.then(|| self.at(tip).owner)
+    }
+
+    fn lands(&mut self, tip: Tip, flight: Flight) -> bool {
+        let socket = self.at(tip);
+        let gone = socket.owner == Owner::Nobody || socket.life == Life::Dead;
+        match flight {
+            Flight::Bytes(count) => {
+                let bytes = socket.coming_bytes.drain(..count as usize);
+                if gone {
+                    drop(bytes);
+                    self.send(tip, Flight::Reset);
+                    self.at(tip).life = Life::Dead;
+                } else {
+                    socket.arrived.extend(bytes);
+                }
+            }
+            Flight::Fin => socket.ended |= socket.life == Life::Up,
+            Flight::Reset if socket.life == Life::Dead => {}
+            Flight::Reset => {
+                let fault = if socket.ended { Fault::Closed } else { Fault::Reset };
+                self.breaks(tip, fault);
+            }
+        }
+        !gone
+    }
+
+    /// The peer has read so much; gives who is to be told.
+    pub(super) fn credits(&mut self, tip: Tip, count: u32) -> Option<Owner> {
+        let socket = self.at(tip);
+        socket.credit += count as usize;
+        std::mem::take(&mut socket.starved).then_some(socket.owner)
+    }
+
+    /// The connection breaks at this end; gives who is to be told.
+    pub(super) fn breaks(&mut self, tip: Tip, fault: Fault) -> Owner {
+        let socket = self.at(tip);
+        if socket.life != Life::Dead {
+            (socket.error, socket.life) = (Some(fault), Life::Dead);
+        }
+        socket.owner
+    }
+
+    /// From now on everything that goes over this connection is lost, and both ends find out late.
+    pub(super) fn loses(&mut self, tip: Tip) {
+        for tip in [tip, tip.peer()] {
+            let socket = self.at(tip);
+            socket.holed = true;
+            socket.coming.clear();
+            socket.coming_bytes.clear();
+            let at = self.now.after(USER_TIMEOUT);
+            self.agenda.note(at, Due::Breaks(tip, Fault::TimedOut));
+        }
+    }
+
+    /// From now on until then nothing arrives that way.
+    pub(super) fn block(&mut self, route: Route, way: Way, until: Time) {
+        let blocked = self.blocked(route);
+        match way {
+            Way::FromProxy => blocked[0] = blocked[0].max(until),
+            Way::ToProxy => blocked[1] = blocked[1].max(until),
+            Way::Both => *blocked = blocked.map(|at| at.max(until)),
+        }
+    }
+
+    fn blocked(&mut self, route: Route) -> &mut [Time; 2] {
+        match route {
+            Route::Client(place) => &mut self.blocked[0][place as usize],
+            Route::Backend(place, _) => &mut self.blocked[1][place as usize],
+        }
+    }
+
+    fn at(&mut self, tip: Tip) -> &mut Socket {
+        &mut self.sockets[tip.0 as usize]
+    }
+
+    /// When what this end sends now arrives at the other one.
+    fn arrival(&mut self, from: Tip) -> Time {
+        let [least, most] = self.knobs.latency;
+        let route = self.route(from);
+        let to_proxy = matches!(route, Route::Client(_)) == (from.0 & 1 == 0);
+        let begins = self.blocked(route)[usize::from(to_proxy)].max(self.now);
+        let spread = (most - least) as usize;
+        let extra = if spread == 0 { 0 } else { self.at(from).chance.below(spread + 1) };
+        begins.after(Wait::from_micros(u64::from(least) + extra as u64))
+    }
+
+    fn send(&mut self, from: Tip, flight: Flight) {
+        if self.at(from).holed {
+            return;
+        }
+        let at = self.arrival(from);
+        let peer = self.at(from.peer());
+        let at = at.max(peer.last);
+        peer.last = at;
+        peer.coming.push_back((at, flight));
+        self.agenda.note(at, Due::Arrives(from.peer()));
+    }
+}
+
+/// How long the system tries to connect.
+const CONNECT_MOST: Wait = Wait::from_secs(127);
+/// When the system gives up a peer that says nothing, and acknowledges nothing: what the daemon sets.
+const USER_TIMEOUT: Wait = Wait::from_secs(120);

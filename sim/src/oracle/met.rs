@@ -1,0 +1,86 @@
+//! What should happen sometimes: a hunt in which one of these never happened has not looked there.
+
+use std::collections::BTreeMap;
+
+/// How often each mark was met, by runs.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Met(BTreeMap<&'static str, u64>);
+
+/// Everything that should happen sometimes.
+pub const MARKS: [&str; 34] = [
+    "a 101 came in pieces",
+    "a backend could not be dialled for want of descriptors",
+    "a body was cut",
+    "a client broke while others were waited for",
+    "a client ended before its tunnel opened",
+    "a client was turned away",
+    "a connect took longer than it may",
+    "a fault while bytes were under way",
+    "a full worker made a request wait",
+    "a half-closed tunnel ran out of time",
+    "an interim response came first",
+    "a pipelined request was answered",
+    "a request for an upgrade was not granted",
+    "a reset while the other side did not read",
+    "a session was woken from another loop",
+    "a silent tunnel ran out of time",
+    "a side that did not read was given up",
+    "a tunnel broke on the side of the backend",
+    "a tunnel broke on the side of the client",
+    "a tunnel carried bytes after one side had ended",
+    "a tunnel ended well",
+    "an answer came too late",
+    "an answer was no HTTP, or a lie",
+    "an idle connection served again",
+    "an idle connection was forgotten",
+    "an idle connection was stale, and the request was sent once more",
+    "an upgrade on a connection that had carried exchanges",
+    "early bytes waited for their tunnel",
+    "early bytes waited while an address failed",
+    "no worker was free in time",
+    "the client's head came too slowly",
+    "the clock jumped while a tunnel was open",
+    "the next address was dialled",
+    "the peer of a connection was lost without a word",
+];
+
+impl Met {
+    /// It has happened.
+    pub fn add(&mut self, what: &'static str) {
+        debug_assert!(MARKS.contains(&what), "{what} is no mark");
+        self.0.insert(what, 1);
+    }
+
+    /// Adds what another run met.
+    pub fn join(&mut self, other: &Self) {
+        for (what, count) in &other.0 {
+            *self.0.entry(what).or_default() += count;
+        }
+    }
+
+    /// How often each was met, in the order of [`MARKS`].
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        MARKS.iter().map(|what| (*what, self.0.get(what).copied().unwrap_or(0)))
+    }
+
+    /// What was never met.
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.all().filter(|(_, count)| *count == 0).map(|(what, _)| what).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_counted_by_runs() {
+        let (mut all, mut run) = (Met::default(), Met::default());
+        run.add(MARKS[3]);
+        run.add(MARKS[3]);
+        all.join(&run);
+        all.join(&run);
+        assert_eq!(all.all().find(|(_, count)| *count > 0), Some((MARKS[3], 2)));
+        assert_eq!(all.missing().len(), MARKS.len() - 1);
+    }
+}

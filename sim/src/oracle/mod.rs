@@ -1,0 +1,206 @@
+//! What must be true of every run, whatever engine made it: judged from events alone.
+//!
+//! `streams` judges the bytes of tunnels and their ends, `requests` which answer belongs to whom,
+//! `sessions` clocks, leases and what core holds; `met` counts what should happen sometimes.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "each oracle looks at what concerns it")]
+
+mod met;
+mod requests;
+mod sessions;
+mod streams;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use underpass_core::route::Rules;
+use underpass_core::time::{Time, Wait};
+
+use crate::event::{Counts, Event, What, Who};
+use crate::plan::{Fault, Plan};
+
+pub use met::{MARKS, Met};
+use requests::Requests;
+use sessions::Sessions;
+use streams::Streams;
+
+/// Something that must not happen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    /// What kind of thing: a plan is cut down only as long as this stays.
+    pub kind: Kind,
+    /// When.
+    pub at: Time,
+    /// To whom.
+    pub who: Who,
+    /// What it was.
+    pub why: String,
+}
+
+/// What kind of thing must not happen.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    /// Something was written behind a FIN.
+    AfterEnd,
+    /// So much happens that it never ends.
+    Busy,
+    /// A count is wrong, or something lent is not given back.
+    Count,
+    /// A clock rang before its time.
+    Early,
+    /// An answer belongs to another request, or to none.
+    Foreign,
+    /// More is held than may be.
+    Held,
+    /// A direction ended although nothing ended it.
+    Invented,
+    /// A clock rang too late, or never.
+    Late,
+    /// Bytes are missing from what ended well.
+    Lost,
+    /// An assertion of core's, or of the engine's, failed.
+    Panic,
+    /// A request that nothing hinders got no answer.
+    Refused,
+    /// A backend got a request twice that must not be sent twice.
+    Repeated,
+    /// Bytes reached a backend before they may.
+    Smuggled,
+    /// Something does not finish.
+    Stuck,
+    /// Bytes are not those that were sent.
+    Wrong,
+}
+
+/// What is left at the end of a run, when nothing more can happen.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// Clients that are not over, and what they do.
+    pub clients: Vec<(u32, &'static str)>,
+    /// Connections of backends that are not over.
+    pub servings: u32,
+    /// What the proxy has lent.
+    pub counts: Counts,
+}
+
+/// Everything that judges one run.
+#[derive(Debug)]
+pub struct Oracle {
+    found: Found,
+    faults: Vec<Fault>,
+    /// How far the proxy's clock is ahead.
+    ahead: Wait,
+    streams: Streams,
+    requests: Requests,
+    sessions: Sessions,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+struct Found {
+    violations: Vec<Violation>,
+    met: Met,
+}
+
+impl Oracle {
+    /// Judges runs of that plan, under those rules.
+    pub fn new(plan: &Plan, rules: &Rules) -> Self {
+        Self {
+            found: Found::default(),
+            faults: plan.faults.iter().map(|timed| timed.fault.clone()).collect(),
+            ahead: Wait::ZERO,
+            streams: Streams::new(plan),
+            requests: Requests::new(plan),
+            sessions: Sessions::new(plan, rules),
+        }
+    }
+
+    /// Judges what happens.
+    pub fn see(&mut self, event: &Event) {
+        if let What::Fault(number) = event.what {
+            let fault = &self.faults[number];
+            if let Fault::ClockJump(by) = fault {
+                self.ahead = self.ahead.plus(Wait::from_millis(u64::from(*by)));
+                self.sessions.jumps(&mut self.found);
+            }
+        }
+        match event.what {
+            What::GivesUp => {
+                self.found.violate(Kind::Stuck, event, "nothing comes any more".into())
+            }
+            What::Wrong(good) => {
+                self.found.violate(Kind::Wrong, event, format!("behind {good} good bytes"));
+            }
+            What::Smuggled(count) => {
+                self.found.violate(Kind::Smuggled, event, format!("{count} bytes"));
+            }
+            _ => {}
+        }
+        self.sessions.see(event, event.at.after(self.ahead), &mut self.found);
+        self.streams.see(event, &mut self.found);
+        self.requests.see(event, &mut self.found);
+    }
+
+    /// Something that should happen sometimes has happened.
+    pub fn met(&mut self, what: &'static str) {
+        self.found.met.add(what);
+    }
+
+    /// The run is cut off, because it does not end by itself.
+    pub fn busy(&mut self, at: Time) {
+        let why = "too much happens".to_owned();
+        self.found.violations.push(Violation { kind: Kind::Busy, at, who: Who::Network, why });
+    }
+
+    /// Judges what is left; gives all that was found.
+    pub fn end(mut self, at: Time, left: &Left) -> (Vec<Violation>, Met) {
+        let Counts { sessions, busy, pending, buffers, idle } = left.counts;
+        let counts = [
+            ("sessions", sessions, Kind::Stuck),
+            ("connections of backends", left.servings, Kind::Stuck),
+            ("leases", busy, Kind::Count),
+            ("handshakes", pending, Kind::Count),
+            ("buffers", buffers, Kind::Count),
+            ("idle connections", idle, Kind::Count),
+        ];
+        for (id, doing) in &left.clients {
+            let (who, why) = (Who::Client(*id), format!("is still {doing}"));
+            self.found.violations.push(Violation { kind: Kind::Stuck, at, who, why });
+        }
+        for (what, count, kind) in counts {
+            if count > 0 {
+                let why = format!("{count} {what} are left at the end");
+                self.found.violations.push(Violation { kind, at, who: Who::Network, why });
+            }
+        }
+        self.streams.end(&mut self.found);
+        (self.found.violations, self.found.met)
+    }
+}
+
+impl Found {
+    fn violate(&mut self, kind: Kind, event: &Event, why: String) {
+        // The first ones tell the story.
+        if self.violations.len() < VIOLATIONS_MOST {
+            self.violations.push(Violation { kind, at: event.at, who: event.who, why });
+        }
+    }
+
+    fn meet(&mut self, what: &'static str, is: bool) {
+        if is {
+            self.met.add(what);
+        }
+    }
+}
+
+/// Violations of one run that are kept.
+const VIOLATIONS_MOST: usize = 20;
+
+/// Something for each of several.
+type Each<T> = BTreeMap<u32, T>;
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {}, {}: {}", self.kind, self.at, self.who, self.why)
+    }
+}

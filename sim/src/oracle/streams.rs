@@ -1,0 +1,219 @@
+//! The bytes of tunnels: what is heard is what was said, all of it if it ended well, and each end arrives.
+
+use std::collections::BTreeMap;
+
+use underpass_core::report::Close;
+use underpass_core::time::{Time, Wait};
+use underpass_core::{Both, Side};
+
+use super::{Each, Found, Kind, Violation};
+use crate::event::{Event, What, Who};
+use crate::outcome::Outcome;
+use crate::plan::{Answer, Fault, Op, Plan};
+
+/// The tunnels of a run.
+#[derive(Debug)]
+pub(super) struct Streams {
+    tunnels: BTreeMap<(u32, usize), Tunnel>,
+    /// The request that each client, and each connection of a backend, is at.
+    clients: Each<usize>,
+    backends: Each<(u32, usize)>,
+    /// The sessions by the connections of their clients.
+    connections: Each<u32>,
+    /// The present session of each client, and the requests that each session may have got.
+    sessions: Each<u32>,
+    asked: Each<Vec<(u32, usize)>>,
+    /// Within this time an end arrives; none where something may hold it up.
+    prompt: Option<Wait>,
+}
+
+/// A tunnel, or what may become one.
+#[derive(Debug, Default)]
+struct Tunnel {
+    ends: Both<End>,
+    /// When the backend has granted it.
+    granted: Option<Time>,
+    /// The client knows.
+    opened: bool,
+    /// It may end otherwise than by itself.
+    excused: bool,
+    /// A leg of it broke, or was given up.
+    broken: bool,
+}
+
+/// One end of it.
+#[derive(Debug, Default)]
+struct End {
+    said: u64,
+    heard: u64,
+    /// When it last heard something.
+    last: Time,
+    /// When it said that nothing more comes.
+    ended: Option<Time>,
+    heard_end: bool,
+    /// It broke, or left without waiting.
+    gone: bool,
+}
+
+impl Streams {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let holds_up = plan.faults.iter().any(|timed| {
+            matches!(timed.fault, Fault::Cut { .. } | Fault::BlackHole(_) | Fault::ClockJump(_))
+        });
+        let rests = |op: &Op| matches!(op, Op::Rest(_) | Op::Dribble(_));
+        let slow = plan.clients.iter().flat_map(|client| &client.script).any(|op| match op {
+            Op::Ask(ask) => match &ask.reply.answer {
+                Answer::Switch { script, .. } => {
+                    ask.reply.pace.is_some() || script.iter().any(rests)
+                }
+                _ => false,
+            },
+            op => rests(op),
+        });
+        let latency = Wait::from_micros(u64::from(plan.network.latency[1]) * 20);
+        let prompt = (!holds_up && !slow).then(|| Wait::from_secs(1).plus(latency));
+        Self {
+            tunnels: BTreeMap::new(),
+            clients: Each::new(),
+            backends: Each::new(),
+            connections: Each::new(),
+            sessions: Each::new(),
+            asked: Each::new(),
+            prompt,
+        }
+    }
+
+    pub(super) fn see(&mut self, event: &Event, found: &mut Found) {
+        match (event.who, &event.what) {
+            (Who::Client(id), What::Asks(ask)) => {
+                self.clients.insert(id, *ask);
+                if let Some(session) = self.sessions.get(&id) {
+                    self.asked.entry(*session).or_default().push((id, *ask));
+                }
+            }
+            (Who::Session(number), &What::Accepts(_, connection)) => {
+                self.connections.insert(connection, number);
+            }
+            (Who::Client(id), What::Connects(connection)) => {
+                if let Some(session) = self.connections.get(connection) {
+                    self.sessions.insert(id, *session);
+                }
+            }
+            (Who::Backend(number), &What::Switches(client, ask)) => {
+                self.backends.insert(number, (client, ask));
+                let tunnel = self.tunnels.entry((client, ask)).or_default();
+                tunnel.granted = Some(event.at);
+                let waited = tunnel.ends.client.said > 0;
+                found.meet("early bytes waited for their tunnel", waited);
+            }
+            (Who::Session(number), what) if excuses(what) => {
+                for key in self.asked.get(&number).into_iter().flatten() {
+                    let tunnel = self.tunnels.entry(*key).or_default();
+                    tunnel.excused = true;
+                    tunnel.broken |= !is_clock(what);
+                }
+            }
+            (Who::Client(id), _) => {
+                let Some(&ask) = self.clients.get(&id) else { return };
+                self.end_sees((id, ask), Side::Client, event, found);
+            }
+            (Who::Backend(number), _) => {
+                let Some(&key) = self.backends.get(&number) else { return };
+                self.end_sees(key, Side::Backend, event, found);
+            }
+            _ => {}
+        }
+    }
+
+    fn end_sees(&mut self, key: (u32, usize), side: Side, event: &Event, found: &mut Found) {
+        let tunnel = self.tunnels.entry(key).or_default();
+        let end = &mut tunnel.ends[side];
+        match event.what {
+            What::Heads(status, _) => tunnel.opened |= status == 101,
+            What::Says(count) => end.said += u64::from(count),
+            What::Hears(count) => {
+                end.heard += u64::from(count);
+                end.last = event.at;
+                tunnel.hears(side, event, found);
+            }
+            What::HalfCloses => {
+                end.ended = Some(event.at);
+                let early =
+                    side == Side::Client && tunnel.granted.is_none() && tunnel.ends.client.said > 0;
+                found.meet("a client ended before its tunnel opened", early);
+            }
+            What::Ends => {
+                end.heard_end = true;
+                if tunnel.granted.is_some() {
+                    tunnel.hears_end(side, self.prompt, event, found);
+                }
+            }
+            What::Aborts | What::Breaks(_) | What::GivesUp => end.gone = true,
+            _ => {}
+        }
+    }
+
+    /// At the end each end has heard of the other's.
+    pub(super) fn end(&self, found: &mut Found) {
+        for ((client, ask), tunnel) in &self.tunnels {
+            for side in Side::BOTH {
+                let (to, from) = (&tunnel.ends[side], &tunnel.ends[!side]);
+                let waits = tunnel.opened && from.ended.is_some() && !to.heard_end && !to.gone;
+                if waits {
+                    let (at, who) = (from.ended.unwrap_or_default(), Who::Client(*client));
+                    let why = format!("the end in the tunnel {ask} never came to the {side}");
+                    found.violations.push(Violation { kind: Kind::Stuck, at, who, why });
+                }
+            }
+        }
+    }
+}
+
+impl Tunnel {
+    fn hears(&self, side: Side, event: &Event, found: &mut Found) {
+        let (heard, said) = (self.ends[side].heard, self.ends[!side].said);
+        if heard > said {
+            let why = format!("{heard} bytes were heard, {said} were said");
+            found.violate(Kind::Wrong, event, why);
+        }
+        let half = self.ends[side].ended.is_some() && heard > 0;
+        found.meet("a tunnel carried bytes after one side had ended", half);
+    }
+
+    fn hears_end(&self, side: Side, prompt: Option<Wait>, event: &Event, found: &mut Found) {
+        let (to, from) = (&self.ends[side], &self.ends[!side]);
+        // Whose connection has broken finds an end that nobody has sent.
+        if to.gone {
+            return;
+        }
+        if from.ended.is_none() && !from.gone && !self.excused {
+            let why = format!("the {} has not ended", !side);
+            found.violate(Kind::Invented, event, why);
+        }
+        let Some(ended) = from.ended.filter(|_| !from.gone) else { return };
+        if to.heard < from.said && !self.excused {
+            let why = format!("{} of {} bytes came, and then the end", to.heard, from.said);
+            found.violate(Kind::Lost, event, why);
+        }
+        let began = self.granted.unwrap_or_default();
+        let since = event.at.since(ended.max(to.last).max(began));
+        if prompt.is_some_and(|prompt| since > prompt) && !self.broken {
+            let why = format!("the end of the {} took {since}", !side);
+            found.violate(Kind::Late, event, why);
+        }
+    }
+}
+
+/// Whether a tunnel may end otherwise than by itself because of that.
+fn excuses(what: &What) -> bool {
+    match what {
+        What::Makes(_, Outcome::Broke(_)) => true,
+        What::Reports(told) => !matches!(told.0.close, Close::Ended(_) | Close::Answered),
+        _ => false,
+    }
+}
+
+/// Whether a tunnel was only silent for too long.
+fn is_clock(what: &What) -> bool {
+    matches!(what, What::Reports(told) if matches!(told.0.close, Close::Idle | Close::HalfClosed))
+}

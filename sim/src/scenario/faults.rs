@@ -1,0 +1,62 @@
+//! What goes wrong: one fault at a time, of the kinds that the seed allows.
+
+use super::draw::Draw;
+use crate::plan::{Client, End, Fault, Leg, Link, Timed, Way};
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Wrong {
+    Crash,
+    Cut,
+    Descriptors,
+    Hang,
+    Hole,
+    Jump,
+    Refuse,
+    Reset,
+}
+
+impl Wrong {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Crash,
+        Self::Cut,
+        Self::Descriptors,
+        Self::Hang,
+        Self::Hole,
+        Self::Jump,
+        Self::Refuse,
+        Self::Reset,
+    ];
+}
+
+impl Draw {
+    /// A fault of one of those kinds, when something is likely to be going on.
+    pub(super) fn fault(&mut self, kinds: &[Wrong], clients: &[Client]) -> Timed {
+        let rng = &mut self.0;
+        let client = &clients[rng.below(clients.len())];
+        let soon = rng.pick(&[60, 300, 3_000, 60_000]);
+        let at = client.start + u64::from(rng.within(0, soon));
+        let leg = if rng.one_in(2) { Leg::Client(client.id) } else { Leg::Behind(client.id) };
+        let backend = rng.pick(&["b0", "b0", "b1"]).to_owned();
+        let long = rng.pick(&[100, 2_000, 30_000]);
+        let lasts = rng.within(1, long);
+        let fault = match rng.pick(kinds) {
+            Wrong::Crash => Fault::Crash { backend, lasts },
+            Wrong::Cut => {
+                let way = rng.pick(&[Way::Both, Way::FromProxy, Way::ToProxy]);
+                let clients = rng.one_in(2);
+                let link = if clients { Link::Client(client.id) } else { Link::Backend(backend) };
+                Fault::Cut { link, way, lasts }
+            }
+            Wrong::Descriptors => Fault::Descriptors { most: rng.within(1, 9), lasts },
+            Wrong::Hang => Fault::Hang { backend, lasts },
+            Wrong::Hole => Fault::BlackHole(leg),
+            Wrong::Jump => Fault::ClockJump(rng.pick(&[1, 1_000, 50_000, 3_600_000])),
+            Wrong::Refuse => Fault::Refuse { backend, lasts },
+            Wrong::Reset => {
+                Fault::Reset { leg, end: rng.pick(&[End::Both, End::Peer, End::Proxy]) }
+            }
+        };
+        Timed { at, fault }
+    }
+}

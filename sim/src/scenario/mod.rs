@@ -1,0 +1,259 @@
+//! Scenarios: what a seed makes into a plan. Each looks into one corner, and each seed draws anew which
+//! things may happen there at all, so that rare ones meet without common ones in between.
+//!
+//! `draw` draws what scripts and networks are made of, `faults` what goes wrong.
+
+mod draw;
+mod faults;
+
+use crate::plan::{Ask, Backend, Client, Op, Plan, Timed, VERSION};
+use crate::rng::Rng;
+use draw::Draw;
+use faults::Wrong;
+
+/// A corner to look into.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Scenario {
+    /// Much is sent both ways, and read slowly.
+    Bulk,
+    /// Many come before a worker that serves few at once.
+    Crowd,
+    /// Ends of directions in every order.
+    HalfClose,
+    /// A backend that does everything wrong.
+    Hostile,
+    /// Exchanges on kept connections, with tunnels in between.
+    KeepAlive,
+    /// Tunnels that are silent for minutes, and then are not.
+    LongIdle,
+    /// The network breaks and heals.
+    Partition,
+    /// Backends restart one after the other.
+    Restart,
+    /// Clients that are slow on purpose.
+    Slowloris,
+    /// Many ask for tunnels at once.
+    Storm,
+    /// Everything at once.
+    Swarm,
+}
+
+impl Scenario {
+    /// Every scenario there is.
+    pub const ALL: [Self; 11] = [
+        Self::Bulk,
+        Self::Crowd,
+        Self::HalfClose,
+        Self::Hostile,
+        Self::KeepAlive,
+        Self::LongIdle,
+        Self::Partition,
+        Self::Restart,
+        Self::Slowloris,
+        Self::Storm,
+        Self::Swarm,
+    ];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bulk => "bulk",
+            Self::Crowd => "crowd",
+            Self::HalfClose => "half-close",
+            Self::Hostile => "hostile",
+            Self::KeepAlive => "keep-alive",
+            Self::LongIdle => "long-idle",
+            Self::Partition => "partition",
+            Self::Restart => "restart",
+            Self::Slowloris => "slowloris",
+            Self::Storm => "storm",
+            Self::Swarm => "swarm",
+        }
+    }
+
+    /// The scenario of that name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scenario| scenario.name() == name)
+    }
+
+    /// The plan of a seed.
+    pub fn draw(self, seed: u64) -> Plan {
+        let mut whole = Draw(Rng::of(seed, self.name(), 0));
+        let (least, most) = self.crowd();
+        let count = whole.0.within(least, most);
+        let client = |id| self.client(id, Draw(Rng::of(seed, "client", id.into())));
+        let clients: Vec<_> = (0..count).map(client).collect();
+        let backends = self.backends(&mut whole);
+        Plan {
+            version: VERSION,
+            scenario: self.name().to_owned(),
+            seed,
+            config: self.config(&mut whole),
+            loops: if self == Self::Crowd { 2 } else { whole.0.within(1, 2) },
+            network: whole.network(self == Self::Bulk),
+            faults: self.faults(&mut Draw(Rng::of(seed, "faults", 0)), &clients),
+            backends,
+            clients,
+        }
+    }
+
+    /// How many clients there are, at the least and at the most.
+    const fn crowd(self) -> (u32, u32) {
+        match self {
+            Self::Bulk | Self::HalfClose | Self::LongIdle => (1, 3),
+            Self::Crowd => (4, 9),
+            Self::Storm => (4, 12),
+            Self::Hostile
+            | Self::KeepAlive
+            | Self::Partition
+            | Self::Restart
+            | Self::Slowloris
+            | Self::Swarm => (1, 5),
+        }
+    }
+
+    fn backends(self, whole: &mut Draw) -> Vec<Backend> {
+        let dead =
+            |whole: &mut Draw| if self == Self::Bulk { 0 } else { whole.0.pick(&[0, 0, 0, 1, 2]) };
+        ["b0", "b1"].map(|name| Backend { name: name.to_owned(), dead: dead(whole) }).into()
+    }
+
+    /// The configuration, as an operator writes it.
+    fn config(self, whole: &mut Draw) -> Vec<String> {
+        let rng = &mut whole.0;
+        let mut lines = vec!["Listen 80".to_owned()];
+        let mut parameters = String::new();
+        match self {
+            Self::Crowd => {
+                let most = rng.within(1, 2);
+                let acquire = rng.pick(&["", " acquire=900ms", " acquire=20s"]);
+                parameters = format!(" max={most}{acquire}");
+            }
+            Self::LongIdle | Self::HalfClose | Self::Swarm => {
+                let idle = rng.pick(&[0, 0, 7, 45]);
+                lines.push(format!("ProxyWebsocketIdleTimeout {idle}"));
+                let park = rng.pick(&["ProxyWebsocketAsync OFF", "ProxyWebsocketAsyncDelay 2"]);
+                lines.extend((!rng.one_in(3)).then(|| park.to_owned()));
+            }
+            Self::KeepAlive | Self::Restart => {
+                parameters =
+                    rng.pick(&["", "", " ttl=2", " smax=1", " disablereuse=On"]).to_owned();
+                lines.extend(rng.one_in(4).then(|| "KeepAliveTimeout 2".to_owned()));
+                lines.extend(rng.one_in(4).then(|| "MaxKeepAliveRequests 2".to_owned()));
+            }
+            Self::Slowloris => {
+                let read = rng.pick(&["header=20-40,MinRate=500", "header=3-9,MinRate=100 body=5"]);
+                lines.push(format!("RequestReadTimeout {read}"));
+            }
+            Self::Bulk | Self::Hostile | Self::Partition | Self::Storm => {}
+        }
+        if rng.one_in(3) {
+            lines.push(format!("ProxyTimeout {}", rng.pick(&[3, 15])));
+        }
+        lines.extend(rng.one_in(4).then(|| "Proxy100Continue Off".to_owned()));
+        lines.extend(rng.one_in(6).then(|| "ProxyIOBufferSize 4096".to_owned()));
+        let connect = rng.pick(&["", "", " connectiontimeout=2"]);
+        for name in ["b0", "b1"] {
+            lines.push(format!("ProxyPass /{name}/ ws://{name}/{parameters}{connect}"));
+        }
+        lines
+    }
+
+    fn client(self, id: u32, mut draw: Draw) -> Client {
+        let spread = if matches!(self, Self::Storm | Self::Crowd) { 30 } else { 2_000 };
+        let start = u64::from(draw.0.within(0, spread));
+        let mut script = Vec::new();
+        match self {
+            Self::Bulk => script.extend(draw.tunnel(draw::Talk::Bulk)),
+            Self::HalfClose => script.extend(draw.tunnel(draw::Talk::HalfClose)),
+            Self::LongIdle => script.extend(draw.tunnel(draw::Talk::LongIdle)),
+            Self::Storm => script.extend(draw.hasty_tunnel()),
+            Self::Slowloris => script.extend(draw.slow()),
+            Self::Hostile => {
+                for _ in 0..draw.0.within(1, 4) {
+                    script.push(draw.victim());
+                }
+            }
+            Self::KeepAlive | Self::Restart => {
+                for _ in 0..draw.0.within(1, 6) {
+                    script.extend(draw.exchange());
+                }
+                if draw.0.one_in(2) {
+                    script.extend(draw.tunnel(draw::Talk::Short));
+                }
+            }
+            Self::Crowd | Self::Partition | Self::Swarm => {
+                for _ in 0..draw.0.within(1, 3) {
+                    script.extend(self.errand(&mut draw));
+                }
+            }
+        }
+        Client { id, start, script }
+    }
+
+    fn errand(self, draw: &mut Draw) -> Vec<Op> {
+        match draw.0.below(if self == Self::Swarm { 8 } else { 5 }) {
+            0 | 1 => draw.tunnel(draw::Talk::Short),
+            2 => draw.tunnel(draw::Talk::HalfClose),
+            3 | 4 => draw.exchange(),
+            5 => vec![draw.victim()],
+            6 => draw.slow(),
+            _ => draw.tunnel(draw::Talk::LongIdle),
+        }
+    }
+
+    fn faults(self, draw: &mut Draw, clients: &[Client]) -> Vec<Timed> {
+        let kinds = match self {
+            Self::Bulk => &[Wrong::Reset, Wrong::Cut, Wrong::Hole][..],
+            Self::Crowd => &[Wrong::Reset, Wrong::Refuse, Wrong::Crash],
+            Self::HalfClose => &[Wrong::Reset, Wrong::Cut],
+            Self::Hostile | Self::Slowloris => &[Wrong::Reset],
+            Self::KeepAlive => &[Wrong::Crash, Wrong::Reset],
+            Self::LongIdle => &[Wrong::Jump, Wrong::Hole, Wrong::Reset, Wrong::Cut],
+            Self::Partition => &[Wrong::Cut, Wrong::Hole, Wrong::Hang],
+            Self::Restart => &[Wrong::Crash, Wrong::Refuse],
+            Self::Storm => &[Wrong::Refuse, Wrong::Hang, Wrong::Descriptors, Wrong::Reset],
+            Self::Swarm => &Wrong::ALL,
+        };
+        // A third of the runs goes well.
+        if draw.0.one_in(3) {
+            return Vec::new();
+        }
+        let on: Vec<_> = kinds.iter().copied().filter(|_| !draw.0.one_in(2)).collect();
+        let count = draw.0.within(1, 4);
+        let draws = (0..count).filter(|_| !on.is_empty());
+        let mut faults: Vec<_> = draws.map(|_| draw.fault(&on, clients)).collect();
+        faults.sort_by_key(|timed| timed.at);
+        faults
+    }
+}
+
+/// An ask as a step.
+fn step(ask: Ask) -> Op {
+    Op::Ask(Box::new(ask))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_scenario_is_found_by_its_name() {
+        for scenario in Scenario::ALL {
+            assert_eq!(Scenario::of(scenario.name()), Some(scenario));
+        }
+        assert_eq!(Scenario::of("all"), None);
+    }
+
+    #[test]
+    fn a_seed_is_a_plan_that_can_be_run() {
+        for scenario in Scenario::ALL {
+            for seed in 0..50 {
+                let plan = scenario.draw(seed);
+                assert!(plan.rules().is_ok(), "{}", plan.to_json());
+                assert_eq!(plan, scenario.draw(seed));
+            }
+            assert_ne!(scenario.draw(1), Plan { seed: 1, ..scenario.draw(2) });
+        }
+    }
+}
