@@ -8,6 +8,9 @@ use super::script::{Exchange, Script};
 /// How the head of a switch begins.
 pub(crate) const SWITCHED: &str = "HTTP/1.1 101 ";
 
+/// The word for which a body waits.
+pub(crate) const WORD: &str = "HTTP/1.1 100 Continue\r\n\r\n";
+
 /// What a backend's connection has carried, as far as it has come.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct Asked {

@@ -6,6 +6,7 @@ use underpass_core::tunnel::Flow;
 use underpass_core::{Both, Op, OpSet, Side};
 
 use super::heard::{asked, told};
+use super::order;
 use super::scene::{Event, Scene};
 use crate::world::World;
 use crate::world::step::Step;
@@ -39,6 +40,9 @@ impl Before {
         self.keeps_its_clock(scene, event);
         lends(scene);
         goes_on(&scene.world);
+        order::waits_for_the_sink(&scene.world);
+        order::takes_turns(scene);
+        order::promises_what_is_so(scene);
         counts(scene);
         is_told(scene);
         if scene.world.wires.reports.len() > self.reports {
@@ -185,6 +189,7 @@ fn is_told(scene: &Scene<'_>) {
         assert_eq!(*status, reported, "the status that was said, and the one reported");
     }
     assert!(told.statuses.len() <= wires.reports.len() + 1, "an answer without a request");
+    order::one_at_a_time(scene, &told);
     for side in Side::BOTH.into_iter().filter(|_| scene.world.session.is_tunnel()) {
         let other = &wires.peers[!side];
         let over = other.seen_end || other.lost.or(other.deaf).is_some();
@@ -224,8 +229,8 @@ fn ends(scene: &Scene<'_>) {
             let knows = other.told || other.lost.or(other.deaf).is_some();
             assert!(knows || report.status != 101, "the {} does not know of it", !side);
         }
-        Close::Refused(_)
-        | Close::Unasked
+        Close::Refused(_) => order::tries_anew(scene, report.status),
+        Close::Unasked
         | Close::Cut(_)
         | Close::Stalled(_)
         | Close::Idle

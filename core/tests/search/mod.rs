@@ -3,6 +3,7 @@
 
 mod heard;
 mod laws;
+mod order;
 mod prospects;
 mod scene;
 mod script;
@@ -25,6 +26,10 @@ use crate::world::step::Step;
 use laws::Before;
 use scene::Scene;
 use state::canonical;
+
+/// How many states a situation may have. If it has more, something in a session grows without end and
+/// must be folded in `state.rs`, or the situation is to be smaller.
+const STATES_MOST: usize = 100_000;
 
 /// What a search has found.
 #[derive(Clone, Debug, Default)]
@@ -126,9 +131,10 @@ impl<'s> Search<'s> {
             return;
         }
         self.found.states += 1;
+        assert!(self.found.states <= STATES_MOST, "there is no end of states");
         self.found.farthest = self.found.farthest.max(word.len());
         if !scene.world.session.is_closed() {
-            let events = scene.events();
+            let events = self.lawful(word, || scene.events());
             self.open.push_back(Place { word: word.to_vec(), name, events });
             self.lawful(word, || prospects::stands_still(&mut scene));
             self.lawful(word, || prospects::comes_to_an_end(&mut self.after(word)));
@@ -149,12 +155,12 @@ impl<'s> Search<'s> {
     }
 
     /// Makes a check; where it fails, says what has led there.
-    fn lawful(&self, word: &[Event], check: impl FnOnce()) {
+    fn lawful<T>(&self, word: &[Event], check: impl FnOnce() -> T) -> T {
         let check = std::panic::AssertUnwindSafe(check);
-        if let Err(why) = std::panic::catch_unwind(check) {
+        std::panic::catch_unwind(check).unwrap_or_else(|why| {
             eprintln!("the shortest way there:\n{}", Trail(self, word));
-            std::panic::resume_unwind(why);
-        }
+            std::panic::resume_unwind(why)
+        })
     }
 }
 

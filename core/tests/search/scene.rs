@@ -26,6 +26,8 @@ pub(crate) enum Event {
 pub(crate) struct Scene<'s> {
     pub(crate) world: World<'s>,
     pub(crate) script: &'s Script,
+    /// The side of the tunnel that bytes were pulled from last.
+    pub(crate) read: Option<Side>,
     /// The lease of somebody else.
     other: Option<Lease>,
 }
@@ -40,7 +42,7 @@ impl<'s> Scene<'s> {
         world.wires.peers.client.to_come.extend(words(&script.client).bytes());
         world.wires.addresses.clone_from(&script.addresses);
         world.wires.idle.extend((0..script.idle).map(|_| Peer::default()));
-        let mut scene = Self { world, script, other: None };
+        let mut scene = Self { world, script, read: None, other: None };
         if script.full {
             scene.occupy();
         }
@@ -82,6 +84,11 @@ impl<'s> Scene<'s> {
 
     pub(crate) fn happens(&mut self, event: Event) {
         let heard = self.world.wires.peers.backend.heard.len();
+        if let Event::Step(Step::Move(Op::Pull(side), _)) = event
+            && self.world.session.is_tunnel()
+        {
+            self.read = Some(side);
+        }
         match event {
             Event::Step(step) => self.world.step(step),
             Event::Doze => {

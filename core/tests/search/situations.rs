@@ -2,13 +2,13 @@
 
 use underpass_core::{Both, Fault};
 
+use super::heard::WORD;
 use super::{Exchange, Script};
 use crate::world::heads;
 
 const LENGTH: &str = "Content-Length: 2\r\n";
 const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
 const EXPECT: &str = "Expect: 100-continue\r\n";
-const GO: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 const EARLY: &str = "HTTP/1.1 103 Early\r\nLink: x\r\n\r\n";
 const NONE: &str = "HTTP/1.1 204 No\r\n\r\n";
 
@@ -94,11 +94,11 @@ fn requests() -> Situations {
 fn waiting() -> Situations {
     let expects = |answer: &str, passed: &str| {
         let fields = [EXPECT, LENGTH].concat();
-        let mut script = post(&fields, "a|b", "ab", answer, &[[GO, ""], [NONE, ""]]);
+        let mut script = post(&fields, "a|b", "ab", answer, &[[WORD, ""], [NONE, ""]]);
         script.exchanges[0].asked[0] = heads::got(passed, LENGTH).replace("GET", "POST");
         script
     };
-    let theirs = expects(&[GO, "|", &head(NONE)].concat(), EXPECT);
+    let theirs = expects(&[WORD, "|", &head(NONE)].concat(), EXPECT);
     let ours = Script { conf: "Proxy100Continue Off", ..expects(&head(NONE), "") };
     vec![("a body that waits for the backend's word", theirs), ("a body that waits for ours", ours)]
 }
