@@ -9,7 +9,12 @@
 //!
 //! The bounds: each side says what `search/situations.rs` has it say, two bytes of a body or the same
 //! thing for ever; reads are cut at the marks there; a leg breaks by one fault, where the fault decides
-//! nothing. Within them the search is complete. Times, counts and what is only reported are folded.
+//! nothing. Within them the search is complete: no situation has more than a few thousand states, and one
+//! with more than 100 000 is taken to have no end. Times, counts and what is only reported are folded.
+//!
+//! `stateright` 0.31 would replace the queue and the set of known states, 40 lines, and nothing else: its
+//! states are cloned, which a session with its lease cannot be, so they would be words, too, and its
+//! properties look at one state, not at what a step has changed.
 //!
 //! `walk.txt` has how much was found; `UPDATE=1 cargo test -p underpass-core --test walk` writes it anew.
 //! `ONLY=chunks` searches only the situations with that word in their title; `WALK=bytes` cuts reads at
@@ -18,12 +23,11 @@
 mod search;
 mod world;
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use search::situations::{refused_upgrade, situations};
-use search::{Found, Row, Script, table};
+use search::{Found, Script, table};
 
 const COMMITTED: &str = include_str!("walk.txt");
 
@@ -37,18 +41,16 @@ How much there is to be found of a session; made by tests/walk.rs, whose head sa
 #[test]
 fn a_session_keeps_every_law_whatever_happens() {
     let found = search_all();
+    let all = found.iter().fold(Found::default(), |all, (_, found)| all.and(found));
     let mut text = INTRODUCTION.to_owned();
-    for (title, Found { states, steps, farthest, rows }) in &found {
-        let rows = rows.len();
-        writeln!(text, "{states:>7} {steps:>8} {farthest:>9} {rows:>6}  {title}")
-            .expect("a string");
+    for (title, found) in found.iter().chain([&("in all", all.clone())]) {
+        writeln!(text, "{found}  {title}").expect("a string");
     }
     eprintln!("{text}");
     if asked("ONLY").or(asked("WALK")).is_some() {
         return;
     }
-    let rows: BTreeSet<Row> = found.into_iter().flat_map(|(_, found)| found.rows).collect();
-    assert_eq!(table::missing(&rows), [""; 0], "in table.txt, and not found");
+    assert_eq!(table::missing(&all.rows), [""; 0], "in table.txt, and not found");
     if asked("UPDATE").is_some() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/walk.txt");
         return std::fs::write(path, text).expect("the folder can be written to");

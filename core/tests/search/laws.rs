@@ -19,6 +19,8 @@ pub(crate) struct Before {
     flows: Both<Flow>,
     reports: usize,
     done: usize,
+    /// Something of an answer has been read.
+    has_begun: bool,
 }
 
 impl Before {
@@ -30,6 +32,7 @@ impl Before {
             flows: *session.flows(),
             reports: wires.reports.len(),
             done: wires.done,
+            has_begun: order::has_begun(scene),
         }
     }
 
@@ -43,6 +46,7 @@ impl Before {
         order::waits_for_the_sink(&scene.world);
         order::takes_turns(scene);
         order::promises_what_is_so(scene);
+        order::risks_nothing(scene);
         counts(scene);
         is_told(scene);
         if scene.world.wires.reports.len() > self.reports {
@@ -69,6 +73,8 @@ impl Before {
         let reports = &scene.world.wires.reports;
         let told = event == Event::Step(Step::Move(Op::Release, CALM));
         assert_eq!(reports.len(), self.reports + usize::from(told), "one report for each request");
+        let again = self.has_begun && scene.world.session.state() == "Connect";
+        assert!(!again, "a request is sent again although its answer has begun");
         if let Some(report) = reports.last().filter(|_| told) {
             let counts = |count: fn(&Flow) -> u64| Both::from_fn(|side| count(&self.flows[side]));
             assert_eq!(report.pulled, counts(Flow::pulled), "what was pulled");
@@ -189,6 +195,7 @@ fn is_told(scene: &Scene<'_>) {
         assert_eq!(*status, reported, "the status that was said, and the one reported");
     }
     assert!(told.statuses.len() <= wires.reports.len() + 1, "an answer without a request");
+    assert!(told.statuses.len() <= scene.script.most, "more than MaxKeepAliveRequests");
     order::one_at_a_time(scene, &told);
     for side in Side::BOTH.into_iter().filter(|_| scene.world.session.is_tunnel()) {
         let other = &wires.peers[!side];
@@ -229,13 +236,13 @@ fn ends(scene: &Scene<'_>) {
             let knows = other.told || other.lost.or(other.deaf).is_some();
             assert!(knows || report.status != 101, "the {} does not know of it", !side);
         }
-        Close::Refused(_) => order::tries_anew(scene, report.status),
-        Close::Unasked
-        | Close::Cut(_)
-        | Close::Stalled(_)
-        | Close::Idle
-        | Close::HalfClosed
-        | Close::Lifetime => {}
+        Close::Refused(_) => order::blames_whom_it_should(scene, report.status),
+        Close::Stalled(side) => assert!(scene.late[side], "nothing was to be sent to the {side}"),
+        Close::HalfClosed => {
+            let half = scene.world.session.flows().iter().any(Flow::is_over);
+            assert!(half, "neither direction has ended");
+        }
+        Close::Unasked | Close::Cut(_) | Close::Idle | Close::Lifetime => {}
     }
     if report.reusable {
         let heard = asked(scene.script, &backend.heard, false);

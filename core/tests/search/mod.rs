@@ -41,6 +41,26 @@ pub(crate) struct Found {
     pub(crate) rows: BTreeSet<Row>,
 }
 
+impl Found {
+    /// What both have found.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        Self {
+            states: self.states + other.states,
+            steps: self.steps + other.steps,
+            farthest: self.farthest.max(other.farthest),
+            rows: &self.rows | &other.rows,
+        }
+    }
+}
+
+/// How much it is.
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { states, steps, farthest, rows } = self;
+        write!(f, "{states:>7} {steps:>8} {farthest:>9} {:>6}", rows.len())
+    }
+}
+
 /// What can happen in a state and what comes of it, in the words of `table.txt`.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Row {

@@ -4,6 +4,7 @@ use underpass_core::{Dial, Op, Side};
 
 use super::heard::{Told, WORD};
 use super::scene::Scene;
+use super::script::words;
 use crate::world::World;
 
 /// Back-pressure: nothing is read from a side while what it has sent waits to go on.
@@ -49,9 +50,28 @@ pub(super) fn promises_what_is_so(scene: &Scene<'_>) {
     }
 }
 
-/// An idle connection on which nothing comes back was stale: that is not the client's affair.
-pub(super) fn tries_anew(scene: &Scene<'_>, status: u16) {
+/// Only what may be sent twice goes out on an idle connection, which may be stale.
+pub(super) fn risks_nothing(scene: &Scene<'_>) {
+    let idle = scene.world.wires.dialled.last() == Some(&Dial::Idle);
+    if idle && ["Secure", "Offer", "Answer"].contains(&scene.world.session.state()) {
+        let head = &scene.present().asked[0];
+        assert!(head.starts_with("GET "), "it may be lost with an idle connection: {head}");
+    }
+}
+
+/// A stale connection is not the client's affair; nor is it late with what it has sent.
+pub(super) fn blames_whom_it_should(scene: &Scene<'_>, status: u16) {
     let wires = &scene.world.wires;
     let stale = wires.dialled.last() == Some(&Dial::Idle) && wires.peers.backend.taken == 0;
     assert!(status != 502 || !stale, "a stale connection is told to the client");
+    let late = wires.dialled.is_empty() || !wires.peers.client.to_come.is_empty();
+    assert!(status != 408 || late, "the client has sent all, and is said to be late");
+}
+
+/// Whether the backend's answer is awaited, and something of it has been read.
+pub(super) fn has_begun(scene: &Scene<'_>) -> bool {
+    let (reports, backend) = (scene.world.wires.reports.len(), &scene.world.wires.peers.backend);
+    let all = words(&scene.present().all()).len();
+    let answers = scene.world.session.state() == "Answer" && backend.served > reports;
+    answers && backend.to_come.len() < all
 }

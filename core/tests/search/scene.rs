@@ -6,7 +6,7 @@ use std::task::Poll;
 use underpass_core::balance::{Ask, Lease};
 use underpass_core::route::{Rules, WorkerId};
 use underpass_core::time::Time;
-use underpass_core::{Op, Pumped, Side};
+use underpass_core::{Both, Op, Pumped, Side};
 
 use super::script::{Exchange, Script, marks, words};
 use crate::world::step::Step;
@@ -28,6 +28,9 @@ pub(crate) struct Scene<'s> {
     pub(crate) script: &'s Script,
     /// The side of the tunnel that bytes were pulled from last.
     pub(crate) read: Option<Side>,
+    /// To which sides something was to be sent when the clock last ran out; both, where one could not
+    /// yet see it, because the pool was to be told something first.
+    pub(crate) late: Both<bool>,
     /// The lease of somebody else.
     other: Option<Lease>,
 }
@@ -42,7 +45,7 @@ impl<'s> Scene<'s> {
         world.wires.peers.client.to_come.extend(words(&script.client).bytes());
         world.wires.addresses.clone_from(&script.addresses);
         world.wires.idle.extend((0..script.idle).map(|_| Peer::default()));
-        let mut scene = Self { world, script, read: None, other: None };
+        let mut scene = Self { world, script, read: None, late: Both::default(), other: None };
         if script.full {
             scene.occupy();
         }
@@ -84,11 +87,7 @@ impl<'s> Scene<'s> {
 
     pub(crate) fn happens(&mut self, event: Event) {
         let heard = self.world.wires.peers.backend.heard.len();
-        if let Event::Step(Step::Move(Op::Pull(side), _)) = event
-            && self.world.session.is_tunnel()
-        {
-            self.read = Some(side);
-        }
+        self.remember(event);
         match event {
             Event::Step(step) => self.world.step(step),
             Event::Doze => {
@@ -98,6 +97,21 @@ impl<'s> Scene<'s> {
             Event::Free => self.free(),
         }
         self.speak(self.world.wires.peers.backend.heard.len() > heard);
+    }
+
+    /// Remembers what a later step is judged by.
+    fn remember(&mut self, event: Event) {
+        match event {
+            Event::Step(Step::Move(Op::Pull(side), _)) if self.world.session.is_tunnel() => {
+                self.read = Some(side);
+            }
+            Event::Step(Step::Clock) => {
+                let offers = self.world.offers();
+                let out = |to| [Op::Flush(to), Op::Push(to), Op::Shut(to), Op::Confirm];
+                self.late = Both::from_fn(|to| out(to).iter().any(|op| offers.contains(op)));
+            }
+            Event::Step(_) | Event::Doze | Event::Free => {}
+        }
     }
 
     /// Everything that can happen.

@@ -27,6 +27,8 @@ pub(crate) struct Script {
     pub(crate) idle: usize,
     /// Somebody else has the worker's only place.
     pub(crate) full: bool,
+    /// How many requests may be answered.
+    pub(crate) most: usize,
     /// By what a leg can break.
     pub(crate) faults: &'static [Fault],
 }
@@ -55,6 +57,7 @@ impl Script {
             addresses: vec![Ok(())],
             idle: 0,
             full: false,
+            most: usize::MAX,
             faults: &[Fault::Reset],
         }
     }

@@ -116,7 +116,7 @@ fn kept() -> Situations {
     let length = ok(LENGTH);
     let one = get(&(head(&length) + "xy"), &[[&length, "xy"]]);
     let again = Both { client: one.client.clone(), backend: String::new() };
-    let two = Script { conf: "MaxKeepAliveRequests 2", ..get(NONE, &[[NONE, ""]]) };
+    let two = Script { conf: "MaxKeepAliveRequests 2", most: 2, ..get(NONE, &[[NONE, ""]]) };
     let mut more = get(NONE, &[[NONE, ""]]);
     more.exchanges[0].extra = "x";
     let mut three = post(LENGTH, "ab", "ab", NONE, &[[NONE, ""]]);

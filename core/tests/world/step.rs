@@ -23,7 +23,7 @@ impl World<'_> {
                 let _ = self.pump(0);
             }
             Step::Move(chosen, luck) => {
-                let place = self.offers().iter().position(|&op| op == chosen);
+                let place = self.next_ops().position(|op| op == chosen);
                 let place = place.expect("the move is offered") as u32;
                 self.wires.luck = Box::new(move |op| if op == chosen { luck } else { Luck::Block });
                 let _ = self.pump(place + 1);
