@@ -3,6 +3,7 @@
 use underpass_core::{Both, Fault};
 
 use super::heard::WORD;
+use super::script::words;
 use super::{Exchange, Script};
 use crate::world::heads;
 
@@ -80,9 +81,9 @@ fn responses() -> Situations {
 fn requests() -> Situations {
     let chunks = "2;a=b\r\n|a|b\r\n0\r\nT: v|\r\n\r\n";
     let (none, length) = (&[[NONE, ""]], &ok(LENGTH));
-    let answer = head(length) + "x|y";
+    let by_length = post(LENGTH, "a|b", "ab", &(head(length) + "x|y"), &[[length, "xy"]]);
     vec![
-        ("a request by length", post(LENGTH, "a|b", "ab", &answer, &[[length, "xy"]])),
+        ("a request by length", Script { idle: 1, ..by_length }),
         ("a request in chunks", post(CHUNKED, chunks, "2\r\nab\r\n0\r\n\r\n", NONE, none)),
         (
             "a request in chunks, one of them bad",
@@ -120,7 +121,8 @@ fn kept() -> Situations {
     let mut more = get(NONE, &[[NONE, ""]]);
     more.exchanges[0].extra = "x";
     let mut three = post(LENGTH, "ab", "ab", NONE, &[[NONE, ""]]);
-    three.client += &format!("|GET /no/x HTTP/1.1\r\nHost: h\r\n\r\n|{}", one.client);
+    let no_rule = "GET /no/x HTTP/1.1\r\nHost: h\r\n\r\n";
+    three.client = [words(&three.client), no_rule.into(), words(&one.client)].join("|");
     three.exchanges.extend([Exchange::default(), one.exchanges[0].clone()]);
     vec![
         ("an idle connection that may be stale", Script { idle: 1, ..one.clone() }),
