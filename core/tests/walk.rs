@@ -18,7 +18,7 @@
 //!
 //! `walk.txt` has how much was found; `UPDATE=1 cargo test -p underpass-core --test walk` writes it anew.
 //! `ONLY=chunks` searches only the situations with that word in their title; `WALK=bytes` cuts reads at
-//! every byte, which takes many minutes.
+//! every byte, which takes minutes.
 
 mod search;
 mod world;

@@ -40,6 +40,8 @@ impl Before {
     pub(crate) fn check(&self, scene: &Scene<'_>, event: Event) {
         self.happened(scene, event);
         self.tells(scene, event);
+        let again = self.has_begun && scene.world.session.state() == "Connect";
+        assert!(!again, "a request is sent again although its answer has begun");
         self.keeps_its_clock(scene, event);
         lends(scene);
         goes_on(&scene.world);
@@ -73,8 +75,6 @@ impl Before {
         let reports = &scene.world.wires.reports;
         let told = event == Event::Step(Step::Move(Op::Release, CALM));
         assert_eq!(reports.len(), self.reports + usize::from(told), "one report for each request");
-        let again = self.has_begun && scene.world.session.state() == "Connect";
-        assert!(!again, "a request is sent again although its answer has begun");
         if let Some(report) = reports.last().filter(|_| told) {
             let counts = |count: fn(&Flow) -> u64| Both::from_fn(|side| count(&self.flows[side]));
             assert_eq!(report.pulled, counts(Flow::pulled), "what was pulled");
