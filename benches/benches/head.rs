@@ -40,14 +40,16 @@ fn negotiate(criterion: &mut Criterion) {
     group.bench_function("route and offer", |bencher| {
         bencher.iter(|| {
             let place = place(&rules, black_box(&request));
-            Offer::of(&request, &place.forward, &place.scope)
+            let said = rules.at(&place).expect("it stands there");
+            Offer::of(&request, said.forward, said.scope)
         });
     });
-    let place = &place(&rules, &request);
-    let offer = Offer::of(&request, &place.forward, &place.scope).expect("it is a handshake");
+    let place = place(&rules, &request);
+    let said = rules.at(&place).expect("it stands there");
+    let offer = Offer::of(&request, said.forward, said.scope).expect("it is a handshake");
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (scheme, offer) = ("http", &offer);
-    let way = Way { place, client, scheme, hops: None, offer, reuses: true };
+    let way = Way { said, client, scheme, hops: None, offer, reuses: true };
     group.bench_function("write the forwarded head", |bencher| {
         let (mut out, mut buffers) = (Buf::default(), Buffers::default());
         bencher.iter(|| {
@@ -70,7 +72,7 @@ fn place(rules: &Rules, request: &Request<'_, '_>) -> Place {
     let accepts = |upgrade: &Upgrade| accepts(request, upgrade);
     let asked = Asked { path: path.as_bytes(), has_upgrade: true, accepts: &accepts };
     let host = rules.host(Door::default(), request.host());
-    Place::find(host, &asked).expect("a rule matches")
+    rules.place(host, &asked).expect("a rule matches")
 }
 
 criterion_group!(benches, parse, negotiate);

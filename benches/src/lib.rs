@@ -18,7 +18,7 @@ use underpass_core::config::{self, Input};
 use underpass_core::head::Buffers;
 use underpass_core::limits::{BUDGET, PENDING};
 use underpass_core::report::Report;
-use underpass_core::route::{Door, Rules};
+use underpass_core::route::{Caller, Rules};
 use underpass_core::time::Time;
 use underpass_core::trace::{self, Event, Tape};
 use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, pump};
@@ -119,7 +119,7 @@ impl<'r> Bench<'r> {
     /// A session that has just been accepted; if sessions are recorded, its tape is the next one.
     pub fn accept(&mut self) -> Session {
         self.tape = self.tape.take().map(|_| Tape::new(self.rules));
-        Session::new([192, 0, 2, 1].into(), Door::default(), self.rules, Time::ZERO)
+        Session::new(Caller::at_main([192, 0, 2, 1]), self.rules, Time::ZERO)
     }
 
     /// Opens a tunnel: in one turn, because both heads are there.

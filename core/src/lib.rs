@@ -53,7 +53,7 @@
 //! use underpass_core::config::{self, Input, Nowhere};
 //! use underpass_core::head::Buffers;
 //! use underpass_core::report::Report;
-//! use underpass_core::route::Door;
+//! use underpass_core::route::Caller;
 //! use underpass_core::time::Time;
 //! use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, limits, pump};
 //!
@@ -105,7 +105,7 @@
 //!     Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
 //!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nearly".to_vec();
 //! let mut buffers = Buffers::default();
-//! let mut session = Session::new([127, 0, 0, 1].into(), Door::default(), &rules, Time::ZERO);
+//! let mut session = Session::new(Caller::at_main([127, 0, 0, 1]), &rules, Time::ZERO);
 //! let mut turn = |wires: &mut Wires| {
 //!     let mut cx = Cx { now: Time::ZERO, rules: &rules, buffers: &mut buffers };
 //!     let pumped = pump(&mut session, wires, &mut cx, limits::BUDGET);

@@ -1,7 +1,5 @@
 //! Laws that hold for all inputs, tried on many: paths, chunks, heads, and the buffers between them.
 
-use std::sync::Arc;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 use underpass_core::exchange::{Body, Chunks, Run};
@@ -9,7 +7,7 @@ use underpass_core::head::{Buf, Buffers, Request, Scan, slots};
 use underpass_core::limits::Limits;
 use underpass_core::negotiate::{Offer, forward, hops};
 use underpass_core::route::{
-    CleanPath, Forward, Host, Place, Scheme, Scope, Target, Via, WorkerId, path::encode,
+    CleanPath, Forward, Host, Said, Scheme, Scope, Target, Via, WorkerId, path::encode,
 };
 
 /// Pieces that paths are made of, the nasty ones first.
@@ -38,12 +36,12 @@ fn sent(fields: &str, name: &str) -> Option<String> {
     let (mut out, mut buffers, mut room) = (Buf::default(), Buffers::default(), slots());
     let asked = Request::parse(head.as_bytes(), &mut room).expect("the head is good");
     let target = Target { scheme: Scheme::Http, host: "b".into(), port: 80, path: "/".into() };
-    let host = Arc::new(Host { via: Via::On, ..Host::default() });
-    let scope = Arc::new(Scope { add_forwarded: true, ..Scope::DEFAULT });
+    let host = &Host { via: Via::On, ..Host::default() };
+    let scope = &Scope { add_forwarded: true, ..Scope::DEFAULT };
     let hops = hops::onward(&asked, host.max_forwards).expect("there is a next hop");
-    let place = &Place::new(host, scope, Arc::new(Forward::new(target, WorkerId(0))), b"");
+    let said = Said { host, scope, forward: &Forward::new(target, WorkerId(0)), path: b"/" };
     let (client, scheme, offer) = ([192, 0, 2, 7].into(), "http", &Offer::None);
-    let way = forward::Way { place, client, scheme, hops, offer, reuses: true };
+    let way = forward::Way { said, client, scheme, hops, offer, reuses: true };
     forward::request(&asked, way, &mut out, &mut buffers);
     let mut room = slots();
     let sent = Request::parse(out.bytes(), &mut room).expect("we write good heads");

@@ -7,7 +7,7 @@ mod world;
 
 use std::num::NonZeroU32;
 
-use underpass_core::route::Door;
+use underpass_core::route::Caller;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
 use underpass_core::trace::{Divergence, End, Event, Move, NoReplay, Opening, Outcome};
@@ -58,7 +58,7 @@ fn rich(rules: &Rules, piece: usize) -> Vec<Event> {
 
 fn opening() -> Opening {
     let lines = CONF.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned);
-    Opening::new(7, (world::CLIENT.into(), Door::default()), Time::ZERO, lines.collect())
+    Opening::new(7, Caller::at_main(world::CLIENT), Time::ZERO, lines.collect())
 }
 
 fn text(events: &[Event]) -> String {

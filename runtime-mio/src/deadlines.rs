@@ -73,13 +73,13 @@ mod tests {
     use crate::slots::Slot;
     use crate::testing::Wire;
     use underpass_core::Session;
-    use underpass_core::route::{Door, Rules};
+    use underpass_core::route::{Caller, Rules};
 
     fn slots(count: usize) -> (Slots, Vec<Key>) {
         let mut slots = Slots::default();
         let slot = || {
             let session =
-                Session::new([127, 0, 0, 1].into(), Door::default(), &Rules::default(), Time::ZERO);
+                Session::new(Caller::at_main([127, 0, 0, 1]), &Rules::default(), Time::ZERO);
             Slot::new(session, Wire::new().expect("loopback works").take_leg())
         };
         let keys = (0..count).map(|_| slots.insert(slot())).collect();

@@ -11,7 +11,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::Socket;
 use underpass_core::head::Buffers;
-use underpass_core::route::Door;
+use underpass_core::route::{Caller, Door};
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Cx, Pumped, Session, Side, limits, pump, trace};
 
@@ -253,10 +253,11 @@ impl EventLoop {
             tracing::warn!(%error, "a connection cannot be watched");
             return;
         }
-        let session = Session::new(client.ip(), door, &self.shared.rules, now);
+        let caller = Caller { client: client.ip(), door };
+        let session = Session::new(caller, &self.shared.rules, now);
         let key = self.slots.insert(Slot::new(session, Leg::new(stream, true)));
         if let Some(tapes) = &mut self.tapes {
-            tapes.admit(key, (client.ip(), door), now, &self.shared.rules);
+            tapes.admit(key, caller, now, &self.shared.rules);
         }
         self.queue(key);
     }

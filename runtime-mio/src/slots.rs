@@ -136,7 +136,7 @@ impl Slots {
 mod tests {
     use super::*;
     use crate::testing::Wire;
-    use underpass_core::route::{Door, Rules};
+    use underpass_core::route::{Caller, Rules};
 
     /// The budget of an idle tunnel is 256 bytes, its deadline included. mio's streams are
     /// descriptors, beside which it keeps a note of its own in debug builds only.
@@ -153,7 +153,7 @@ mod tests {
         let mut slots = Slots::default();
         let slot = || -> std::io::Result<Slot> {
             let session =
-                Session::new([127, 0, 0, 1].into(), Door::default(), &Rules::default(), Time::ZERO);
+                Session::new(Caller::at_main([127, 0, 0, 1]), &Rules::default(), Time::ZERO);
             Ok(Slot::new(session, Wire::new()?.take_leg()))
         };
         let (announced, first) = (slots.next_key(), slots.insert(slot()?));

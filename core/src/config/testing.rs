@@ -6,7 +6,7 @@ use super::lines::lines;
 use super::problem::{Flaw, Text};
 use super::words::{Word, split};
 use super::{Config, Input, Source, load};
-use crate::route::{Asked, Forward, Place};
+use crate::route::{Asked, Forward, Said};
 
 /// Files and variables that are not really there.
 pub(super) struct Files(BTreeMap<String, String>);
@@ -74,12 +74,13 @@ pub(super) fn good(text: &str) -> Config {
 /// What the first rule of the configuration that `text` makes says.
 pub(super) fn forward(text: &str) -> Forward {
     let rules = good(text).rules;
-    let forward = rules.main().rules[0].action.forward().expect("it forwards");
-    forward.as_ref().clone()
+    rules.main().rules[0].action.forward().expect("it forwards").clone()
 }
 
-/// Where a plain request for `/` stands in the configuration that `text` makes.
-pub(super) fn place(text: &str) -> Place {
+/// What is said of a request for `/` in the configuration that `text` makes.
+pub(super) fn said<T>(text: &str, look: impl FnOnce(Said<'_>) -> T) -> T {
+    let rules = good(text).rules;
     let asked = Asked { path: b"/", has_upgrade: true, accepts: &|_| true };
-    Place::find(&good(text).rules.hosts[0], &asked).expect("it is forwarded")
+    let place = rules.place(0, &asked).expect("it is forwarded");
+    look(rules.at(&place).expect("it stands there"))
 }

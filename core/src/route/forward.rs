@@ -2,8 +2,10 @@
 
 use std::num::NonZeroU32;
 
+use super::path::encode;
 use super::scope::Scope;
 use super::target::{Scheme, Target, WorkerId};
+use crate::head::BadHeader;
 use crate::limits::Limits;
 use crate::time::Wait;
 
@@ -42,6 +44,23 @@ impl Forward {
             answer: Terms::DEFAULT.answer,
             acquire: Terms::DEFAULT.acquire,
         }
+    }
+
+    /// The path that the backend sees of a request of whose decoded path that is left: the rule's own with
+    /// the rest behind it, always absolute.
+    pub fn path(&self, rest: &[u8]) -> Vec<u8> {
+        let mut path = self.target.path.clone().into_bytes();
+        encode(rest, &mut path);
+        if path.first() != Some(&b'/') {
+            path.insert(0, b'/');
+        }
+        path
+    }
+
+    /// What the head of a response may be.
+    pub fn response_limits(&self, bad_header: BadHeader) -> Limits {
+        let line = self.response_line;
+        Limits { line, field: line, bad_header, ..Limits::RESPONSE }
     }
 
     /// Whether it is for upgrades only where a scope says that.

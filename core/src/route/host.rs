@@ -1,7 +1,6 @@
 //! Virtual hosts: which one a request is for, by the address that it came to and the name that it asks for.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +25,7 @@ pub struct Host {
     /// How long a client may take to send or to take something (`Timeout`).
     pub timeout: Wait,
     /// What is said outside of its sections.
-    pub scope: Arc<Scope>,
+    pub scope: Scope,
     /// Its sections of paths, in the order of the configuration: a later one says its things over those
     /// of an earlier one.
     pub sections: Vec<Section>,
@@ -44,7 +43,7 @@ impl Default for Host {
             max_forwards: None,
             limits: Limits::DEFAULT,
             timeout: Wait::from_secs(60),
-            scope: Arc::default(),
+            scope: Scope::DEFAULT,
             sections: Vec::new(),
             rules: Vec::new(),
         }
@@ -52,14 +51,14 @@ impl Default for Host {
 }
 
 impl Host {
-    /// What is said of that path: by the host, and over it by each section that it falls under.
-    pub fn scope(&self, path: &[u8]) -> Arc<Scope> {
-        let mut scope = Arc::clone(&self.scope);
+    /// What sections say of that path, over what the host says; nothing if it falls under none.
+    pub fn inner_scope(&self, path: &[u8]) -> Option<Box<Scope>> {
+        let mut inner: Option<Box<Scope>> = None;
         for section in self.sections.iter().filter(|section| section.paths.has(path)) {
-            let scope = Arc::make_mut(&mut scope);
+            let scope = inner.get_or_insert_with(|| Box::new(self.scope.clone()));
             section.says.iter().for_each(|setting| scope.set(setting));
         }
-        scope
+        inner
     }
 
     /// Whether it goes by that name, which is in lower case or not.
@@ -108,9 +107,26 @@ pub enum Via {
     Block,
 }
 
-/// The number of the hosts that share an address: [`Rules::door`](super::Rules::door).
+/// Where a connection came in: the number of the hosts that share its address; see
+/// [`Rules::door`](super::Rules::door).
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Door(pub u16);
+
+/// Who calls, and at which door.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Caller {
+    /// The client's address.
+    pub client: IpAddr,
+    /// Where the connection came in.
+    pub door: Door,
+}
+
+impl Caller {
+    /// A client that calls at the main server's door.
+    pub fn at_main(client: impl Into<IpAddr>) -> Self {
+        Self { client: client.into(), door: Door::default() }
+    }
+}
 
 /// An address that virtual hosts are for.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -147,7 +163,7 @@ impl Entrance {
 
     /// The number of the host that goes by that name among `hosts`; the first one, if none does or none is
     /// asked for.
-    pub(super) fn named(&self, name: Option<&str>, hosts: &[Arc<Host>]) -> usize {
+    pub(super) fn named(&self, name: Option<&str>, hosts: &[Host]) -> usize {
         let is_called = |host: &&usize| name.is_some_and(|name| hosts[**host].is_called(name));
         let named = self.hosts.iter().find(is_called);
         named.or(self.hosts.first()).copied().unwrap_or(0)

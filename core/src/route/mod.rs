@@ -17,10 +17,10 @@ pub mod scope;
 pub mod target;
 
 pub use forward::{Forward, Park, Terms, Upgrade};
-pub use host::{Address, Door, Entrance, Host, Via};
+pub use host::{Address, Caller, Door, Entrance, Host, Via};
 pub use overrides::Overrides;
 pub use path::{BadPath, CleanPath};
 pub use pattern::{Expression, Pattern};
-pub use rules::{Action, Asked, Place, Rule, Rules};
+pub use rules::{Action, Asked, Place, Rule, Rules, Said};
 pub use scope::{Scope, Section, Setting};
 pub use target::{Idling, Recovery, Scheme, Target, Worker, WorkerId};

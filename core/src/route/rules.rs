@@ -1,16 +1,13 @@
 //! The rules: which host, which sections and which rule a request falls under.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use super::forward::{Forward, Terms, Upgrade};
 use super::host::{Address, Door, Entrance, Host};
-use super::path::encode;
 use super::pattern::Pattern;
 use super::scope::Scope;
 use super::target::{Scheme, Worker};
 use crate::head::BadHeader;
-use crate::limits::Limits;
 
 /// Everything that a request is judged by: an immutable snapshot of the configuration.
 ///
@@ -18,7 +15,7 @@ use crate::limits::Limits;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rules {
     /// The hosts; the first one is the main server.
-    pub hosts: Vec<Arc<Host>>,
+    pub hosts: Vec<Host>,
     /// Which of them share an address; the first one is the main server's.
     pub entrances: Vec<Entrance>,
     /// What becomes of a response with a line that is no field (`ProxyBadHeader`).
@@ -38,7 +35,7 @@ impl Rules {
     /// Those of one host, which is the main server.
     pub fn of(host: Host, workers: Vec<Worker>) -> Self {
         Self {
-            hosts: vec![Arc::new(host)],
+            hosts: vec![host],
             entrances: vec![Entrance::main()],
             bad_header: BadHeader::IsError,
             workers,
@@ -73,14 +70,32 @@ impl Rules {
     }
 
     /// The host that speaks for a connection before it has asked for any.
-    pub fn front(&self, door: Door) -> &Arc<Host> {
-        self.host(door, None)
+    pub fn front(&self, door: Door) -> &Host {
+        &self.hosts[self.host(door, None)]
     }
 
-    /// The host that a request for that name is for; the name is without a port.
-    pub fn host(&self, door: Door, name: Option<&str>) -> &Arc<Host> {
+    /// The number of the host that a request for that name is for; the name is without a port.
+    pub fn host(&self, door: Door, name: Option<&str>) -> usize {
         let entrance = self.entrances.get(usize::from(door.0)).unwrap_or(&self.entrances[0]);
-        &self.hosts[entrance.named(name, &self.hosts)]
+        entrance.named(name, &self.hosts)
+    }
+
+    /// Where a request for the host of that number stands; nothing if no rule forwards it.
+    pub fn place(&self, host: usize, asked: &Asked<'_>) -> Option<Place> {
+        let hosted = self.hosts.get(host)?;
+        let scope = hosted.inner_scope(asked.path);
+        let rule = find(&hosted.rules, scope.as_deref().unwrap_or(&hosted.scope), asked)?;
+        let found = &hosted.rules[rule];
+        let path = found.action.forward()?.path(found.paths.rest(asked.path)?);
+        Some(Place { host, rule, scope, path })
+    }
+
+    /// What is said where a request stands, in the same configuration that it was [placed](Self::place) by.
+    pub fn at<'a>(&'a self, place: &'a Place) -> Option<Said<'a>> {
+        let host = self.hosts.get(place.host)?;
+        let forward = host.rules.get(place.rule)?.action.forward()?;
+        let scope = place.scope.as_deref().unwrap_or(&host.scope);
+        Some(Said { host, scope, forward, path: &place.path })
     }
 }
 
@@ -99,12 +114,12 @@ pub enum Action {
     /// `!`: it is not forwarded.
     Exclude,
     /// It goes to a backend.
-    Forward(Arc<Forward>),
+    Forward(Box<Forward>),
 }
 
 impl Action {
     /// How it is forwarded, if it is.
-    pub fn forward(&self) -> Option<&Arc<Forward>> {
+    pub fn forward(&self) -> Option<&Forward> {
         if let Self::Forward(forward) = self { Some(forward) } else { None }
     }
 }
@@ -119,43 +134,36 @@ pub struct Asked<'a> {
     pub accepts: &'a dyn Fn(&Upgrade) -> bool,
 }
 
-/// Where a request stands in the configuration, and all that is said of it there.
+/// Where a request stands in the configuration.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// Whom it is for.
-    pub host: Arc<Host>,
-    /// What is said of its path.
-    pub scope: Arc<Scope>,
-    /// How it is forwarded.
-    pub forward: Arc<Forward>,
+    /// The number of the host.
+    host: usize,
+    /// The number of its rule.
+    rule: usize,
+    /// What is said of its path, if sections say anything.
+    scope: Option<Box<Scope>>,
     /// The path that the backend sees.
-    pub path: Vec<u8>,
+    path: Vec<u8>,
 }
 
-impl Place {
-    /// Where a request for that host stands; nothing if no rule forwards it.
-    pub fn find(host: &Arc<Host>, asked: &Asked<'_>) -> Option<Self> {
-        let scope = host.scope(asked.path);
-        let rule = find(&host.rules, &scope, asked)?;
-        let forward = Arc::clone(rule.action.forward()?);
-        Some(Self::new(Arc::clone(host), scope, forward, rule.paths.rest(asked.path)?))
-    }
+/// All that is said where a request stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    /// By the host that it is for.
+    pub host: &'a Host,
+    /// Of its path.
+    pub scope: &'a Scope,
+    /// By the rule that it falls under.
+    pub forward: &'a Forward,
+    /// The path that the backend sees.
+    pub path: &'a [u8],
+}
 
-    /// The place of a request of whose decoded path that is left behind the rule's prefix.
-    pub fn new(host: Arc<Host>, scope: Arc<Scope>, forward: Arc<Forward>, rest: &[u8]) -> Self {
-        let path = path(&forward, rest);
-        Self { host, scope, forward, path }
-    }
-
+impl Said<'_> {
     /// The clocks of the session.
     pub fn terms(&self) -> Terms {
-        Terms::of(&self.forward, &self.scope, self.host.timeout)
-    }
-
-    /// What the head of a response may be.
-    pub fn response_limits(&self, bad_header: BadHeader) -> Limits {
-        let line = self.forward.response_line;
-        Limits { line, field: line, bad_header, ..Limits::RESPONSE }
+        Terms::of(self.forward, self.scope, self.host.timeout)
     }
 }
 
@@ -164,35 +172,26 @@ impl Place {
 /// Two rules for the same paths, one for upgrades (`ws://`) and one for the rest, share them whatever
 /// their order: a request that asks for what one of them accepts is that one's, and any other is that of
 /// the one that is for the rest. So the recipes of two lines mean what they look like.
-fn find<'r>(rules: &'r [Rule], scope: &Scope, asked: &Asked<'_>) -> Option<&'r Rule> {
-    let passed_over = |rule: &Rule| {
-        let only_upgrades = |forward: &Arc<Forward>| forward.only_upgrades(scope);
+fn find(rules: &[Rule], scope: &Scope, asked: &Asked<'_>) -> Option<usize> {
+    let is_passed_over = |rule: &Rule| {
+        let only_upgrades = |forward: &Forward| forward.only_upgrades(scope);
         !asked.has_upgrade && rule.action.forward().is_some_and(only_upgrades)
     };
-    let mut matching = rules.iter().filter(|rule| rule.paths.has(asked.path) && !passed_over(rule));
-    let first = matching.next()?;
-    let Action::Forward(forward) = &first.action else { return Some(first) };
+    let matches = |rule: &Rule| rule.paths.has(asked.path) && !is_passed_over(rule);
+    let mut matching = rules.iter().enumerate().filter(|(_, rule)| matches(rule));
+    let (number, first) = matching.next()?;
+    let Some(forward) = first.action.forward() else { return Some(number) };
     if (asked.accepts)(&forward.upgrade) {
-        return Some(first);
+        return Some(number);
     }
     let other = |suits: &dyn Fn(&Forward) -> bool| {
-        let mut same = matching.clone().filter(|rule| rule.paths == first.paths);
-        same.find(|rule| rule.action.forward().is_some_and(|forward| suits(forward)))
+        let mut same = matching.clone().filter(|(_, rule)| rule.paths == first.paths);
+        same.find(|(_, rule)| rule.action.forward().is_some_and(suits)).map(|(number, _)| number)
     };
     let is_plain = |forward: &Forward| forward.target.scheme == Scheme::Http;
     let accepting = other(&|forward| (asked.accepts)(&forward.upgrade));
     let plain = || other(&is_plain).filter(|_| !is_plain(forward));
-    accepting.or_else(plain).or(Some(first))
-}
-
-/// The rule's own path with the rest behind it, always absolute.
-fn path(forward: &Forward, rest: &[u8]) -> Vec<u8> {
-    let mut path = forward.target.path.clone().into_bytes();
-    encode(rest, &mut path);
-    if path.first() != Some(&b'/') {
-        path.insert(0, b'/');
-    }
-    path
+    accepting.or_else(plain).or(Some(number))
 }
 
 #[cfg(test)]
@@ -203,31 +202,33 @@ mod tests {
 
     fn to(scheme: Scheme, host: &str) -> Action {
         let target = Target { scheme, host: host.into(), port: 80, path: "/base".into() };
-        Action::Forward(Arc::new(Forward::new(target, WorkerId(0))))
+        Action::Forward(Box::new(Forward::new(target, WorkerId(0))))
     }
 
-    fn host(rules: &[(&str, Action)]) -> Arc<Host> {
+    fn host(rules: &[(&str, Action)]) -> Rules {
         let rule = |(prefix, action): &(&str, Action)| Rule {
             paths: Pattern::Below((*prefix).into()),
             action: action.clone(),
         };
-        Arc::new(Host { rules: rules.iter().map(rule).collect(), ..Host::default() })
+        let host = Host { rules: rules.iter().map(rule).collect(), ..Host::default() };
+        Rules::of(host, Vec::new())
     }
 
     /// Whom a request goes to, and for what.
-    fn found(host: &Arc<Host>, path: &str, upgrade: Option<&str>) -> Option<(String, String)> {
+    fn found(rules: &Rules, path: &str, upgrade: Option<&str>) -> Option<(String, String)> {
         let accepts = |rule: &Upgrade| match rule {
             Upgrade::Tokens(tokens) => upgrade.is_some_and(|asked| tokens.contains(&asked.into())),
             Upgrade::Never | Upgrade::Any | Upgrade::Always => false,
         };
         let has_upgrade = upgrade.is_some();
         let asked = Asked { path: path.as_bytes(), has_upgrade, accepts: &accepts };
-        let place = Place::find(host, &asked)?;
-        let path = String::from_utf8(place.path.clone()).unwrap();
-        Some((place.forward.target.host.clone(), path))
+        let place = rules.place(0, &asked)?;
+        let said = rules.at(&place).expect("it stands there");
+        let path = String::from_utf8(said.path.to_vec()).unwrap();
+        Some((said.forward.target.host.clone(), path))
     }
 
-    fn goes(host: &Arc<Host>, path: &str, upgrade: Option<&str>) -> Option<String> {
+    fn goes(host: &Rules, path: &str, upgrade: Option<&str>) -> Option<String> {
         found(host, path, upgrade).map(|(host, _)| host)
     }
 
@@ -263,7 +264,7 @@ mod tests {
     fn a_rule_for_upgrades_only_is_passed_over_by_ordinary_requests() {
         let rules = [("/x", to(Scheme::Ws, "ws")), ("/", to(Scheme::Http, "http"))];
         let mut host = host(&rules);
-        Arc::make_mut(&mut Arc::make_mut(&mut host).scope).falls_back = false;
+        host.hosts[0].scope.falls_back = false;
         assert_eq!(goes(&host, "/x", Some("WebSocket")).as_deref(), Some("ws"));
         assert_eq!(goes(&host, "/x", Some("foo")).as_deref(), Some("ws"));
         assert_eq!(goes(&host, "/x", None).as_deref(), Some("http"));
@@ -281,16 +282,16 @@ mod tests {
         ];
         let host = Host { sections, ..Host::default() };
         let said = |path: &str| {
-            let scope = host.scope(path.as_bytes());
+            let scope = host.inner_scope(path.as_bytes()).expect("a section says something");
             (scope.preserve_host, scope.add_headers)
         };
         assert_eq!((said("/a/b/c"), said("/a/x")), ((false, false), (false, true)));
-        assert!(Arc::ptr_eq(&host.scope(b"/x"), &host.scope));
+        assert_eq!(host.inner_scope(b"/x"), None);
     }
 
-    fn named(name: &str, aliases: &[&str]) -> Arc<Host> {
+    fn named(name: &str, aliases: &[&str]) -> Host {
         let aliases = aliases.iter().map(|alias| (*alias).into()).collect();
-        Arc::new(Host { name: name.into(), aliases, ..Host::default() })
+        Host { name: name.into(), aliases, ..Host::default() }
     }
 
     fn entrance(ip: Option<[u8; 4]>, port: Option<u16>, hosts: &[usize]) -> Entrance {
@@ -337,14 +338,15 @@ mod tests {
         ];
         let entrances = vec![entrance(None, None, &[0]), entrance(None, Some(80), &[1, 2])];
         let rules = Rules { hosts, entrances, ..Rules::default() };
-        let asked = |name| rules.host(Door(1), Some(name)).name.as_str();
+        let name = |host: usize| rules.hosts[host].name.as_str();
+        let asked = |asked| name(rules.host(Door(1), Some(asked)));
         for name in ["a.example", "A.Example", "a.example.", "x.y.A.example", "X1.example"] {
             assert_eq!(asked(name), "a.example", "{name}");
         }
         for name in ["b.example", "a.example.org", "x12.example", "main"] {
             assert_eq!(asked(name), "b.example", "{name}");
         }
-        assert_eq!(rules.host(Door(1), None).name, "a.example");
-        assert_eq!(rules.host(Door(0), Some("b.example")).name, "main");
+        assert_eq!(name(rules.host(Door(1), None)), "a.example");
+        assert_eq!(name(rules.host(Door(0), Some("b.example"))), "main");
     }
 }

@@ -12,6 +12,7 @@ use crate::negotiate::forward::{self, After};
 use crate::negotiate::{Answer, Consent, Needed, Offer, Refusal, judge};
 use crate::op::{Fault, Read};
 use crate::report::Close;
+use crate::route::Rules;
 use crate::tunnel::Tunnel;
 use crate::{Both, Dial, Op, OpSet, Side};
 
@@ -82,7 +83,10 @@ impl Session {
 
     fn read_answers(&mut self, cx: &mut Cx<'_>) {
         while let State::Deal(Phase::Answer, deal) = &mut self.state {
-            let limits = deal.place.response_limits(cx.rules.bad_header);
+            let Some(said) = cx.rules.at(&deal.place) else {
+                return self.refuse(Refusal::NoRule, cx);
+            };
+            let limits = said.forward.response_limits(cx.rules.bad_header);
             match deal.scan.find(self.input.backend.bytes(), &limits) {
                 Ok(Some(head)) => self.take_answer(head, cx),
                 Ok(None) => return,
@@ -94,7 +98,8 @@ impl Session {
     /// The backend has ended: its last line may still be one that begins the body.
     fn answer_ended(&mut self, cx: &mut Cx<'_>) {
         let State::Deal(_, deal) = &mut self.state else { return };
-        let limits = deal.place.response_limits(cx.rules.bad_header);
+        let Some(said) = cx.rules.at(&deal.place) else { return self.refuse(Refusal::NoRule, cx) };
+        let limits = said.forward.response_limits(cx.rules.bad_header);
         match deal.scan.find_last(self.input.backend.bytes(), &limits) {
             Some(head) => {
                 self.take_answer(head, cx);
@@ -133,11 +138,12 @@ impl Session {
             }
             Answer::Switch => {
                 let token = deal.offer.token().unwrap_or("");
-                forward::switch(&response, token, &deal.place, out, cx.buffers);
+                let said = cx.rules.at(&deal.place).ok_or(Refusal::NoRule)?;
+                forward::switch(&response, token, said.host, out, cx.buffers);
                 self.status = response.status;
                 self.open_tunnel(head.end, cx);
             }
-            Answer::Final if deal.place.scope.overrides.has(response.status) => {
+            Answer::Final if overrides(deal, response.status, cx.rules) => {
                 let needed = Needed::kept(&response);
                 let reusable = deal.is_reusable(&response, body_is_out)
                     && deal.is_whole(&response, &self.input.backend.bytes()[head.end..]);
@@ -146,15 +152,10 @@ impl Session {
                 self.refuse_deal(no, cx);
             }
             Answer::Final => {
-                let framing = deal.frame(&response);
                 let behind = &self.input.backend.bytes()[head.end..];
-                deal.bodies.backend.check(behind).map_err(Refusal::BadBody)?;
-                let ends = |side| framing[side] == Framing::Close;
-                deal.keeps = deal.keeps.filter(|_| body_is_out && !ends(Side::Client));
-                deal.reusable = deal.is_reusable(&response, body_is_out) && !ends(Side::Backend);
-                let after =
-                    deal.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
-                forward::response(&response, framing.client, after, &deal.place, out, cx.buffers);
+                let (framing, after) = deal.take_final(&response, behind, body_is_out)?;
+                let said = cx.rules.at(&deal.place).ok_or(Refusal::NoRule)?;
+                forward::response(&response, framing, after, said.host, out, cx.buffers);
                 self.status = response.status;
                 self.open_exchange(head.end, cx);
             }
@@ -261,7 +262,29 @@ impl Session {
     }
 }
 
+/// Whether a response of that status is said in our own words.
+fn overrides(deal: &Deal, status: u16, rules: &Rules) -> bool {
+    rules.at(&deal.place).is_some_and(|said| said.scope.overrides.has(status))
+}
+
 impl Deal {
+    /// The final response has come, with that behind its head: how it is framed for the client, and what
+    /// becomes of the client's connection behind it.
+    fn take_final(
+        &mut self,
+        response: &Response<'_, '_>,
+        behind: &[u8],
+        body_is_out: bool,
+    ) -> Result<(Framing, After), Refusal> {
+        let framing = self.frame(response);
+        self.bodies.backend.check(behind).map_err(Refusal::BadBody)?;
+        let ends = |side| framing[side] == Framing::Close;
+        self.keeps = self.keeps.filter(|_| body_is_out && !ends(Side::Client));
+        self.reusable = self.is_reusable(response, body_is_out) && !ends(Side::Backend);
+        let after = self.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
+        Ok((framing.client, after))
+    }
+
     /// R37: interim responses are counted, and do not start a clock anew.
     fn count_interim(&mut self, status: u16) -> Result<(), Refusal> {
         self.scan = crate::head::Scan::default();

@@ -1,16 +1,14 @@
 //! What has been agreed on before a tunnel opens or a response is over: one request, its rule, its bodies.
 
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::ops::Range;
-use std::sync::Arc;
 
 use crate::balance::Ask;
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
 use crate::limits::Pace;
 use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, hops, offer};
-use crate::route::{Asked, CleanPath, Host, Place, Terms, Upgrade};
+use crate::route::{Asked, Caller, CleanPath, Place, Rules, Terms, Upgrade};
 use crate::time::Time;
 use crate::tunnel::Flow;
 use crate::{Both, Dial, Side};
@@ -19,7 +17,7 @@ use crate::{Both, Dial, Side};
 #[derive(Debug)]
 pub(super) struct Deal {
     pub(super) ask: Ask,
-    /// What is said where it stands.
+    /// Where it stands in the configuration.
     pub(super) place: Place,
     pub(super) offer: Offer,
     /// What `Max-Forwards` says to the backend.
@@ -62,7 +60,7 @@ pub(super) struct Deal {
 /// Whose connection is kept: what a further request, and the answer to this one, depend on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Keeper {
-    pub(super) client: IpAddr,
+    pub(super) caller: Caller,
     pub(super) version: Version,
 }
 
@@ -86,8 +84,8 @@ impl Deal {
         request: &Request<'_, '_>,
         head: Range<usize>,
         keeper: Option<Keeper>,
-        client: IpAddr,
-        host: &Arc<Host>,
+        caller: Caller,
+        rules: &Rules,
     ) -> Result<Self, NoDeal> {
         let to_head = request.method == "HEAD";
         // R7: bytes may stand behind an upgrade, granted or not; they are not parsed as a request.
@@ -100,28 +98,29 @@ impl Deal {
                 NoDeal { refusal, needed, to_head, medium, keeps, reusable: false, head: end }
             }
         };
+        let number = rules.host(caller.door, request.host());
+        let host = &rules.hosts[number];
         admit(request, &host.limits).map_err(no(&Upgrade::Never, None))?;
         // R27: nor is a body that nobody has read.
-        let place =
-            place(request, host).map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
-        let (forward, scope) = (&place.forward, &place.scope);
-        let offer = Offer::of(request, forward, scope).map_err(no(&forward.upgrade, None))?;
-        let consent = Consent::of(request, scope).map_err(no(&Upgrade::Never, None))?;
+        let place = place(request, number, rules)
+            .map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
+        let said = rules.at(&place).ok_or(Refusal::NoRule).map_err(no(&Upgrade::Never, None))?;
+        let offer = Offer::of(request, said.forward, said.scope)
+            .map_err(no(&said.forward.upgrade, None))?;
+        let consent = Consent::of(request, said.scope).map_err(no(&Upgrade::Never, None))?;
         let keeper = keeper.filter(|_| offer == Offer::None);
         let hops = hops::onward(request, host.max_forwards).map_err(Refusal::Hops);
         let hops = hops.map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
-        let plain = bodiless && offer == Offer::None && !request.fields.has("upgrade");
-        let replays = plain && is_idempotent(request.method);
         Ok(Self {
-            replays,
+            replays: offer == Offer::None && may_be_repeated(request),
             reuses: false,
             dial: Dial::Address(0),
             keeps: keeper,
             reusable: false,
-            ask: Ask { worker: forward.worker, client },
+            ask: Ask { worker: said.forward.worker, client: caller.client },
             offer,
             hops,
-            terms: place.terms(),
+            terms: said.terms(),
             head,
             version: request.version,
             to_head,
@@ -130,11 +129,8 @@ impl Deal {
             scan: Scan::default(),
             interims: 0,
             odd: false,
-            bodies: Both {
-                client: Body::from(request.framing).within(host.limits.body_most),
-                backend: Body::from(Framing::Close),
-            },
-            piece: forward.piece,
+            bodies: bodies(request.framing, host.limits.body_most),
+            piece: said.forward.piece,
             since: Time::ZERO,
             pace: host.limits.body,
             place,
@@ -154,13 +150,21 @@ impl Deal {
     }
 }
 
-/// RFC 9110 §9.2.2; other methods may be, but nobody says so.
-fn is_idempotent(method: &str) -> bool {
-    ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(&method)
+/// Whether a request may be sent twice, and all of it is there to be sent again (RFC 9110 §9.2.2; other
+/// methods may be idempotent, but nobody says so).
+fn may_be_repeated(request: &Request<'_, '_>) -> bool {
+    let is_idempotent =
+        ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(&request.method);
+    is_idempotent && request.framing == Framing::None && !request.fields.has("upgrade")
 }
 
-/// Where a request for that host stands, if it is forwarded from there.
-fn place(request: &Request<'_, '_>, host: &Arc<Host>) -> Result<Place, Refusal> {
+/// A request's body, of so many bytes at the most, and that of a response that is not known yet.
+fn bodies(framing: Framing, most: u64) -> Both<Body> {
+    Both { client: Body::from(framing).within(most), backend: Body::from(Framing::Close) }
+}
+
+/// Where a request for the host of that number stands, if it is forwarded from there.
+fn place(request: &Request<'_, '_>, host: usize, rules: &Rules) -> Result<Place, Refusal> {
     if !request.path.starts_with(b"/") {
         return Err(Refusal::NoRule);
     }
@@ -170,5 +174,5 @@ fn place(request: &Request<'_, '_>, host: &Arc<Host>) -> Result<Place, Refusal> 
         has_upgrade: request.fields.has("upgrade"),
         accepts: &|upgrade| offer::accepts(request, upgrade),
     };
-    Place::find(host, &asked).ok_or(Refusal::NoRule)
+    rules.place(host, &asked).ok_or(Refusal::NoRule)
 }

@@ -1,6 +1,6 @@
 //! How an exchange, a tunnel and a session end: what is said, given back and told, and what comes after.
 
-use std::net::IpAddr;
+use crate::route::Caller;
 
 use super::deal::{Keeper, NoDeal};
 use super::{Cx, Phase, Session, State};
@@ -29,8 +29,8 @@ pub(super) struct End {
 pub(super) enum Then {
     /// Both are closed at once.
     Close,
-    /// The client, whose address this is, may ask again; `true` if the backend's may serve others.
-    Again(IpAddr, bool),
+    /// The client, which called there, may ask again; `true` if the backend's may serve others.
+    Again(Caller, bool),
     /// The client's is closed once it has our last words; `true` if the backend's may serve others.
     Linger(bool),
 }
@@ -64,7 +64,7 @@ impl Session {
         page.write(no.refusal, &mut self.output.client, cx.buffers);
         self.input.client.consume(no.head);
         let answer = std::mem::take(&mut self.output.client);
-        let again = |keeper: Keeper| Then::Again(keeper.client, no.reusable);
+        let again = |keeper: Keeper| Then::Again(keeper.caller, no.reusable);
         let then = no.keeps.map_or(Then::Linger(no.reusable), again);
         self.finish_then(Close::Refused(no.refusal), then, cx);
         self.output.client = answer;
@@ -116,7 +116,7 @@ impl Session {
             let whole = self.body_is_out();
             let reusable = deal.reusable && whole && self.input.backend.is_empty();
             let keeps = deal.keeps.filter(|_| whole);
-            let again = |keeper: Keeper| Then::Again(keeper.client, reusable);
+            let again = |keeper: Keeper| Then::Again(keeper.caller, reusable);
             let then = keeps.map_or(Then::Linger(reusable), again);
             self.finish_then(Close::Answered, then, cx);
         }
@@ -140,7 +140,7 @@ impl Session {
         let lease = self.lease.take();
         match end.then {
             Then::Close => self.state = State::Closed,
-            Then::Again(client, _) => self.await_next_request(client, cx),
+            Then::Again(caller, _) => self.await_next_request(caller, cx),
             Then::Linger(_) => {
                 self.state = State::Linger { shut: false, dropped: 0 };
                 self.deadline = cx.now.after(LINGER);

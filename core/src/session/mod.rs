@@ -12,12 +12,10 @@ mod expire;
 mod relay;
 mod request;
 
-use std::net::IpAddr;
-
 use crate::balance::{Ask, Lease};
 use crate::head::{Buf, Buffers, Scan};
 use crate::op::Fault;
-use crate::route::{Door, Rules};
+use crate::route::{Caller, Rules};
 use crate::time::Time;
 use crate::tunnel::{Flow, Tunnel};
 use crate::{Both, Dial, Op, OpSet, Side};
@@ -39,8 +37,6 @@ pub struct Cx<'a> {
 #[derive(Debug)]
 pub struct Session {
     state: State,
-    /// Where it came in.
-    door: Door,
     /// Bytes that came from each side and have not been judged yet.
     input: Both<Buf>,
     /// Bytes that are to go to each side.
@@ -62,9 +58,9 @@ pub struct Session {
 /// Where a session stands. The table of states is in the [crate's documentation](crate).
 #[derive(Debug)]
 enum State {
-    Hello(IpAddr),
+    Hello(Caller),
     Request {
-        client: IpAddr,
+        caller: Caller,
         scan: Scan,
     },
     /// Between the request and the end of its response, or the opening of its tunnel.
@@ -91,18 +87,17 @@ enum Phase {
 }
 
 impl Session {
-    /// A session for a connection that was accepted at `now`, and came in at that door.
-    pub fn new(client: IpAddr, door: Door, rules: &Rules, now: Time) -> Self {
+    /// A session for a connection that was accepted at `now`.
+    pub fn new(caller: Caller, rules: &Rules, now: Time) -> Self {
         Self {
-            state: State::Hello(client),
-            door,
+            state: State::Hello(caller),
             input: Both::default(),
             output: Both::default(),
             flows: Both::default(),
             lease: None,
             began: now,
             answered: Time::NEVER,
-            deadline: rules.front(door).limits.head.deadline(now, 0),
+            deadline: rules.front(caller.door).limits.head.deadline(now, 0),
             served: 0,
             status: 0,
             fault: None,

@@ -1,7 +1,5 @@
 //! From the client's first byte to the head that goes to the backend.
 
-use std::net::IpAddr;
-
 use super::deal::{Deal, Keeper};
 use super::{Cx, Phase, Session, State};
 use crate::balance::{Lease, NoWorker};
@@ -10,6 +8,7 @@ use crate::limits::ADDRESSES_MOST;
 use crate::negotiate::{Refusal, forward};
 use crate::op::{Fault, Read};
 use crate::report::Close;
+use crate::route::Caller;
 use crate::time::Time;
 use crate::{Both, Dial, Side};
 
@@ -28,20 +27,20 @@ impl Session {
     }
 
     fn await_request(&mut self, cx: &Cx<'_>) {
-        if let State::Hello(client) = self.state {
+        if let State::Hello(caller) = self.state {
             // The head's clock began with the connection: a slow handshake is a slow head (R50).
-            self.state = State::Request { client, scan: Scan::default() };
-            self.deadline = cx.rules.front(self.door).limits.head.deadline(self.began, 0);
+            self.state = State::Request { caller, scan: Scan::default() };
+            self.deadline = cx.rules.front(caller.door).limits.head.deadline(self.began, 0);
         }
     }
 
     /// The connection is kept: the next request is awaited, or is there already (RFC 9112 §9.3.2).
-    pub(super) fn await_next_request(&mut self, client: IpAddr, cx: &mut Cx<'_>) {
-        self.state = State::Request { client, scan: Scan::default() };
+    pub(super) fn await_next_request(&mut self, caller: Caller, cx: &mut Cx<'_>) {
+        self.state = State::Request { caller, scan: Scan::default() };
         self.flows = Both::default();
         (self.began, self.answered) = (cx.now, Time::NEVER);
         (self.status, self.fault) = (0, None);
-        self.deadline = cx.now.after(cx.rules.front(self.door).limits.keep_alive);
+        self.deadline = cx.now.after(cx.rules.front(caller.door).limits.keep_alive);
         self.resume(cx);
     }
 
@@ -75,9 +74,10 @@ impl Session {
     }
 
     fn read_request(&mut self, cx: &mut Cx<'_>) {
-        let State::Request { client, scan } = &mut self.state else { return };
-        let front = cx.rules.front(self.door);
-        let (client, limits, bytes) = (*client, &front.limits, self.input.client.bytes());
+        let State::Request { caller, scan } = &mut self.state else { return };
+        let caller = *caller;
+        let front = cx.rules.front(caller.door);
+        let (limits, bytes) = (&front.limits, self.input.client.bytes());
         let head = match scan.find(bytes, limits) {
             Ok(Some(head)) => head,
             Ok(None) => {
@@ -92,10 +92,9 @@ impl Session {
             Ok(request) => request,
             Err(bad) => return self.refuse(Refusal::Head(bad), cx),
         };
-        let keeper = Keeper { client, version: request.version };
+        let keeper = Keeper { caller, version: request.version };
         let keeps = self.served < limits.requests && request.fields.persists(request.version);
-        let host = cx.rules.host(self.door, request.host());
-        match Deal::make(&request, head, keeps.then_some(keeper), client, host) {
+        match Deal::make(&request, head, keeps.then_some(keeper), caller, cx.rules) {
             Ok(deal) => {
                 self.deadline = cx.now.after(deal.terms.acquire);
                 self.state = State::Deal(Phase::Elect, Box::new(deal));
@@ -193,9 +192,10 @@ impl Session {
         let head = &self.input.client.bytes()[deal.head.clone()];
         let mut slots = slots();
         let request = Request::parse(head, &mut slots).map_err(Refusal::Head)?;
-        let (place, client, offer) = (&deal.place, deal.ask.client, &deal.offer);
+        let said = cx.rules.at(&deal.place).ok_or(Refusal::NoRule)?;
+        let (client, offer) = (deal.ask.client, &deal.offer);
         let (scheme, hops, reuses) = (SCHEME, deal.hops, deal.reuses);
-        let way = forward::Way { place, client, scheme, hops, offer, reuses };
+        let way = forward::Way { said, client, scheme, hops, offer, reuses };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);
         if deal.replays {
             return Ok(());

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Input, Nowhere, Problem};
-use crate::route::{Door, Rules};
+use crate::route::{Caller, Door, Rules};
 use crate::time::Time;
 
 /// What a session begins with.
@@ -33,14 +33,15 @@ impl Opening {
     pub const FORMAT: u32 = 1;
 
     /// The opening of a session that is recorded now.
-    pub fn new(
-        session: u64,
-        (client, door): (IpAddr, Door),
-        at: Time,
-        directives: Vec<String>,
-    ) -> Self {
+    pub fn new(session: u64, caller: Caller, at: Time, directives: Vec<String>) -> Self {
+        let Caller { client, door } = caller;
         let recorded_by = env!("CARGO_PKG_VERSION").into();
         Self { underpass_trace: Self::FORMAT, recorded_by, session, client, door, at, directives }
+    }
+
+    /// Who called.
+    pub fn caller(&self) -> Caller {
+        Caller { client: self.client, door: self.door }
     }
 
     /// The rules of the session.

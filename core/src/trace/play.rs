@@ -92,7 +92,7 @@ impl<'r> Player<'r> {
     /// A session that has had no turn yet.
     pub(super) fn new(opening: &Opening, rules: &'r Rules) -> Self {
         Self {
-            session: Session::new(opening.client, opening.door, rules, opening.at),
+            session: Session::new(opening.caller(), rules, opening.at),
             rules,
             buffers: Buffers::default(),
             carried: Both::default(),

@@ -18,7 +18,7 @@ use underpass_core::config::{self, Input};
 use underpass_core::head::Buffers;
 use underpass_core::limits;
 use underpass_core::report::{Close, Report};
-use underpass_core::route::{Door, Rules};
+use underpass_core::route::{Caller, Rules};
 use underpass_core::time::Wait;
 use underpass_core::{Cx, Op, OpSet, Pumped, Session, Side, pump, trace};
 
@@ -71,7 +71,7 @@ impl<'r> World<'r> {
     /// A connection that has just been accepted; nobody has said anything.
     pub(crate) fn new(rules: &'r Rules) -> Self {
         let wires = Wires::new(rules);
-        let session = Session::new(CLIENT.into(), Door::default(), rules, wires.now);
+        let session = Session::new(Caller::at_main(CLIENT), rules, wires.now);
         Self { session, rules, buffers: Buffers::default(), wires, recording: None }
     }
 

@@ -1,6 +1,6 @@
 //! What is recorded of one session, and replayed when that is over.
 
-use underpass_core::route::Door;
+use underpass_core::route::Caller;
 use underpass_core::route::Rules;
 use underpass_core::time::Time;
 use underpass_core::trace::{Event, Opening, Tape, play};
@@ -21,7 +21,7 @@ impl<'r> Recording<'r> {
 
     /// What the session began with; of the directives only the caller knows.
     pub(crate) fn opening(&self, directives: Vec<String>) -> Opening {
-        Opening::new(7, (CLIENT.into(), Door::default()), self.at, directives)
+        Opening::new(7, Caller::at_main(CLIENT), self.at, directives)
     }
 }
 

@@ -1,12 +1,11 @@
 //! The way from the loops to the writer: as many bytes as it may hold, and a count of what did not fit.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use underpass_core::route::Door;
+use underpass_core::route::Caller;
 use underpass_core::time::Time;
 use underpass_core::trace::Event;
 
@@ -28,8 +27,7 @@ pub(super) struct Batch {
 /// What a session begins with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Begin {
-    /// Its address, and where it came in.
-    pub(super) client: (IpAddr, Door),
+    pub(super) caller: Caller,
     pub(super) at: Time,
 }
 

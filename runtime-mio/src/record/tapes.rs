@@ -1,10 +1,9 @@
 //! The tapes of one loop: one for each session that is recorded.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use underpass_core::route::{Door, Rules};
+use underpass_core::route::{Caller, Rules};
 use underpass_core::time::Time;
 use underpass_core::trace::{Event, Tape};
 
@@ -45,14 +44,14 @@ impl Tapes {
     }
 
     /// A session begins: the first of every so many gets a tape.
-    pub(crate) fn admit(&mut self, key: Key, client: (IpAddr, Door), now: Time, rules: &Rules) {
+    pub(crate) fn admit(&mut self, key: Key, caller: Caller, now: Time, rules: &Rules) {
         let number = self.count;
         self.count += 1;
         if !number.is_multiple_of(self.every.get().into()) {
             return;
         }
         let (whose, queue) = ((self.home, number), self.queue.clone());
-        let (tape, begin) = (Tape::new(rules), Some(Begin { client, at: now }));
+        let (tape, begin) = (Tape::new(rules), Some(Begin { caller, at: now }));
         self.taped.insert(key, Taped { tape, whose, begin, left: TRACE_MOST, queue });
     }
 

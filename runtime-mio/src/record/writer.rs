@@ -61,7 +61,7 @@ impl Writer {
         self.lines.clear();
         if let Some(begin) = batch.begin {
             let directives = self.directives.clone();
-            Opening::new(batch.whose.1, begin.client, begin.at, directives).write(&mut self.lines);
+            Opening::new(batch.whose.1, begin.caller, begin.at, directives).write(&mut self.lines);
         }
         batch.events.iter().for_each(|event| Event::write(event, &mut self.lines));
         let written = self.folder.write(batch.whose, batch.begin.is_some(), &self.lines);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use underpass_core::balance::Pool;
-use underpass_core::route::{Door, Rules};
+use underpass_core::route::{Caller, Rules};
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Cx, Pumped, Session, limits, pump};
 
@@ -68,7 +68,7 @@ impl Proxy {
             what: What::Accepts(client, tip.connection()),
         });
         let address = IpAddr::V4(Ipv4Addr::from(0x0A00_0000 + client));
-        let session = Session::new(address, Door::default(), &self.rules, self.clock(net));
+        let session = Session::new(Caller::at_main(address), &self.rules, self.clock(net));
         let name = u64::from(client) << 32 | u64::from(tip.connection()) << 8;
         self.homes[home as usize].slots.insert(number, Slot::new(session, tip, name));
         self.queue(number, net);

@@ -18,7 +18,7 @@ use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
 use underpass_core::head::Buffers;
 use underpass_core::limits::BUDGET;
 use underpass_core::report::Report;
-use underpass_core::route::{Door, Rules, Worker, WorkerId};
+use underpass_core::route::{Caller, Rules, Worker, WorkerId};
 use underpass_core::time::Time;
 use underpass_core::trace::{self, Tape};
 use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side};
@@ -79,7 +79,7 @@ pub async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
     client: IpAddr,
     mut legs: Legs<S>,
 ) {
-    let mut session = Session::new(client, Door::default(), &home.rules, (home.now)());
+    let mut session = Session::new(Caller::at_main(client), &home.rules, (home.now)());
     let mut tape = Tape::new(&home.rules);
     let mut alarm = Box::pin(sleep_until(Instant::now()));
     poll_fn(|task| {

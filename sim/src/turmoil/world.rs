@@ -19,7 +19,7 @@ use underpass_core::balance::Pool;
 use underpass_core::config::{self, Input};
 use underpass_core::head::Buffers;
 use underpass_core::limits;
-use underpass_core::route::{Door, Rules, Worker};
+use underpass_core::route::{Caller, Rules, Worker};
 use underpass_core::time::Time;
 use underpass_core::trace::{Event as What, Move, Opening, Outcome, play};
 use underpass_core::{Both, Dial};
@@ -221,7 +221,7 @@ impl World {
     /// What was recorded of a session replays.
     fn judge_trace(&self, session: u64, client: SocketAddr, events: &[&What]) {
         let Some(What::Turn { at, .. }) = events.first() else { return };
-        let opening = Opening::new(session, (client.ip(), Door::default()), *at, Vec::new());
+        let opening = Opening::new(session, Caller::at_main(client.ip()), *at, Vec::new());
         if let Err(none) = play(&opening, &self.home.rules, events.iter().copied().cloned()) {
             self.fail(&format!("session {session}"), none.to_string());
         }

@@ -8,7 +8,6 @@ mod settings;
 use core::mem;
 use core::net::SocketAddr;
 use core::num::NonZeroU16;
-use std::sync::Arc;
 
 use super::problem::Flaw;
 use super::proxy_pass::Pass;
@@ -43,10 +42,13 @@ pub(super) struct Draft {
 struct Server {
     /// The addresses that it is for; none for the main server.
     addresses: Vec<Address>,
-    says: Vec<Box<dyn Fn(&mut Settings)>>,
+    says: Vec<Say>,
     passes: Vec<Pass>,
     sections: Vec<Paths>,
 }
+
+/// What one line does to the settings of a server.
+type Say = Box<dyn Fn(&mut Settings)>;
 
 /// What is said of some paths of a server.
 #[derive(Clone)]
@@ -148,13 +150,11 @@ impl Draft {
         let main = servers[0].settings(Settings::default());
         let mut workers = Vec::new();
         let hosts = servers.iter().enumerate().map(|(number, server)| {
-            let host = if number == 0 {
-                server.finish(main.clone(), None, &mut workers)
-            } else {
-                let settings = server.settings(main.heir());
-                server.finish(settings, Some(&servers[0]), &mut workers)
-            };
-            Arc::new(host)
+            if number == 0 {
+                return server.finish(main.clone(), None, &mut workers);
+            }
+            let settings = server.settings(main.heir());
+            server.finish(settings, Some(&servers[0]), &mut workers)
         });
         let hosts = hosts.collect();
         let entrances = entrances(&servers);

@@ -1,7 +1,6 @@
 //! The settings of one server, and what its rules are under them.
 
 use core::num::NonZeroU32;
-use std::sync::Arc;
 
 use crate::config::parameters::Options;
 use crate::config::proxy_pass::Pass;
@@ -72,7 +71,7 @@ impl Settings {
             max_forwards: self.max_forwards,
             limits: Limits { requests, ..self.limits },
             timeout: self.timeout,
-            scope: Arc::new(self.scope),
+            scope: self.scope,
             sections,
             rules,
         }
@@ -82,7 +81,7 @@ impl Settings {
     pub(super) fn rule(&self, pass: &Pass, workers: &mut Vec<Worker>) -> Rule {
         let action = match &pass.forward {
             Some((target, options)) => {
-                Action::Forward(Arc::new(self.forward(target, options, workers)))
+                Action::Forward(Box::new(self.forward(target, options, workers)))
             }
             None => Action::Exclude,
         };
@@ -123,23 +122,23 @@ fn worker(target: &Target, options: &Options, workers: &mut Vec<Worker>) -> Work
 
 #[cfg(test)]
 mod tests {
-    use crate::config::testing::{forward, good, place};
-    use crate::route::{Park, Terms, Upgrade};
+    use crate::config::testing::{forward, good, said};
+    use crate::route::{Park, Scope, Terms, Upgrade};
     use crate::time::Wait;
 
     #[test]
     fn a_rule_that_says_nothing_has_the_defaults() {
-        let ws = place("ProxyPass / ws://b");
-        assert_eq!(ws.forward.upgrade, Upgrade::Tokens(vec!["WebSocket".into()]));
-        assert_eq!((ws.scope.falls_back, ws.terms()), (true, Terms::DEFAULT));
-        assert_eq!((ws.scope.preserve_host, ws.scope.add_headers), (false, true));
+        said("ProxyPass / ws://b", |ws| {
+            assert_eq!(ws.forward.upgrade, Upgrade::Tokens(vec!["WebSocket".into()]));
+            assert_eq!((ws.scope, ws.terms()), (&Scope::DEFAULT, Terms::DEFAULT));
+        });
         assert_eq!(forward("ProxyPass / http://b").upgrade, Upgrade::Never);
     }
 
     #[test]
     fn a_timeout_comes_from_the_nearest_that_says_one() {
         let times = |text: &str| {
-            let terms = place(text).terms();
+            let terms = said(text, |said| said.terms());
             [terms.connect, terms.answer, terms.half_closed].map(Wait::as_secs_ceil)
         };
         assert_eq!(times("ProxyPass / ws://b\nTimeout 9"), [9, 9, 9]);
@@ -150,7 +149,8 @@ mod tests {
 
     #[test]
     fn tunnels_park_as_the_settings_say() {
-        let park = |text: &str| place(&format!("ProxyPass / ws://b\n{text}")).terms().park;
+        let park =
+            |text: &str| said(&format!("ProxyPass / ws://b\n{text}"), |said| said.terms().park);
         assert_eq!(park(""), Park::After(Wait::ZERO));
         assert_eq!(park("ProxyWebsocketAsyncDelay 5ms"), Park::After(Wait::from_millis(5)));
         assert_eq!(park("ProxyWebsocketAsyncDelay 5\nProxyWebsocketAsync Off"), Park::Never);
@@ -160,8 +160,7 @@ mod tests {
     fn only_ws_rules_are_for_upgrades_only() {
         let only = |url: &str, fallback: &str| {
             let text = format!("ProxyPass / {url}\nProxyWebsocketFallbackToProxyHttp {fallback}");
-            let place = place(&text);
-            place.forward.only_upgrades(&place.scope)
+            said(&text, |said| said.forward.only_upgrades(said.scope))
         };
         assert!(only("ws://b", "Off") && !only("ws://b", "On") && !only("http://b", "Off"));
     }

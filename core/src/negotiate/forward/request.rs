@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use super::{After, Lines, forwarded, passes, via};
 use crate::head::{Buf, Buffers, Framing, Request};
 use crate::negotiate::{Consent, Offer};
-use crate::route::{Place, Via};
+use crate::route::{Said, Via};
 
 /// What a request is forwarded by.
 #[derive(Clone, Copy, Debug)]
 pub struct Way<'a> {
     /// What is said where it stands.
-    pub place: &'a Place,
+    pub said: Said<'a>,
     /// The client's address.
     pub client: IpAddr,
     /// The scheme that the client speaks to us: `http` or `https`.
@@ -28,8 +28,8 @@ pub struct Way<'a> {
 pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: &mut Buffers) {
     let mut lines = Lines { out, buffers };
     // Ours, whatever the client speaks (RFC 9112 §2.3).
-    lines.line(&[request.method.as_bytes(), b" ", &way.place.path, request.query, b" HTTP/1.1"]);
-    lines.field("Host", host(request, way.place).as_bytes());
+    lines.line(&[request.method.as_bytes(), b" ", way.said.path, request.query, b" HTTP/1.1"]);
+    lines.field("Host", host(request, way.said).as_bytes());
     for (name, value) in request.fields.iter() {
         if !ends_here(name, request, &way) && passes(&request.fields, name) {
             lines.field(name, value);
@@ -50,22 +50,22 @@ fn ends_here(name: &str, request: &Request<'_, '_>, way: &Way<'_>) -> bool {
     let any = |own: &[&str]| own.iter().any(|own| name.eq_ignore_ascii_case(own));
     any(&["host", "max-forwards"])
         // R26: who does not wait for a 100 does not ask the backend for one.
-        || (any(&["expect"]) && Consent::of(request, &way.place.scope) != Ok(Consent::Backend))
-        || (way.place.host.via != Via::Off && any(&["via"]))
-        || (way.place.scope.add_headers && any(&X_FORWARDED))
-        || (way.place.scope.add_forwarded && any(&["forwarded"]))
+        || (any(&["expect"]) && Consent::of(request, way.said.scope) != Ok(Consent::Backend))
+        || (way.said.host.via != Via::Off && any(&["via"]))
+        || (way.said.scope.add_headers && any(&X_FORWARDED))
+        || (way.said.scope.add_forwarded && any(&["forwarded"]))
 }
 
 /// What we say besides: of the hops that it took and may take, and of the client.
 fn ours(lines: &mut Lines<'_>, request: &Request<'_, '_>, way: &Way<'_>) {
-    via::via(lines, &request.fields, request.version, &way.place.host);
+    via::via(lines, &request.fields, request.version, way.said.host);
     if let Some(hops) = way.hops {
         lines.field("Max-Forwards", hops.to_string().as_bytes());
     }
-    if way.place.scope.add_headers {
+    if way.said.scope.add_headers {
         x_forwarded(lines, request, way);
     }
-    if way.place.scope.add_forwarded {
+    if way.said.scope.add_forwarded {
         forwarded::forwarded(lines, request, way);
     }
 }
@@ -76,10 +76,10 @@ fn length_kept(request: &Request<'_, '_>) -> Framing {
     if says_zero { Framing::Length(0) } else { request.framing }
 }
 
-fn host(request: &Request<'_, '_>, place: &Place) -> String {
+fn host(request: &Request<'_, '_>, said: Said<'_>) -> String {
     match request.authority {
-        Some(authority) if place.scope.preserve_host => authority.to_owned(),
-        _ => place.forward.target.authority(),
+        Some(authority) if said.scope.preserve_host => authority.to_owned(),
+        _ => said.forward.target.authority(),
     }
 }
 
@@ -92,7 +92,7 @@ const X_FORWARDED: [&str; 3] = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwar
 /// front of us, and we know no better.
 fn x_forwarded(lines: &mut Lines<'_>, request: &Request<'_, '_>, way: &Way<'_>) {
     let client = way.client.to_canonical().to_string();
-    let own = [&client, request.authority.unwrap_or(""), &way.place.host.name];
+    let own = [&client, request.authority.unwrap_or(""), &way.said.host.name];
     for (name, own) in X_FORWARDED.into_iter().zip(own) {
         lines.appended(name, request.fields.all(name), own.as_bytes());
     }

@@ -3,7 +3,7 @@
 use super::{After, Lines, passes, via};
 use crate::head::{Buf, Buffers, Framing, Response};
 use crate::negotiate::offer::is_http;
-use crate::route::Place;
+use crate::route::Host;
 
 /// Fields that describe a body, which a 101 has not (R16, D16).
 const CONTENT: [&str; 4] =
@@ -16,17 +16,16 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub fn switch(
     response: &Response<'_, '_>,
     token: &str,
-    place: &Place,
+    host: &Host,
     out: &mut Buf,
     buffers: &mut Buffers,
 ) {
     let mut lines = Lines { out, buffers };
     lines.line(&[b"HTTP/1.1 101 Switching Protocols"]);
     end_to_end(&mut lines, response, |name| {
-        CONTENT.iter().any(|known| name.eq_ignore_ascii_case(known))
-            || via::is_via(name, &place.host)
+        CONTENT.iter().any(|known| name.eq_ignore_ascii_case(known)) || via::is_via(name, host)
     });
-    via::via(&mut lines, &response.fields, response.version, &place.host);
+    via::via(&mut lines, &response.fields, response.version, host);
     let spelled = response.fields.list("upgrade").next().unwrap_or(token.as_bytes());
     lines.upgrade(spelled);
     lines.line(&[]);
@@ -46,14 +45,14 @@ pub fn response(
     response: &Response<'_, '_>,
     framing: Framing,
     after: After,
-    place: &Place,
+    host: &Host,
     out: &mut Buf,
     buffers: &mut Buffers,
 ) {
     let mut lines = Lines { out, buffers };
     status_line(&mut lines, response);
-    end_to_end(&mut lines, response, |name| via::is_via(name, &place.host));
-    via::via(&mut lines, &response.fields, response.version, &place.host);
+    end_to_end(&mut lines, response, |name| via::is_via(name, host));
+    via::via(&mut lines, &response.fields, response.version, host);
     lines.framing(framing);
     if framing == Framing::None && response.status != 204 {
         // It may still say how long a body would be (HEAD, 304), or that there is none; a 204 must
@@ -92,17 +91,10 @@ fn end_to_end(lines: &mut Lines<'_>, response: &Response<'_, '_>, left_out: impl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-
     use crate::head::slots;
-    use crate::negotiate::forward::testing::rule;
-    use crate::route::{Host, Via};
+    use crate::route::Via;
 
-    type Ruled = fn(&Response<'_, '_>, &Place, &mut Buf, &mut Buffers);
-
-    fn place(host: Host) -> Place {
-        Place::new(Arc::new(host), Arc::default(), Arc::new(rule()), b"")
-    }
+    type Ruled = fn(&Response<'_, '_>, &Host, &mut Buf, &mut Buffers);
 
     fn written(head: &str, write: impl Fn(&Response<'_, '_>, &mut Buf, &mut Buffers)) -> String {
         let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
@@ -112,14 +104,7 @@ mod tests {
     }
 
     fn as_final(parsed: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers) {
-        response(
-            parsed,
-            parsed.framing(false),
-            After::Close,
-            &place(Host::default()),
-            out,
-            buffers,
-        );
+        response(parsed, parsed.framing(false), After::Close, &Host::default(), out, buffers);
     }
 
     /// R16, D16, and P-10 of `reference/httpd.md`.
@@ -129,7 +114,7 @@ mod tests {
                     Keep-Alive: 5\r\nTrailer: x\r\nContent-Length: 5\r\nContent-Type: a/b\r\n\
                     Set-Cookie: c=d\r\nSec-WebSocket-Accept: xyz\r\n\r\n";
         let switched = |parsed: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers| {
-            switch(parsed, "websocket", &place(Host::default()), out, buffers);
+            switch(parsed, "websocket", &Host::default(), out, buffers);
         };
         let expected = "HTTP/1.1 101 Switching Protocols\r\nSet-Cookie: c=d\r\nSec-WebSocket-Accept: xyz\r\n\
                         Connection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n";
@@ -170,16 +155,16 @@ mod tests {
     fn a_final_response_and_a_101_name_our_hop() {
         let head = "HTTP/1.0 404 No\r\nVia: 1.1 a\r\nVia: 1.1 b\r\n\r\n";
         let hops = |via: Via, write: Ruled| {
-            let place = place(Host { via, ..Host::default() });
-            let text = written(head, |parsed, out, buffers| write(parsed, &place, out, buffers));
+            let host = Host { via, ..Host::default() };
+            let text = written(head, |parsed, out, buffers| write(parsed, &host, out, buffers));
             let hops = text.lines().filter_map(|line| line.strip_prefix("Via: "));
             hops.map(str::to_owned).collect::<Vec<_>>()
         };
-        let last: Ruled = |parsed, place, out, buffers| {
-            response(parsed, Framing::Close, After::Close, place, out, buffers);
+        let last: Ruled = |parsed, host, out, buffers| {
+            response(parsed, Framing::Close, After::Close, host, out, buffers);
         };
         let switched: Ruled =
-            |parsed, place, out, buffers| switch(parsed, "foo", place, out, buffers);
+            |parsed, host, out, buffers| switch(parsed, "foo", host, out, buffers);
         for write in [last, switched] {
             assert_eq!(hops(Via::On, write), ["1.1 a, 1.1 b, 1.0 underpass"]);
             assert_eq!(hops(Via::Off, write), ["1.1 a", "1.1 b"]);

@@ -1,12 +1,11 @@
 //! What the tests of this module share: a request, and what the backend is told of it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::{Way, request};
 use crate::head::{Buf, Buffers, Request, slots};
 use crate::negotiate::Offer;
-use crate::route::{Forward, Host, Place, Scheme, Scope, Target, Upgrade, WorkerId};
+use crate::route::{Forward, Host, Said, Scheme, Scope, Target, Upgrade, WorkerId};
 
 /// A request head, and everything that it is forwarded by.
 pub(super) struct Told<'a> {
@@ -42,10 +41,10 @@ impl Told<'_> {
     pub(super) fn text(&self) -> String {
         let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
         let parsed = Request::parse(self.head.as_bytes(), &mut slots).unwrap();
-        let (host, scope) = (Arc::new(self.host.clone()), Arc::new(self.scope.clone()));
-        let place = &Place::new(host, scope, Arc::new(self.forward.clone()), b"a b\r\n");
+        let (host, scope, forward) = (&self.host, &self.scope, &self.forward);
+        let said = Said { host, scope, forward, path: &forward.path(b"a b\r\n") };
         let (client, scheme, hops, offer) = (self.client, self.scheme, self.hops, &self.offer);
-        let way = Way { place, client, scheme, hops, offer, reuses: self.reuses };
+        let way = Way { said, client, scheme, hops, offer, reuses: self.reuses };
         request(&parsed, way, &mut out, &mut buffers);
         String::from_utf8(out.bytes().to_vec()).unwrap()
     }
