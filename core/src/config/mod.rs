@@ -25,7 +25,7 @@ mod sections;
 mod suggest;
 mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod upgrade;
 mod url;
 mod values;

@@ -65,7 +65,7 @@ pub(super) fn problem(text: &str) -> String {
 }
 
 /// The configuration that `text` makes, which need not say where to listen.
-pub(super) fn good(text: &str) -> Config {
+pub(crate) fn good(text: &str) -> Config {
     let text = format!("{text}\nListen 1234");
     load(&mut Files::new(&[("conf", &text), ("other", "")]), &[Input::File("conf".into())], &[])
         .expect("nothing is wrong")
