@@ -39,7 +39,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use cli::{Check, Cli, Command};
-use configure::Loaded;
+use underpass_core::config::Read;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(loaded: Loaded, ready: impl FnOnce(&[SocketAddr])) -> Result<(), String> {
+fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(), String> {
     daemon::run(loaded, ready).map_err(|error| format!("underpass: {error}\n"))
 }
 
