@@ -1,29 +1,19 @@
 //! Engine one: an own network of discrete events under the real sessions, without threads and without
 //! waiting. Time jumps from one event to the next.
 //!
-//! `agenda` is what is to happen, `net` the connections with their `socket`s. On them `client` and
-//! `backend` do what the plan says (`asking` is a client's connection): `hand` is what they work with, `http` as much of that as they need,
-//! `talk` what either does in a tunnel, `pattern` the bytes that they send. The `proxy` has its loops
+//! `agenda` is what is to happen, `net` the connections with their `socket`s. The `proxy` has its loops
 //! (`home`), which pump the sessions (`turn`).
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each part looks at what concerns it")]
 
 mod agenda;
-mod asking;
-mod backend;
-mod client;
-mod hand;
 mod home;
-mod http;
 mod net;
-mod pattern;
 mod proxy;
 mod socket;
-mod talk;
 mod turn;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::panic::{self, AssertUnwindSafe};
 
 use underpass_core::Fault;
@@ -33,13 +23,12 @@ use underpass_core::time::{Time, Wait};
 use crate::event::{Event, What, Who};
 use crate::log::Log;
 use crate::oracle::{Left, Oracle};
+use crate::party::{Client, Serving, Tip};
 use crate::plan::{self, BadPlan, End, Leg, Link, Plan};
 use crate::run::Run;
-use backend::Serving;
-use client::Client;
 use net::Net;
 use proxy::Proxy;
-use socket::{Owner, Route, Tip};
+use socket::{Owner, Route};
 
 /// Something that is wrong on purpose, in this engine's driver: so that it can be seen that the oracles see.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -335,11 +324,6 @@ impl World<'_> {
 /// The moment of so many milliseconds.
 fn at(millis: u64) -> Time {
     Time::ZERO.after(Wait::from_millis(millis))
-}
-
-/// A number of bytes that is not zero.
-fn moved(count: usize) -> Option<NonZeroU32> {
-    NonZeroU32::new(u32::try_from(count).expect("no call moves 4 GiB"))
 }
 
 /// How long a connection is silent before its peer is asked whether it is there.

@@ -11,7 +11,8 @@ use underpass_core::time::{Time, Wait};
 
 use super::Due;
 use super::agenda::Agenda;
-use super::socket::{Flight, Life, Owner, Route, Socket, Tip};
+use super::socket::{Flight, Life, Owner, Route, Socket};
+use crate::party::{Sockets, Tip};
 use crate::plan::{Backend, Network, Way};
 use crate::rng::Rng;
 
@@ -41,7 +42,7 @@ impl Net {
     }
 
     /// Begins to connect; `name` is what the connection's own chance begins with.
-    pub(super) fn dial(&mut self, owner: Owner, route: Route, name: u64) -> Tip {
+    pub(super) fn begin(&mut self, owner: Owner, route: Route, name: u64) -> Tip {
         let tip = Tip(u32::try_from(self.sockets.len()).expect("few connections"));
         for (end, owner) in ["dialler", "acceptor"].into_iter().zip([owner, Owner::Nobody]) {
             let chance = Rng::of(self.knobs.chance, end, name);
@@ -90,100 +91,6 @@ impl Net {
         let socket = self.at(dialler);
         let pending = socket.life == Life::Connecting && socket.owner != Owner::Nobody;
         pending.then(|| self.breaks(dialler, fault))
-    }
-
-    /// How connecting went, once it is known.
-    pub(super) fn connected(&mut self, dialler: Tip) -> Poll<Result<(), Fault>> {
-        let socket = self.at(dialler);
-        match socket.life {
-            Life::Connecting => Poll::Pending,
-            Life::Up => Poll::Ready(Ok(())),
-            Life::Dead => Poll::Ready(Err(socket.error.take().unwrap_or(Fault::Closed))),
-        }
-    }
-
-    /// Reads what has arrived; 0 is the end.
-    pub(super) fn read(&mut self, tip: Tip, room: &mut [u8]) -> Poll<Result<usize, Fault>> {
-        let socket = self.at(tip);
-        let count = room.len().min(socket.arrived.len());
-        if count > 0 {
-            for (place, byte) in room.iter_mut().zip(socket.arrived.drain(..count)) {
-                *place = byte;
-            }
-            let at = self.arrival(tip);
-            self.agenda.note(at, Due::Credits(tip.peer(), count as u32));
-            return Poll::Ready(Ok(count));
-        }
-        match (socket.ended, socket.error.take(), socket.life) {
-            (true, error, _) => {
-                socket.error = error;
-                Poll::Ready(Ok(0))
-            }
-            (false, Some(fault), _) => Poll::Ready(Err(fault)),
-            (false, None, Life::Dead) => Poll::Ready(Ok(0)),
-            (false, None, Life::Connecting | Life::Up) => Poll::Pending,
-        }
-    }
-
-    /// Writes as many of the bytes as there is room for.
-    pub(super) fn write(&mut self, tip: Tip, bytes: &[u8]) -> Poll<Result<usize, Fault>> {
-        let segment = self.knobs.segment as usize;
-        let socket = self.at(tip);
-        if let Some(fault) = socket.error.take() {
-            return Poll::Ready(Err(fault));
-        }
-        if socket.shut || socket.life == Life::Dead {
-            return Poll::Ready(Err(Fault::Closed));
-        }
-        let count = bytes.len().min(socket.credit);
-        socket.credit -= count;
-        socket.starved = count < bytes.len();
-        if count == 0 {
-            return Poll::Pending;
-        }
-        for piece in bytes[..count].chunks(segment) {
-            if !self.at(tip).holed {
-                self.at(tip.peer()).coming_bytes.extend(piece);
-                self.send(tip, Flight::Bytes(piece.len() as u32));
-            }
-        }
-        Poll::Ready(Ok(count))
-    }
-
-    /// Says that nothing more will come: FIN.
-    pub(super) fn shut(&mut self, tip: Tip) -> Result<(), Fault> {
-        if self.at(tip).life != Life::Up {
-            return Err(Fault::Closed);
-        }
-        if !std::mem::replace(&mut self.at(tip).shut, true) {
-            self.send(tip, Flight::Fin);
-        }
-        Ok(())
-    }
-
-    /// Lets go of the socket: in order if everything was read, by a reset if not.
-    pub(super) fn close(&mut self, tip: Tip) {
-        if !self.at(tip).arrived.is_empty() {
-            return self.abort(tip);
-        }
-        // What is dead has nobody to be told.
-        let _ = self.shut(tip);
-        self.at(tip).owner = Owner::Nobody;
-    }
-
-    /// Lets go of the socket by a reset. Whether what is on its way arrives is chance.
-    pub(super) fn abort(&mut self, tip: Tip) {
-        if self.at(tip).life == Life::Up {
-            if self.at(tip).chance.one_in(2) {
-                let peer = self.at(tip.peer());
-                peer.coming.clear();
-                peer.coming_bytes.clear();
-            }
-            self.send(tip, Flight::Reset);
-        }
-        let socket = self.at(tip);
-        (socket.owner, socket.life, socket.shut) = (Owner::Nobody, Life::Dead, true);
-        socket.arrived.clear();
     }
 
     /// What has broken the connection: known without reading, and told once.
@@ -322,6 +229,105 @@ impl Net {
         peer.last = at;
         peer.coming.push_back((at, flight));
         self.agenda.note(at, Due::Arrives(from.peer()));
+    }
+}
+
+impl Sockets for Net {
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn dial(&mut self, place: u32, name: u64) -> Tip {
+        self.begin(Owner::Client(place), Route::Client(place), name)
+    }
+
+    fn connected(&mut self, dialler: Tip) -> Poll<Result<(), Fault>> {
+        let socket = self.at(dialler);
+        match socket.life {
+            Life::Connecting => Poll::Pending,
+            Life::Up => Poll::Ready(Ok(())),
+            Life::Dead => Poll::Ready(Err(socket.error.take().unwrap_or(Fault::Closed))),
+        }
+    }
+
+    fn read(&mut self, tip: Tip, room: &mut [u8]) -> Poll<Result<usize, Fault>> {
+        let socket = self.at(tip);
+        let count = room.len().min(socket.arrived.len());
+        if count > 0 {
+            for (place, byte) in room.iter_mut().zip(socket.arrived.drain(..count)) {
+                *place = byte;
+            }
+            let at = self.arrival(tip);
+            self.agenda.note(at, Due::Credits(tip.peer(), count as u32));
+            return Poll::Ready(Ok(count));
+        }
+        match (socket.ended, socket.error.take(), socket.life) {
+            (true, error, _) => {
+                socket.error = error;
+                Poll::Ready(Ok(0))
+            }
+            (false, Some(fault), _) => Poll::Ready(Err(fault)),
+            (false, None, Life::Dead) => Poll::Ready(Ok(0)),
+            (false, None, Life::Connecting | Life::Up) => Poll::Pending,
+        }
+    }
+
+    fn write(&mut self, tip: Tip, bytes: &[u8]) -> Poll<Result<usize, Fault>> {
+        let segment = self.knobs.segment as usize;
+        let socket = self.at(tip);
+        if let Some(fault) = socket.error.take() {
+            return Poll::Ready(Err(fault));
+        }
+        if socket.shut || socket.life == Life::Dead {
+            return Poll::Ready(Err(Fault::Closed));
+        }
+        let count = bytes.len().min(socket.credit);
+        socket.credit -= count;
+        socket.starved = count < bytes.len();
+        if count == 0 {
+            return Poll::Pending;
+        }
+        for piece in bytes[..count].chunks(segment) {
+            if !self.at(tip).holed {
+                self.at(tip.peer()).coming_bytes.extend(piece);
+                self.send(tip, Flight::Bytes(piece.len() as u32));
+            }
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn shut(&mut self, tip: Tip) -> Result<(), Fault> {
+        if self.at(tip).life != Life::Up {
+            return Err(Fault::Closed);
+        }
+        if !std::mem::replace(&mut self.at(tip).shut, true) {
+            self.send(tip, Flight::Fin);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, tip: Tip) {
+        if !self.at(tip).arrived.is_empty() {
+            return self.abort(tip);
+        }
+        // What is dead has nobody to be told.
+        let _ = self.shut(tip);
+        self.at(tip).owner = Owner::Nobody;
+    }
+
+    fn abort(&mut self, tip: Tip) {
+        if self.at(tip).life == Life::Up {
+            // Whether what is on its way arrives is chance.
+            if self.at(tip).chance.one_in(2) {
+                let peer = self.at(tip.peer());
+                peer.coming.clear();
+                peer.coming_bytes.clear();
+            }
+            self.send(tip, Flight::Reset);
+        }
+        let socket = self.at(tip);
+        (socket.owner, socket.life, socket.shut) = (Owner::Nobody, Life::Dead, true);
+        socket.arrived.clear();
     }
 }
 

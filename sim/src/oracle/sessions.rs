@@ -206,6 +206,8 @@ impl Live {
 
     fn dials(&mut self, dial: Dial, outcome: Outcome, clock: Time, found: &mut Found) {
         let done = outcome == Outcome::Done;
+        let none = outcome == Outcome::Broke(Fault::Resources);
+        found.meet("a backend could not be dialled for want of descriptors", none);
         found.meet("an idle connection served again", done && dial == Dial::Idle);
         let next = matches!(dial, Dial::Address(number) if number > 0);
         found.meet("the next address was dialled", done && next);

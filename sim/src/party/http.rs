@@ -6,7 +6,7 @@ use super::pattern;
 use crate::plan::Framing;
 
 /// Takes a whole head from the front of what came, as text.
-pub(super) fn head(inbox: &mut VecDeque<u8>) -> Option<String> {
+pub(crate) fn head(inbox: &mut VecDeque<u8>) -> Option<String> {
     let bytes = inbox.make_contiguous();
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = inbox.drain(..end).collect();
@@ -14,24 +14,24 @@ pub(super) fn head(inbox: &mut VecDeque<u8>) -> Option<String> {
 }
 
 /// The value of a field.
-pub(super) fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+pub(crate) fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     let mut fields = head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
     fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 /// The status of a response, or 0.
-pub(super) fn status(head: &str) -> u16 {
+pub(crate) fn status(head: &str) -> u16 {
     head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
 }
 
 /// The client and its request that `3/7` stands for.
-pub(super) fn whose(text: &str) -> Option<(u32, usize)> {
+pub(crate) fn whose(text: &str) -> Option<(u32, usize)> {
     let (client, ask) = text.split_once('/')?;
     Some((client.parse().ok()?, ask.parse().ok()?))
 }
 
 /// The fields that frame a body.
-pub(super) fn fields(framing: Framing, length: u32) -> String {
+pub(crate) fn fields(framing: Framing, length: u32) -> String {
     match framing {
         Framing::Chunks => "Transfer-Encoding: chunked\r\n".to_owned(),
         Framing::Close => String::new(),
@@ -40,7 +40,7 @@ pub(super) fn fields(framing: Framing, length: u32) -> String {
 }
 
 /// The first bytes of a stream as a body.
-pub(super) fn body(framing: Framing, stream: u64, length: u32) -> Vec<u8> {
+pub(crate) fn body(framing: Framing, stream: u64, length: u32) -> Vec<u8> {
     let data = pattern::bytes(stream, 0, length as usize);
     if framing != Framing::Chunks {
         return data;
@@ -62,7 +62,7 @@ pub(super) fn body(framing: Framing, stream: u64, length: u32) -> Vec<u8> {
 
 /// A body that is coming.
 #[derive(Clone, Debug)]
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     stream: Option<u64>,
     good: u64,
     left: Left,
@@ -80,7 +80,7 @@ enum Left {
 
 /// How much of a body is there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Body {
+pub(crate) enum Body {
     /// It goes on.
     More,
     /// It is whole.
@@ -91,7 +91,7 @@ pub(super) enum Body {
 
 impl Incoming {
     /// The body behind that head; it is that stream's, if anybody's.
-    pub(super) fn of(head: &str, stream: Option<u64>, bodiless: bool) -> Self {
+    pub(crate) fn of(head: &str, stream: Option<u64>, bodiless: bool) -> Self {
         let left = match (field(head, "Content-Length"), field(head, "Transfer-Encoding")) {
             (Some(length), _) => Left::Bytes(length.parse().unwrap_or(0)),
             (None, Some(_)) => Left::Size,
@@ -102,12 +102,12 @@ impl Incoming {
     }
 
     /// Whether only the end of the connection ends it.
-    pub(super) fn is_until_end(&self) -> bool {
+    pub(crate) fn is_until_end(&self) -> bool {
         self.left == Left::UntilEnd
     }
 
     /// Takes what is there of it.
-    pub(super) fn take(&mut self, inbox: &mut VecDeque<u8>) -> Body {
+    pub(crate) fn take(&mut self, inbox: &mut VecDeque<u8>) -> Body {
         loop {
             let took = match self.left {
                 Left::Bytes(0) => return Body::Whole,
