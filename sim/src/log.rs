@@ -2,9 +2,12 @@
 
 use std::hash::{Hash as _, Hasher as _};
 
+use underpass_core::time::Time;
+
 use crate::event::Event;
 use crate::fnv::Fnv;
-use crate::oracle::Oracle;
+use crate::oracle::{Left, Oracle};
+use crate::run::Run;
 
 /// The log of one run.
 #[derive(Debug)]
@@ -32,18 +35,16 @@ impl Log {
         }
     }
 
-    /// The number that stands for all events.
-    pub(crate) fn hash(&self) -> u64 {
-        self.hash.finish()
-    }
-
     /// How many events there were.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// The oracles, and the events that were kept.
-    pub(crate) fn end(self) -> (Oracle, Vec<Event>) {
-        (self.oracle, self.kept.unwrap_or_default())
+    /// What came of a run that ended then, and left that.
+    pub(crate) fn finish(self, ended: Time, left: &Left) -> Run {
+        let (hash, count) = (self.hash.finish(), self.count);
+        let (violations, met) = self.oracle.end(ended, left);
+        let (events, skipped) = (self.kept.unwrap_or_default(), Vec::new());
+        Run { hash, count, ended, events, violations, met, skipped }
     }
 }

@@ -23,7 +23,8 @@ pub(crate) struct Telling<'l, I> {
 }
 
 impl<I> Telling<'_, I> {
-    fn tell(&mut self, what: What) {
+    /// Tells what happens to the session.
+    pub(crate) fn tell(&mut self, what: What) {
         self.log.add(Event { at: self.at, who: Who::Session(self.session), what });
     }
 

@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::args::scenario;
-use super::{Failure, Outcome, run};
+use super::args::{engine, scenario};
+use super::{Failure, Outcome, replay_of, run};
+use crate::engine::Engine;
 use crate::oracle::Met;
 use crate::plan::Plan;
 use crate::run::Run;
@@ -28,6 +29,9 @@ pub(super) struct Hunt {
     /// How many seeds of each scenario.
     #[arg(long, default_value_t = 1_000)]
     count: u64,
+    /// What runs the plans: des, or turmoil.
+    #[arg(long, value_parser = engine, default_value = "des")]
+    engine: Engine,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
@@ -62,7 +66,7 @@ impl Hunt {
             }
             for scenario in &self.scenario.0 {
                 let plan = scenario.draw(seed);
-                let run = run(&plan, false)?;
+                let run = run(self.engine, &plan, false)?;
                 seeds += 1;
                 met.join(&run.met);
                 if !run.violations.is_empty() {
@@ -87,7 +91,7 @@ impl Hunt {
         for violation in &run.violations {
             writeln!(out, "{violation}")?;
         }
-        writeln!(out, "underpass-sim replay {} --timeline", file.display())?;
+        writeln!(out, "{}", replay_of(&file, self.engine))?;
         Ok(Outcome::Violation)
     }
 }

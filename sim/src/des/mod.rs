@@ -20,6 +20,7 @@ use underpass_core::Fault;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
 
+use crate::engine::Engine;
 use crate::event::{Event, What, Who};
 use crate::log::Log;
 use crate::oracle::{Left, Oracle};
@@ -83,7 +84,7 @@ pub fn run(plan: &Plan, bug: Bug, keeps: bool) -> Result<Run, BadPlan> {
 }
 
 fn run_by(plan: &Plan, rules: Rules, bug: Bug, keeps: bool) -> Run {
-    let log = Log::new(Oracle::new(plan, &rules), keeps);
+    let log = Log::new(Oracle::new(plan, &rules, Engine::Des.manners(plan)), keeps);
     let net = Net::new(plan.network.clone(), plan.clients.len(), &plan.backends);
     let client = |(place, client)| Client::new(client, place);
     let mut world = World {
@@ -144,10 +145,7 @@ impl World<'_> {
             servings: self.servings.values().filter(|serving| !serving.is_over()).count() as u32,
             counts: self.proxy.counts(),
         };
-        let (hash, count, now) = (self.log.hash(), self.log.count(), self.net.now);
-        let (oracle, events) = self.log.end();
-        let (violations, met) = oracle.end(now, &left);
-        Run { hash, count, ended: now, events, violations, met }
+        self.log.finish(self.net.now, &left)
     }
 
     fn happens(&mut self, due: Due) {

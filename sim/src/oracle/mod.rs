@@ -16,6 +16,7 @@ use std::fmt;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
 
+use crate::engine::Manners;
 use crate::event::{Counts, Event, What, Who};
 use crate::plan::{Fault, Plan};
 
@@ -46,6 +47,8 @@ pub enum Kind {
     Busy,
     /// A count is wrong, or something lent is not given back.
     Count,
+    /// What was recorded of a session does not replay.
+    Diverged,
     /// A clock rang before its time.
     Early,
     /// An answer belongs to another request, or to none.
@@ -103,15 +106,15 @@ struct Found {
 }
 
 impl Oracle {
-    /// Judges runs of that plan, under those rules.
-    pub fn new(plan: &Plan, rules: &Rules) -> Self {
+    /// Judges runs of that plan, under those rules, by an engine that is so exact.
+    pub fn new(plan: &Plan, rules: &Rules, manners: Manners) -> Self {
         Self {
             found: Found::default(),
             faults: plan.faults.iter().map(|timed| timed.fault.clone()).collect(),
             ahead: Wait::ZERO,
-            streams: Streams::new(plan),
+            streams: Streams::new(plan, manners),
             requests: Requests::new(plan),
-            sessions: Sessions::new(plan, rules),
+            sessions: Sessions::new(rules, manners),
         }
     }
 
@@ -149,7 +152,12 @@ impl Oracle {
     /// The run is cut off, because it does not end by itself.
     pub fn busy(&mut self, at: Time) {
         let why = "too much happens".to_owned();
-        self.found.violations.push(Violation { kind: Kind::Busy, at, who: Who::Network, why });
+        self.finds(Violation { kind: Kind::Busy, at, who: Who::Network, why });
+    }
+
+    /// Something was found by who knows more than events tell.
+    pub fn finds(&mut self, violation: Violation) {
+        self.found.violations.push(violation);
     }
 
     /// Judges what is left; gives all that was found.

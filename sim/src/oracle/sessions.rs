@@ -11,9 +11,9 @@ use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, Dial, Fault, Op, Side};
 
 use super::{Each, Found, Kind};
+use crate::engine::Manners;
 use crate::event::{Counts, Event, Rest, What, Who};
 use crate::outcome::Outcome;
-use crate::plan::Plan;
 
 /// The sessions of a run.
 #[derive(Debug)]
@@ -50,13 +50,13 @@ struct Live {
 }
 
 impl Sessions {
-    pub(super) fn new(plan: &Plan, rules: &Rules) -> Self {
+    pub(super) fn new(rules: &Rules, manners: Manners) -> Self {
         let forwards = (0..rules.rules.len()).filter_map(|number| rules.forward(number));
         Self {
             live: Each::new(),
             terms: forwards.map(|forward| forward.terms).collect(),
             head: rules.limits.head,
-            tick: Wait::from_micros(u64::from(plan.network.lag) + 10),
+            tick: manners.tick,
             most: rules
                 .workers
                 .iter()

@@ -7,6 +7,7 @@ use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, Side};
 
 use super::{Each, Found, Kind, Violation};
+use crate::engine::Manners;
 use crate::event::{Event, What, Who};
 use crate::outcome::Outcome;
 use crate::plan::{Answer, Fault, Op, Plan};
@@ -56,7 +57,7 @@ struct End {
 }
 
 impl Streams {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan, manners: Manners) -> Self {
         let holds_up = plan.faults.iter().any(|timed| {
             matches!(timed.fault, Fault::Cut { .. } | Fault::BlackHole(_) | Fault::ClockJump(_))
         });
@@ -70,8 +71,8 @@ impl Streams {
             },
             op => rests(op),
         });
-        let latency = Wait::from_micros(u64::from(plan.network.latency[1]) * 20);
-        let prompt = (!holds_up && !slow).then(|| Wait::from_secs(1).plus(latency));
+        let ways = Wait::from_micros(manners.way.as_micros() * 20);
+        let prompt = (!holds_up && !slow).then(|| Wait::from_secs(1).plus(ways));
         Self {
             tunnels: BTreeMap::new(),
             clients: Each::new(),
