@@ -17,18 +17,27 @@ pub(crate) struct Log {
     pub(crate) oracle: Oracle,
     kept: Option<Vec<Event>>,
     count: u64,
+    /// When the last one was.
+    last: Time,
 }
 
 impl Log {
     /// A log that keeps its events if they are wanted.
     pub(crate) fn new(oracle: Oracle, keeps: bool) -> Self {
-        Self { hash: Fnv::default(), oracle, kept: keeps.then(Vec::new), count: 0 }
+        Self {
+            hash: Fnv::default(),
+            oracle,
+            kept: keeps.then(Vec::new),
+            count: 0,
+            last: Time::ZERO,
+        }
     }
 
     /// Adds an event.
     pub(crate) fn add(&mut self, event: Event) {
         event.hash(&mut self.hash);
         self.count += 1;
+        self.last = event.at;
         self.oracle.see(&event);
         if let Some(kept) = &mut self.kept {
             kept.push(event);
@@ -40,9 +49,9 @@ impl Log {
         self.count
     }
 
-    /// What came of a run that ended then, and left that.
-    pub(crate) fn finish(self, ended: Time, left: &Left) -> Run {
-        let (hash, count) = (self.hash.finish(), self.count);
+    /// What came of a run that left that.
+    pub(crate) fn finish(self, left: &Left) -> Run {
+        let (hash, count, ended) = (self.hash.finish(), self.count, self.last);
         let (violations, met) = self.oracle.end(ended, left);
         let (events, skipped) = (self.kept.unwrap_or_default(), Vec::new());
         Run { hash, count, ended, events, violations, met, skipped }

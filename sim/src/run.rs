@@ -12,7 +12,7 @@ pub struct Run {
     pub hash: u64,
     /// How many events there were.
     pub count: u64,
-    /// When nothing more could happen, in virtual time.
+    /// When the last of them was, in virtual time.
     pub ended: Time,
     /// Every event, if they were to be kept.
     pub events: Vec<Event>,

@@ -145,7 +145,7 @@ impl World<'_> {
             servings: self.servings.values().filter(|serving| !serving.is_over()).count() as u32,
             counts: self.proxy.counts(),
         };
-        self.log.finish(self.net.now, &left)
+        self.log.finish(&left)
     }
 
     fn happens(&mut self, due: Due) {

@@ -118,7 +118,7 @@ impl World {
 
     /// What came of the run.
     pub(super) fn finish(self) -> Run {
-        let Self { plan, log, now, proxy, doing, servings, .. } = self;
+        let Self { plan, log, proxy, doing, servings, .. } = self;
         let doing = doing.into_inner();
         let doing = plan.clients.iter().zip(doing);
         let left = Left {
@@ -126,7 +126,7 @@ impl World {
             servings: servings.into_inner().len() as u32,
             counts: proxy.counts(),
         };
-        log.into_inner().finish(now.get(), &left)
+        log.into_inner().finish(&left)
     }
 }
 
