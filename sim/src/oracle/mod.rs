@@ -1,11 +1,13 @@
 //! What must be true of every run, whatever engine made it: judged from events alone.
 //!
-//! `streams` judges the bytes of tunnels and their ends, `requests` which answer belongs to whom,
-//! `sessions` clocks, leases and what core holds; `met` counts what should happen sometimes.
+//! `streams` judges the bytes of tunnels and their ends, `requests` which answer belongs to whom, `reports`
+//! what is told of it, `sessions` clocks, leases and what core holds; `met` counts what should happen
+//! sometimes.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each oracle looks at what concerns it")]
 
 mod met;
+mod reports;
 mod requests;
 mod sessions;
 mod streams;
@@ -21,6 +23,7 @@ use crate::event::{Counts, Event, What, Who};
 use crate::plan::{Fault, Plan};
 
 pub use met::{MARKS, Met};
+use reports::Reports;
 use requests::Requests;
 use sessions::Sessions;
 use streams::Streams;
@@ -71,6 +74,8 @@ pub enum Kind {
     Smuggled,
     /// Something does not finish.
     Stuck,
+    /// What was done is not what is reported of it.
+    Untold,
     /// Bytes are not those that were sent.
     Wrong,
 }
@@ -94,6 +99,7 @@ pub struct Oracle {
     /// How far the proxy's clock is ahead.
     ahead: Wait,
     streams: Streams,
+    reports: Reports,
     requests: Requests,
     sessions: Sessions,
 }
@@ -113,6 +119,7 @@ impl Oracle {
             faults: plan.faults.iter().map(|timed| timed.fault.clone()).collect(),
             ahead: Wait::ZERO,
             streams: Streams::new(plan, manners),
+            reports: Reports::default(),
             requests: Requests::new(plan),
             sessions: Sessions::new(rules, manners),
         }
@@ -141,6 +148,7 @@ impl Oracle {
         }
         self.sessions.see(event, event.at.after(self.ahead), &mut self.found);
         self.streams.see(event, &mut self.found);
+        self.reports.see(event, &mut self.found);
         self.requests.see(event, &mut self.found);
     }
 
@@ -182,6 +190,7 @@ impl Oracle {
             }
         }
         self.streams.end(&mut self.found);
+        self.reports.end(at, &mut self.found);
         (self.found.violations, self.found.met)
     }
 }

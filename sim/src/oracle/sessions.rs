@@ -284,6 +284,7 @@ impl Live {
             ("a side that did not read was given up", matches!(report.close, Close::Stalled(_))),
             ("a tunnel ended well", matches!(report.close, Close::Ended(_))),
             ("an answer came too late", refusal == Some(Refusal::LateAnswer)),
+            ("no rule took a request", refusal == Some(Refusal::NoRule)),
             ("no worker was free in time", refusal == Some(Refusal::LateWorker)),
             ("the client's head came too slowly", refusal == Some(Refusal::Late)),
             (

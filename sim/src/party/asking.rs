@@ -106,6 +106,7 @@ impl Http {
             }
             if (100..200).contains(&status) {
                 if let Some((_, until)) = self.consent.as_mut().filter(|_| status == 100) {
+                    hand.tell(What::Welcome(at));
                     *until = hand.net.now();
                 }
                 continue;

@@ -92,9 +92,13 @@ impl Op {
 }
 
 impl Ask {
-    /// Whether a proxy may send it to a backend twice (RFC 9110 §9.2.2).
+    /// Whether a proxy may send it to a backend twice (RFC 9110 §9.2.2): it has nothing to send again.
     pub fn may_be_sent_twice(&self) -> bool {
-        matches!(self.kind, Kind::Get)
+        match &self.kind {
+            Kind::Get => true,
+            Kind::Put(upload) => upload.framing == Framing::Length && upload.bytes == 0,
+            Kind::Post(_) | Kind::Upgrade(_) => false,
+        }
     }
 
     /// Whether a proxy that nothing hinders relays what is answered.

@@ -149,7 +149,11 @@ impl Draw {
         reply.pace = pace;
         reply.interims = self.0.pick(&[0, 0, 1, 12]);
         let kind = if switches { Kind::Upgrade(self.early()) } else { kind };
-        step(self.ask(kind, reply))
+        let mut ask = self.ask(kind, reply);
+        if self.0.one_in(8) {
+            "nowhere".clone_into(&mut ask.to);
+        }
+        step(ask)
     }
 
     fn body(&mut self, status: u16) -> Answer {
@@ -176,7 +180,8 @@ impl Draw {
             1 => Kind::Post(self.upload()),
             _ => Kind::Get,
         };
-        let answer = self.body(200);
+        let status = self.0.pick(&[200, 200, 200, 200, 500]);
+        let answer = self.body(status);
         let mut reply = Reply::new(answer);
         reply.delay = self.0.pick(&[0, 0, 10, 500]);
         reply.early = kind != Kind::Get && self.0.one_in(6);

@@ -151,6 +151,7 @@ impl Scenario {
             lines.push(format!("ProxyTimeout {}", rng.pick(&[3, 15])));
         }
         lines.extend(rng.one_in(4).then(|| "Proxy100Continue Off".to_owned()));
+        lines.extend(rng.one_in(3).then(|| "ProxyErrorOverride On 500".to_owned()));
         lines.extend(rng.one_in(6).then(|| "ProxyIOBufferSize 4096".to_owned()));
         let connect = rng.pick(&["", "", " connectiontimeout=2"]);
         for name in ["b0", "b1"] {
