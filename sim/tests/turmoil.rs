@@ -126,7 +126,12 @@ fn is_light(plan: &Plan) -> bool {
     let is_light = |op: &Op| match op {
         Op::Abort | Op::Dribble(_) => false,
         Op::Ask(ask) => ask.is_good() && ask.reply.pace.is_none(),
-        _ => true,
+        Op::Expect(_)
+        | Op::Garbage(_)
+        | Op::HalfClose
+        | Op::Rest(_)
+        | Op::Send(_)
+        | Op::Sleep(_) => true,
     };
     plan.faults.is_empty() && plan.clients.iter().flat_map(|client| &client.script).all(is_light)
 }

@@ -1,11 +1,12 @@
 //! What must be true of every run, whatever engine made it: judged from events alone.
 //!
 //! `streams` judges the bytes of tunnels and their ends, `requests` which answer belongs to whom, `reports`
-//! what is told of it, `sessions` clocks, leases and what core holds; `met` counts what should happen
+//! what is told of it, `sessions` clocks and leases, `held` how much core may hold; `met` counts what should happen
 //! sometimes.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each oracle looks at what concerns it")]
 
+mod held;
 mod met;
 mod reports;
 mod requests;
@@ -121,7 +122,7 @@ impl Oracle {
             streams: Streams::new(plan, manners),
             reports: Reports::default(),
             requests: Requests::new(plan),
-            sessions: Sessions::new(rules, manners),
+            sessions: Sessions::new(plan, rules, manners),
         }
     }
 

@@ -78,3 +78,48 @@ fn add_up(report: &Report, event: &Event, found: &mut Found) {
         found.violate(Kind::Untold, event, why);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Told;
+    use underpass_core::Both;
+
+    /// What is found when one client, on one connection, sees those statuses, and those are reported.
+    fn found(seen: &[u16], reported: &[u16], pulled: u64) -> Vec<Kind> {
+        let (mut reports, mut found) = (Reports::default(), Found::default());
+        let report = |status: &u16| Report {
+            close: Close::Answered,
+            worker: None,
+            status: *status,
+            began: Time::ZERO,
+            answered: None,
+            ended: Time::ZERO,
+            pulled: Both { client: 0, backend: pulled },
+            pushed: Both { client: 0, backend: 3 },
+            reusable: false,
+            fault: None,
+        };
+        let mut see = |who, what| reports.see(&Event { at: Time::ZERO, who, what }, &mut found);
+        see(Who::Session(4), What::Accepts(7, 2));
+        see(Who::Client(7), What::Connects(2));
+        seen.iter().for_each(|status| see(Who::Client(7), What::Heads(*status, None)));
+        let told = |status| What::Reports(Box::new(Told(report(status))));
+        reported.iter().for_each(|status| see(Who::Session(4), told(status)));
+        reports.end(Time::ZERO, &mut found);
+        found.violations.into_iter().map(|violation| violation.kind).collect()
+    }
+
+    #[test]
+    fn what_was_seen_is_reported_in_its_order() {
+        assert_eq!(found(&[200, 404], &[200, 0, 404, 101], 3), []);
+        assert_eq!(found(&[200, 404], &[404, 200], 3), [Kind::Untold]);
+        assert_eq!(found(&[200], &[], 3), [Kind::Untold]);
+    }
+
+    #[test]
+    fn what_was_answered_went_as_it_came() {
+        assert_eq!(found(&[], &[200], 4), [Kind::Untold]);
+        assert_eq!(found(&[], &[200], 2), [Kind::Untold]);
+    }
+}

@@ -10,7 +10,7 @@ use super::{Each, Found, Kind, Violation};
 use crate::engine::Manners;
 use crate::event::{Event, What, Who};
 use crate::outcome::Outcome;
-use crate::plan::{Answer, Fault, Op, Plan};
+use crate::plan::{self, Answer, Fault, Op, Plan};
 
 /// The tunnels of a run.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Streams {
     asked: Each<Vec<(u32, usize)>>,
     /// Within this time an end arrives; none where something may hold it up.
     prompt: Option<Wait>,
+    /// Within this time a side hears that the proxy has let go of it; none where it may not hear of it.
+    told: Option<Wait>,
 }
 
 /// A tunnel, or what may become one.
@@ -40,6 +42,8 @@ struct Tunnel {
     excused: bool,
     /// A leg of it broke, or was given up.
     broken: bool,
+    /// When the proxy let go of it.
+    over: Option<Time>,
 }
 
 /// One end of it.
@@ -73,6 +77,11 @@ impl Streams {
         });
         let ways = Wait::from_micros(manners.way.as_micros() * 20);
         let prompt = (!holds_up && !slow).then(|| Wait::from_secs(1).plus(ways));
+        // A connection that is reset at the proxy only has no end any more that could be told.
+        let silent = plan
+            .faults
+            .iter()
+            .any(|timed| matches!(timed.fault, Fault::Reset { end: plan::End::Proxy, .. }));
         Self {
             tunnels: BTreeMap::new(),
             clients: Each::new(),
@@ -81,6 +90,7 @@ impl Streams {
             sessions: Each::new(),
             asked: Each::new(),
             prompt,
+            told: prompt.filter(|_| !silent),
         }
     }
 
@@ -114,6 +124,12 @@ impl Streams {
                     tunnel.broken |= !is_clock(what);
                 }
             }
+            (Who::Session(number), What::Gone) => {
+                for key in self.asked.get(&number).into_iter().flatten() {
+                    let granted = self.tunnels.get_mut(key).filter(|it| it.granted.is_some());
+                    granted.into_iter().for_each(|tunnel| tunnel.over = Some(event.at));
+                }
+            }
             (Who::Client(id), _) => {
                 let Some(&ask) = self.clients.get(&id) else { return };
                 self.end_sees((id, ask), Side::Client, event, found);
@@ -128,6 +144,9 @@ impl Streams {
 
     fn end_sees(&mut self, key: (u32, usize), side: Side, event: &Event, found: &mut Found) {
         let tunnel = self.tunnels.entry(key).or_default();
+        if matches!(event.what, What::Ends | What::Breaks(_)) {
+            tunnel.hears_of_it(side, self.told, event, found);
+        }
         let end = &mut tunnel.ends[side];
         match event.what {
             What::Heads(status, _) => tunnel.opened |= status == 101,
@@ -159,11 +178,12 @@ impl Streams {
         for ((client, ask), tunnel) in &self.tunnels {
             for side in Side::BOTH {
                 let (to, from) = (&tunnel.ends[side], &tunnel.ends[!side]);
-                let waits = tunnel.opened && from.ended.is_some() && !to.heard_end && !to.gone;
-                if waits {
-                    let (at, who) = (from.ended.unwrap_or_default(), Who::Client(*client));
+                let over = tunnel.over.filter(|_| self.told.is_some());
+                let ended = from.ended.or(over).filter(|_| tunnel.opened);
+                if let Some(at) = ended.filter(|_| !to.heard_end && !to.gone) {
+                    let (kind, who) = (Kind::Stuck, Who::Client(*client));
                     let why = format!("the end in the tunnel {ask} never came to the {side}");
-                    found.violations.push(Violation { kind: Kind::Stuck, at, who, why });
+                    found.violations.push(Violation { kind, at, who, why });
                 }
             }
         }
@@ -179,6 +199,16 @@ impl Tunnel {
         }
         let half = self.ends[side].ended.is_some() && heard > 0;
         found.meet("a tunnel carried bytes after one side had ended", half);
+    }
+
+    /// That side finds its connection over: soon after the proxy has let go of it, if it has not before.
+    fn hears_of_it(&self, side: Side, told: Option<Wait>, event: &Event, found: &mut Found) {
+        let (Some(over), Some(told)) = (self.over, told) else { return };
+        let end = &self.ends[side];
+        if event.at.since(over.max(end.last)) > told && !end.heard_end && !end.gone {
+            let why = format!("the tunnel was over at {over}, and the {side} was not told");
+            found.violate(Kind::Late, event, why);
+        }
     }
 
     fn hears_end(&self, side: Side, prompt: Option<Wait>, event: &Event, found: &mut Found) {

@@ -1,5 +1,7 @@
 //! What came of each request, whatever engine ran the plan: no times, no pieces.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "it looks at what concerns it")]
+
 use std::collections::BTreeMap;
 
 use underpass_sim::event::{Event, What, Who};
