@@ -124,7 +124,7 @@ fn both_engines_agree_on_what_nothing_hinders() {
 /// Whether nothing goes wrong in a plan, and nobody breaks anything off: what is lost by a reset is chance.
 fn is_light(plan: &Plan) -> bool {
     let is_light = |op: &Op| match op {
-        Op::Abort | Op::Dribble(_) => false,
+        Op::Abort | Op::Dribble(_) | Op::Sip(_) => false,
         Op::Ask(ask) => ask.is_good() && ask.reply.pace.is_none(),
         Op::Expect(_)
         | Op::Garbage(_)
@@ -147,7 +147,7 @@ fn a_fault_that_turmoil_cannot_do_is_left_out_loudly() {
     assert_eq!(run.skipped, [0]);
     let trace = file::trace(Engine::Turmoil, &plan, &run);
     let head = trace.lines().next().expect("it has a head");
-    let said = r#""skipped":["at 20 ms: the connection of c0 is reset at Both"]"#;
+    let said = r#""skipped":["at 20 ms: the connection of c0 is reset, and both ends are told"]"#;
     assert!(head.contains(said) && head.contains(r#""engine":"turmoil""#), "{head}");
     assert_eq!(file::engine_of(&trace), Some(Engine::Turmoil));
     assert!(trace.contains("fault 1 begins") && !trace.contains("fault 0 begins"));

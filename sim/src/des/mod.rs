@@ -1,7 +1,8 @@
 //! Engine one: an own network of discrete events under the real sessions, without threads and without
 //! waiting. Time jumps from one event to the next.
 //!
-//! `agenda` is what is to happen, `net` the connections with their `socket`s. The `proxy` has its loops
+//! `agenda` is what is to happen, `net` the connections with their `socket`s, and `road` the ways that
+//! they go. The `proxy` has its loops
 //! (`home`), which pump the sessions (`turn`).
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each part looks at what concerns it")]
@@ -10,6 +11,7 @@ mod agenda;
 mod home;
 mod net;
 mod proxy;
+mod road;
 mod socket;
 mod turn;
 
@@ -254,7 +256,7 @@ impl World<'_> {
             Fault::Crash { backend, .. } => self.crash(backend, until),
             Fault::Cut { link, way, .. } => {
                 if let Some(route) = self.route(link) {
-                    self.net.block(route, *way, until);
+                    self.net.road(route).block(*way, until);
                 }
             }
             Fault::Descriptors { most, .. } => {
@@ -273,6 +275,12 @@ impl World<'_> {
                 }
             }
             Fault::Reset { leg, end } => self.reset(*leg, *end),
+            Fault::Slow { link, latency, bandwidth, .. } => {
+                if let Some(route) = self.route(link) {
+                    let more = Wait::from_millis(u64::from(*latency));
+                    self.net.road(route).slow(more, *bandwidth, until);
+                }
+            }
         }
     }
 

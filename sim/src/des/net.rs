@@ -11,9 +11,10 @@ use underpass_core::time::{Time, Wait};
 
 use super::Due;
 use super::agenda::Agenda;
+use super::road::Road;
 use super::socket::{Flight, Life, Owner, Route, Socket};
 use crate::party::{Sockets, Tip};
-use crate::plan::{Backend, Network, Way};
+use crate::plan::{Backend, Network};
 use crate::rng::Rng;
 
 /// Every connection there ever was.
@@ -23,16 +24,16 @@ pub(super) struct Net {
     pub(super) agenda: Agenda<Due>,
     pub(super) knobs: Network,
     sockets: Vec<Socket>,
-    /// Until when nothing goes from the proxy, and to it, on the way of each client and of each backend.
-    blocked: [Vec<[Time; 2]>; 2],
+    /// The ways of the clients, and of the backends.
+    roads: [Vec<Road>; 2],
     backends: Vec<Backend>,
 }
 
 impl Net {
     pub(super) fn new(knobs: Network, clients: usize, backends: &[Backend]) -> Self {
-        let blocked = [clients, backends.len()].map(|count| vec![[Time::ZERO; 2]; count]);
+        let roads = [clients, backends.len()].map(|count| vec![Road::default(); count]);
         let (now, agenda, sockets) = (Time::ZERO, Agenda::new(), Vec::new());
-        Self { now, agenda, knobs, sockets, blocked, backends: backends.to_vec() }
+        Self { now, agenda, knobs, sockets, roads, backends: backends.to_vec() }
     }
 
     /// The place of the backend of that name, and how many of its addresses refuse.
@@ -187,20 +188,11 @@ impl Net {
         }
     }
 
-    /// From now on until then nothing arrives that way.
-    pub(super) fn block(&mut self, route: Route, way: Way, until: Time) {
-        let blocked = self.blocked(route);
-        match way {
-            Way::FromProxy => blocked[0] = blocked[0].max(until),
-            Way::ToProxy => blocked[1] = blocked[1].max(until),
-            Way::Both => *blocked = blocked.map(|at| at.max(until)),
-        }
-    }
-
-    fn blocked(&mut self, route: Route) -> &mut [Time; 2] {
+    /// The way of that route.
+    pub(super) fn road(&mut self, route: Route) -> &mut Road {
         match route {
-            Route::Client(place) => &mut self.blocked[0][place as usize],
-            Route::Backend(place, _) => &mut self.blocked[1][place as usize],
+            Route::Client(place) => &mut self.roads[0][place as usize],
+            Route::Backend(place, _) => &mut self.roads[1][place as usize],
         }
     }
 
@@ -213,7 +205,8 @@ impl Net {
         let [least, most] = self.knobs.latency;
         let route = self.route(from);
         let to_proxy = matches!(route, Route::Client(_)) == (from.0 & 1 == 0);
-        let begins = self.blocked(route)[usize::from(to_proxy)].max(self.now);
+        let now = self.now;
+        let begins = self.road(route).begins(to_proxy, now);
         let spread = (most - least) as usize;
         let extra = if spread == 0 { 0 } else { self.at(from).chance.below(spread + 1) };
         begins.after(Wait::from_micros(u64::from(least) + extra as u64))
@@ -223,9 +216,11 @@ impl Net {
         if self.at(from).holed {
             return;
         }
-        let at = self.arrival(from);
+        let (at, route, now) = (self.arrival(from), self.route(from), self.now);
+        let bytes = if let Flight::Bytes(count) = flight { count } else { 0 };
+        let takes = self.road(route).takes(bytes, now);
         let peer = self.at(from.peer());
-        let at = at.max(peer.last);
+        let at = at.max(peer.last).after(takes);
         peer.last = at;
         peer.coming.push_back((at, flight));
         self.agenda.note(at, Due::Arrives(from.peer()));

@@ -195,6 +195,6 @@ fn is_calm(client: &Client) -> bool {
         }
         Op::Sleep(millis) | Op::Rest(millis) => *millis < 2_000,
         Op::Expect(_) | Op::Send(_) | Op::HalfClose => true,
-        Op::Abort | Op::Dribble(_) | Op::Garbage(_) => false,
+        Op::Abort | Op::Dribble(_) | Op::Garbage(_) | Op::Sip(_) => false,
     })
 }

@@ -63,9 +63,12 @@ struct End {
 impl Streams {
     pub(super) fn new(plan: &Plan, manners: Manners) -> Self {
         let holds_up = plan.faults.iter().any(|timed| {
-            matches!(timed.fault, Fault::Cut { .. } | Fault::BlackHole(_) | Fault::ClockJump(_))
+            matches!(
+                timed.fault,
+                Fault::Cut { .. } | Fault::BlackHole(_) | Fault::ClockJump(_) | Fault::Slow { .. }
+            )
         });
-        let rests = |op: &Op| matches!(op, Op::Rest(_) | Op::Dribble(_));
+        let rests = |op: &Op| matches!(op, Op::Rest(_) | Op::Dribble(_) | Op::Sip(_));
         let slow = plan.clients.iter().flat_map(|client| &client.script).any(|op| match op {
             Op::Ask(ask) => match &ask.reply.answer {
                 Answer::Switch { script, .. } => {

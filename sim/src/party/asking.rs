@@ -44,7 +44,7 @@ pub(crate) enum Far {
 
 impl Http {
     /// Reads some of what is there; gives whether that was something.
-    pub(crate) fn read(&mut self, mind: &Mind, hand: &mut Hand<'_>) -> bool {
+    pub(crate) fn read(&mut self, mind: &mut Mind, hand: &mut Hand<'_>) -> bool {
         let mut room = [0; 4096];
         if self.far != Far::Open {
             return false;

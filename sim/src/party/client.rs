@@ -167,7 +167,7 @@ impl<'p> Client<'p> {
     fn http(&mut self, tip: Tip, mut http: Http, hand: &mut Hand<'_>) -> Next {
         let now = hand.net.now();
         self.write(&mut http, hand);
-        while http.read(&self.mind, hand) {
+        while http.read(&mut self.mind, hand) {
             if let Some(mut talk) = http.answers(self.plan, hand) {
                 talk.has_told(self.mind.out.len());
                 self.state = State::Talks(tip, talk);
@@ -212,7 +212,7 @@ impl<'p> Client<'p> {
         let last = http.waits.back().and_then(|at| self.plan.script.get(*at));
         let pipelined = matches!(last, Some(Op::Ask(ask)) if ask.pipelined);
         match self.plan.script.get(self.at) {
-            Some(Op::Abort | Op::Dribble(_) | Op::Rest(_) | Op::Sleep(_)) => true,
+            Some(Op::Abort | Op::Dribble(_) | Op::Rest(_) | Op::Sip(_) | Op::Sleep(_)) => true,
             Some(Op::HalfClose) => self.mind.out.is_empty(),
             None => http.waits.is_empty(),
             Some(_) => {
@@ -251,7 +251,12 @@ impl<'p> Client<'p> {
                 }
                 http.shut = true;
             }
-            Op::Expect(_) | Op::Send(_) | Op::Dribble(_) | Op::Rest(_) | Op::Sleep(_) => {
+            Op::Expect(_)
+            | Op::Send(_)
+            | Op::Dribble(_)
+            | Op::Rest(_)
+            | Op::Sip(_)
+            | Op::Sleep(_) => {
                 self.mind.does(op, now);
             }
         }

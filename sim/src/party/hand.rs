@@ -1,7 +1,7 @@
 //! What a client and a backend do their work with: a socket, what is still to be written, and the time.
 
 use std::collections::VecDeque;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Fault, Read};
@@ -25,6 +25,8 @@ pub(crate) struct Mind {
     /// What is still to be written.
     pub(crate) out: VecDeque<u8>,
     pace: Option<Pace>,
+    /// How slowly it reads; at once if it does not say.
+    sips: Option<Pace>,
     /// Before then nothing more is written.
     slow: Time,
     /// Before then nothing is read.
@@ -43,7 +45,7 @@ impl Hand<'_> {
 impl Mind {
     pub(crate) const fn new() -> Self {
         let none = Time::ZERO;
-        Self { out: VecDeque::new(), pace: None, slow: none, rests: none, sleeps: none }
+        Self { out: VecDeque::new(), pace: None, sips: None, slow: none, rests: none, sleeps: none }
     }
 
     /// From now on writes at that pace, or as it likes.
@@ -60,6 +62,7 @@ impl Mind {
     pub(crate) fn does(&mut self, op: &Op, now: Time) -> bool {
         match op {
             Op::Dribble(pace) => self.pace = Some(*pace),
+            Op::Sip(pace) => self.sips = Some(*pace),
             Op::Rest(millis) => self.rests = now.after(Wait::from_millis((*millis).into())),
             Op::Sleep(millis) => self.sleep(*millis, now),
             _ => return false,
@@ -98,12 +101,21 @@ impl Mind {
     }
 
     /// Reads what is there.
-    pub(crate) fn read(&self, hand: &mut Hand<'_>, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
-        if hand.net.now() < self.rests {
+    pub(crate) fn read(
+        &mut self,
+        hand: &mut Hand<'_>,
+        room: &mut [u8],
+    ) -> Poll<Result<Read, Fault>> {
+        let now = hand.net.now();
+        if now < self.rests {
             return Poll::Pending;
         }
-        let got = hand.net.read(hand.tip, room);
-        got.map_ok(|count| super::moved(count).map_or(Read::Eof, Read::Moved))
+        let most = self.sips.map_or(room.len(), |pace| room.len().min(pace.bytes as usize));
+        let got = ready!(hand.net.read(hand.tip, &mut room[..most]))?;
+        if let Some(pace) = self.sips {
+            self.rests = now.after(Wait::from_millis(pace.every.into()));
+        }
+        Poll::Ready(Ok(super::moved(got).map_or(Read::Eof, Read::Moved)))
     }
 }
 

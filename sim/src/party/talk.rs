@@ -141,7 +141,7 @@ impl<'p> Talk<'p> {
         }
     }
 
-    fn listen(&mut self, mind: &Mind, hand: &mut Hand<'_>) -> Stepped {
+    fn listen(&mut self, mind: &mut Mind, hand: &mut Hand<'_>) -> Stepped {
         let mut room = [0; 4096];
         while self.other == Other::Open {
             match mind.read(hand, &mut room) {
@@ -209,7 +209,7 @@ impl<'p> Talk<'p> {
                 return true;
             }
             Op::Ask(_) | Op::Garbage(_) => return self.end(mind, hand),
-            Op::Dribble(_) | Op::Rest(_) | Op::Sleep(_) => {
+            Op::Dribble(_) | Op::Rest(_) | Op::Sip(_) | Op::Sleep(_) => {
                 mind.does(op, now);
             }
         }

@@ -36,6 +36,8 @@ pub enum Op {
     Rest(u32),
     /// Send so many bytes into the tunnel.
     Send(u32),
+    /// From now on read so slowly.
+    Sip(Pace),
     /// Do nothing for so many milliseconds, but read.
     Sleep(u32),
 }
@@ -87,7 +89,7 @@ pub struct Upload {
 impl Op {
     /// The pace that it sets, if it does.
     pub(super) fn pace(&self) -> Option<&Pace> {
-        if let Self::Dribble(pace) = self { Some(pace) } else { None }
+        if let Self::Dribble(pace) | Self::Sip(pace) = self { Some(pace) } else { None }
     }
 }
 

@@ -93,6 +93,8 @@ impl Draw {
         for _ in 0..self.0.within(1, 3) {
             let rest = self.0.pick(&[0, 50, 3_000, 20_000, 70_000]);
             script.extend((rest > 0).then_some(Op::Rest(rest)));
+            let sip = Pace { bytes: self.0.within(200, 4_000), every: self.0.within(1, 20) };
+            script.extend(self.0.one_in(6).then_some(Op::Sip(sip)));
             script.push(Op::Send(self.size(60_000)));
             script.extend(self.0.one_in(3).then(|| Op::Expect(self.size(20_000))));
         }

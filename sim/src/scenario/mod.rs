@@ -205,13 +205,13 @@ impl Scenario {
 
     fn faults(self, draw: &mut Draw, clients: &[Client]) -> Vec<Timed> {
         let kinds = match self {
-            Self::Bulk => &[Wrong::Reset, Wrong::Cut, Wrong::Hole][..],
+            Self::Bulk => &[Wrong::Reset, Wrong::Cut, Wrong::Hole, Wrong::Slow][..],
             Self::Crowd => &[Wrong::Reset, Wrong::Refuse, Wrong::Crash],
             Self::HalfClose => &[Wrong::Reset, Wrong::Cut],
             Self::Hostile | Self::Slowloris => &[Wrong::Reset],
             Self::KeepAlive => &[Wrong::Crash, Wrong::Reset],
             Self::LongIdle => &[Wrong::Jump, Wrong::Hole, Wrong::Reset, Wrong::Cut],
-            Self::Partition => &[Wrong::Cut, Wrong::Hole, Wrong::Hang],
+            Self::Partition => &[Wrong::Cut, Wrong::Hole, Wrong::Hang, Wrong::Slow],
             Self::Restart => &[Wrong::Crash, Wrong::Refuse],
             Self::Storm => &[Wrong::Refuse, Wrong::Hang, Wrong::Descriptors, Wrong::Reset],
             Self::Swarm => &Wrong::ALL,

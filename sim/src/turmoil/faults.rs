@@ -12,8 +12,9 @@ use crate::event::{What, Who};
 use crate::oracle::{Kind, Violation};
 use crate::plan::{Fault, Link, Plan, Timed, Way};
 
-/// Whether turmoil can do that fault of the plan. It resets no connection, and loses nothing for good; it
-/// cuts hosts off and not clients, so that a client can be cut off only where it has a host of its own.
+/// Whether turmoil can do that fault of the plan. It resets no connection, loses nothing for good, and
+/// slows nothing down and up again; it cuts hosts off and not clients, so that a client can be cut off only
+/// where it has a host of its own.
 pub fn supports(plan: &Plan, fault: &Fault) -> bool {
     match fault {
         Fault::ClockJump(_)
@@ -25,7 +26,7 @@ pub fn supports(plan: &Plan, fault: &Fault) -> bool {
         Fault::Cut { link: Link::Client(_), way, .. } => {
             *way == Way::Both && plan.clients.len() <= CLIENT_HOSTS
         }
-        Fault::BlackHole(_) | Fault::Drain | Fault::Reset { .. } => false,
+        Fault::BlackHole(_) | Fault::Drain | Fault::Reset { .. } | Fault::Slow { .. } => false,
     }
 }
 
@@ -115,7 +116,7 @@ fn begin(world: &World, timed: &Timed, cuts: &mut Cuts, sim: &mut Sim<'_>) {
                 world.hosts[place].changed.notify_one();
             }
         }
-        Fault::BlackHole(_) | Fault::Drain | Fault::Reset { .. } => {
+        Fault::BlackHole(_) | Fault::Drain | Fault::Reset { .. } | Fault::Slow { .. } => {
             unreachable!("what is not supported is left out")
         }
     }
