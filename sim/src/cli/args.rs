@@ -84,6 +84,9 @@ pub(super) struct Show {
     /// Print what happens, line by line.
     #[arg(long)]
     pub(super) timeline: bool,
+    /// Write a page with a sequence diagram to that file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
     /// Write the trace to that file, one JSON value a line.
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,

@@ -12,11 +12,12 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::engine::Engine;
+use crate::file;
 use crate::plan::Plan;
 use crate::run::Run;
 use crate::scenario::Scenario;
 use crate::shrink::shrink;
-use crate::{file, timeline};
+use crate::timeline::{self, Line};
 use args::{Cli, Command, Show};
 
 /// Runs the program: 0 if all is well, 1 for a violation, 2 where two runs part, 3 if it is asked for
@@ -134,9 +135,10 @@ fn show_run(
         let (name, fault) = (engine.name(), &plan.faults[*skipped]);
         writeln!(out, "{name} cannot do fault {skipped}, {fault}: it is left out")?;
     }
-    if show.timeline {
-        timeline::write(out, &run.events)?;
-    }
+    let lines = timeline::lines(plan, &run.events, &run.violations);
+    let title = format!("{} {} on {}", plan.scenario, plan.seed, engine.name());
+    let hash = format!("{} events until {}, hash {:016x}", run.count, run.ended, run.hash);
+    show_lines(show, &title, &[hash, plan.config.join(" · ")], &lines, out)?;
     if let Some(path) = &show.trace {
         fs::write(path, file::trace(engine, plan, &run))
             .map_err(|error| Failure::file(path, &error))?;
@@ -147,6 +149,24 @@ fn show_run(
     let (Run { hash, count, ended, .. }, scenario, seed) = (&run, &plan.scenario, plan.seed);
     writeln!(out, "{scenario} {seed}: {count} events until {ended}, hash {hash:016x}")?;
     Ok(Outcome::unless(!run.violations.is_empty()))
+}
+
+/// Shows what happened, in the ways that are asked for.
+fn show_lines(
+    show: &Show,
+    title: &str,
+    facts: &[String],
+    lines: &[Line],
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    if show.timeline {
+        timeline::write(out, lines)?;
+    }
+    if let Some(path) = &show.html {
+        let page = timeline::page(title, facts, lines);
+        fs::write(path, page).map_err(|error| Failure::file(path, &error))?;
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -164,6 +184,9 @@ fn replay_all(
     show: &Show,
     out: &mut impl Write,
 ) -> Result<Outcome, Failure> {
+    if paths.len() > 1 && (show.html.is_some() || show.trace.is_some()) {
+        return Err(Failure::Asked("--html and --trace show one file".to_owned()));
+    }
     let mut worst = Outcome::Well;
     for path in paths {
         worst = worst.max(match replay(path, engine, show, out) {
@@ -186,7 +209,7 @@ fn replay(
 ) -> Result<Outcome, Failure> {
     let text = read(path)?;
     if recorded::is_recorded(&text) {
-        return recorded::play(path, &text, out);
+        return recorded::play(path, &text, show, out);
     }
     let plan = plan_in(path, &text)?;
     let engine = engine.or_else(|| file::engine_of(&text)).unwrap_or_default();
