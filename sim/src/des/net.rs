@@ -133,6 +133,9 @@ impl Net {
             self.at(tip).coming.pop_front();
             news |= self.lands(tip, flight);
         }
+        if let Some(&(at, _)) = self.at(tip).coming.front() {
+            self.agenda.note(at, Due::Arrives(tip));
+        }
         news.then(|| self.at(tip).owner)
     }
 
@@ -222,8 +225,12 @@ impl Net {
         let peer = self.at(from.peer());
         let at = at.max(peer.last).after(takes);
         peer.last = at;
+        // One arrival is noted at a time: what comes behind it is noted when it has landed.
+        let first = peer.coming.is_empty();
         peer.coming.push_back((at, flight));
-        self.agenda.note(at, Due::Arrives(from.peer()));
+        if first {
+            self.agenda.note(at, Due::Arrives(from.peer()));
+        }
     }
 }
 
