@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use underpass_core::route::Rules;
 use underpass_core::{Fault, Op, Side};
+use world::rows::{asks_for, outcome, words};
 use world::start::*;
 use world::step::Step;
 use world::wires::CALM;
@@ -90,33 +91,6 @@ fn describe<'r>(title: &str, start: impl Fn() -> World<'r>, table: &mut String) 
     }
 }
 
-fn asks_for(world: &World<'_>) -> String {
-    let offers: Vec<_> = world.offers().iter().map(ToString::to_string).collect();
-    if offers.is_empty() { "nothing".into() } else { offers.join(", ") }
-}
-
-/// The move, and what comes of it.
-fn words(step: Step, world: &World<'_>) -> (String, String) {
-    let Step::Move(op, luck) = step else {
-        let at = world.session.poll_timeout().expect("a clock runs");
-        return ("the clock".into(), format!("after {}", at.since(world.wires.now)));
-    };
-    let how = match (op, luck) {
-        (Op::Elect, Luck::Break(_)) => "no worker".into(),
-        (Op::Elect, _) => "a lease".into(),
-        (
-            Op::Confirm | Op::Release | Op::Park | Op::Secure(_) | Op::Connect | Op::Shut(_),
-            CALM,
-        ) => "done".into(),
-        (_, Luck::Break(fault)) => fault.to_string(),
-        (_, Luck::End) => "the end".into(),
-        (_, Luck::Block) => "not now".into(),
-        (_, CALM) => "all".into(),
-        (_, Luck::Move(_)) => "a byte".into(),
-    };
-    (op.to_string(), how)
-}
-
 /// The same things in fewer words.
 fn shortened(hows: &[String]) -> String {
     let faults = Fault::ALL.map(|fault| fault.to_string());
@@ -130,21 +104,6 @@ fn shortened(hows: &[String]) -> String {
         _ => rest.extend(broken),
     }
     rest.join(", ")
-}
-
-fn outcome(world: &mut World<'_>, step: Step) -> String {
-    if world.session.state() != "Release" {
-        return format!("{}: {}", world.session.state(), asks_for(world));
-    }
-    world.step(Step::Move(Op::Release, CALM));
-    let report = *world.wires.reports.last().expect("it has just been given");
-    let status = if report.status == 0 { String::new() } else { format!("{}, ", report.status) };
-    let mut close = report.close.to_string();
-    if let Step::Move(_, Luck::Break(fault)) = step {
-        close = close.replace(&fault.to_string(), "that fault");
-    }
-    let kept = if report.reusable { ", the backend's connection is kept" } else { "" };
-    format!("the end: {status}{close}; {}{kept}", world.session.state())
 }
 
 type Start = for<'r> fn(&'r Rules) -> World<'r>;

@@ -1,5 +1,7 @@
 //! Stage 1 of 6 · the bytes that core holds, in buffers leased only while they hold any.
 
+use std::fmt;
+
 use crate::limits::{BUFFER, HEAD_MOST};
 
 /// A free list of buffers, lent by the driver for the length of a turn; one for each loop.
@@ -35,7 +37,7 @@ impl Buffers {
 }
 
 /// A buffer of a session: nothing but a null pointer while it holds no byte.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Buf(Option<Box<Block>>);
 
 /// ```text
@@ -131,6 +133,13 @@ impl Buf {
     }
 }
 
+/// The bytes held, and never what an earlier holder has left in the block behind them.
+impl fmt::Debug for Buf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.bytes().escape_ascii())
+    }
+}
+
 impl Block {
     fn new() -> Self {
         Self { bytes: vec![0; BUFFER], start: 0, end: 0 }
@@ -174,6 +183,16 @@ mod tests {
         buf.consume(3);
         buf.tidy(&mut buffers);
         assert_eq!(buffers.leased(), 0);
+    }
+
+    /// A session that is printed shows nothing of another one's.
+    #[test]
+    fn what_an_earlier_holder_left_is_not_printed() {
+        let (mut buffers, mut buf) = (Buffers::default(), Buf::default());
+        fill(&mut buf, b"secret", &mut buffers);
+        buf.clear(&mut buffers);
+        fill(&mut buf, b"a\r\n", &mut buffers);
+        assert_eq!(format!("{buf:?}"), r#""a\r\n""#);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(crate) mod luck;
 pub(crate) mod plan;
 pub(crate) mod recording;
 pub(crate) mod rng;
+pub(crate) mod rows;
 pub(crate) mod seeds;
 pub(crate) mod start;
 pub(crate) mod step;
@@ -19,7 +20,7 @@ use underpass_core::limits;
 use underpass_core::report::{Close, Report};
 use underpass_core::route::{Action, Rules, Terms};
 use underpass_core::time::Wait;
-use underpass_core::{Cx, OpSet, Pumped, Session, Side, pump, trace};
+use underpass_core::{Cx, Op, OpSet, Pumped, Session, Side, pump, trace};
 
 pub(crate) use recording::Recording;
 pub(crate) use rng::Rng;
@@ -151,15 +152,20 @@ impl<'r> World<'r> {
     }
 
     /// The moves that the session offers, the first one first.
-    pub(crate) fn offers(&self) -> Vec<underpass_core::Op> {
-        let (mut blocked, mut offers) = (OpSet::NONE, Vec::new());
-        while let Some(op) = self.session.next_op(blocked) {
+    pub(crate) fn offers(&self) -> Vec<Op> {
+        self.next_ops().collect()
+    }
+
+    /// The same, each asked for when it is its turn.
+    pub(crate) fn next_ops(&self) -> impl Iterator<Item = Op> {
+        let mut blocked = OpSet::NONE;
+        std::iter::from_fn(move || {
+            let op = self.session.next_op(blocked)?;
             assert_eq!(self.session.next_op(blocked), Some(op), "asking twice changes the answer");
             assert!(!blocked.has(op), "{op} is offered although it is blocked");
             blocked.add(op);
-            offers.push(op);
-        }
-        offers
+            Some(op)
+        })
     }
 
     /// The one report: of a session with one request.

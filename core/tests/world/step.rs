@@ -23,7 +23,7 @@ impl World<'_> {
                 let _ = self.pump(0);
             }
             Step::Move(chosen, luck) => {
-                let place = self.offers().iter().position(|&op| op == chosen);
+                let place = self.next_ops().position(|op| op == chosen);
                 let place = place.expect("the move is offered") as u32;
                 self.wires.luck = Box::new(move |op| if op == chosen { luck } else { Luck::Block });
                 let _ = self.pump(place + 1);
@@ -34,37 +34,38 @@ impl World<'_> {
 
     /// Everything that can happen now; what breaks, breaks by one of `faults`.
     pub(crate) fn steps(&self, faults: &[Fault]) -> Vec<Step> {
+        self.steps_with(faults, a_little)
+    }
+
+    /// The same, where `part` says what beside all can be moved of so many bytes.
+    pub(crate) fn steps_with(
+        &self,
+        faults: &[Fault],
+        part: impl Fn(Op, usize) -> Vec<Luck>,
+    ) -> Vec<Step> {
         let mut steps = Vec::new();
         for op in self.offers() {
-            let lucks = self.lucks(op).into_iter();
             let breaks = faults.iter().map(|&fault| Luck::Break(fault)).filter(|_| can_break(op));
-            steps.extend(lucks.chain(breaks).map(|luck| Step::Move(op, luck)));
+            let lucks = self.lucks(op, &part).into_iter().chain(breaks);
+            steps.extend(lucks.map(|luck| Step::Move(op, luck)));
         }
         steps.extend(self.session.poll_timeout().map(|_| Step::Clock));
         steps
     }
 
-    /// What can come of the move when nothing breaks: a little, all, the end.
-    fn lucks(&self, op: Op) -> Vec<Luck> {
-        let amounts = |most: usize| match most {
+    /// What can come of the move when nothing breaks: a part, all, the end.
+    fn lucks(&self, op: Op, part: impl Fn(Op, usize) -> Vec<Luck>) -> Vec<Luck> {
+        let amounts = |there: usize| match there {
             0 => vec![],
-            1 => vec![CALM],
-            _ => vec![Luck::Move(1), CALM],
+            _ => [part(op, there), vec![CALM]].concat(),
         };
         match op {
-            // Halves, because a head is long and every length of its rest would be a state of its own.
-            Op::Fill(side) => match self.wires.peers[side].to_come.len() {
-                0 => vec![Luck::End],
-                most => vec![Luck::Move(most.div_ceil(2)), CALM, Luck::End],
-            },
-            Op::Flush(_) => vec![Luck::Move(self.session.held().div_ceil(2)), CALM],
-            Op::Pull(side) => {
-                let mut lucks = amounts(self.wires.peers[side].to_come.len());
-                lucks.push(Luck::End);
-                lucks
+            Op::Fill(side) | Op::Pull(side) => {
+                [amounts(self.wires.peers[side].to_come.len()), vec![Luck::End]].concat()
             }
-            Op::Watch(_) => vec![],
+            Op::Flush(_) => amounts(self.session.held()),
             Op::Push(to) => amounts(self.wires.carriers[!to].len()),
+            Op::Watch(_) => vec![],
             Op::Secure(_)
             | Op::Elect
             | Op::Connect
@@ -74,6 +75,13 @@ impl World<'_> {
             | Op::Park => vec![CALM],
         }
     }
+}
+
+/// Half of what core sees, because a head is long; one byte of what it does not see.
+fn a_little(op: Op, there: usize) -> Vec<Luck> {
+    let sees = matches!(op, Op::Fill(_) | Op::Flush(_));
+    let part = if sees { there.div_ceil(2) } else { 1 };
+    if sees || there > 1 { vec![Luck::Move(part)] } else { vec![] }
 }
 
 fn can_break(op: Op) -> bool {

@@ -1,6 +1,7 @@
 //! The driver of the tests: two peers and two carriers in memory, and the luck that each call has.
 
 use std::collections::VecDeque;
+use std::io::Read as _;
 use std::num::NonZeroU32;
 use std::task::Poll;
 
@@ -17,6 +18,8 @@ pub(crate) enum Luck {
     Block,
     /// It moves at most so many bytes; a call that moves none succeeds.
     Move(usize),
+    /// It moves all but so many bytes, and one at the least.
+    Leave(usize),
     /// The peer ends its direction here, whatever it still had to say.
     End,
     /// It breaks. A broken leg stays broken.
@@ -130,6 +133,7 @@ impl Wires {
         let most = match luck {
             Luck::Block => return Poll::Pending,
             Luck::Move(most) => most.min(room),
+            Luck::Leave(rest) => peer.to_come.len().saturating_sub(rest).clamp(1, room),
             Luck::End => {
                 peer.to_come.clear();
                 peer.ended = true;
@@ -165,6 +169,7 @@ impl Wires {
         let most = match luck {
             Luck::Block => return Poll::Pending,
             Luck::Move(most) => most,
+            Luck::Leave(rest) => offered.saturating_sub(rest).max(1),
             Luck::End => usize::MAX,
             Luck::Break(fault) => {
                 peer.deaf = Some(fault);
@@ -212,7 +217,7 @@ impl Wires {
         self.done += usize::from(luck != Luck::Block);
         match luck {
             Luck::Block => Poll::Pending,
-            Luck::Move(_) | Luck::End => Poll::Ready(Ok(())),
+            Luck::Move(_) | Luck::Leave(_) | Luck::End => Poll::Ready(Ok(())),
             Luck::Break(fault) => Poll::Ready(Err(fault)),
         }
     }
@@ -233,8 +238,8 @@ impl Io for Wires {
 
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
         self.readable(Op::Fill(side), side, room.len()).map_ok(|count| {
-            let bytes = self.peers[side].to_come.drain(..count);
-            room.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
+            let taken = self.peers[side].to_come.read_exact(&mut room[..count]);
+            taken.expect("so many are there");
             self.peers[side].filled += count;
             read(count)
         })
