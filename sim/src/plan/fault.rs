@@ -191,12 +191,9 @@ impl fmt::Display for Fault {
             Self::Hang { backend, lasts } => write!(f, "{backend} hangs for {lasts} ms"),
             Self::Refuse { backend, lasts } => write!(f, "{backend} refuses for {lasts} ms"),
             Self::Reset { leg, end } => write!(f, "{leg} is reset, and {end} told"),
-            Self::Slow { link, latency, bandwidth: 0, lasts } => {
-                write!(f, "{link} takes {latency} ms longer for {lasts} ms")
-            }
             Self::Slow { link, latency, bandwidth, lasts } => {
-                write!(f, "{link} takes {latency} ms longer, ")?;
-                write!(f, "and {bandwidth} bytes a second, for {lasts} ms")
+                write!(f, "{link} is slow for {lasts} ms: {latency} ms longer")?;
+                if *bandwidth > 0 { write!(f, ", {bandwidth} bytes a second") } else { Ok(()) }
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use underpass_core::time::{Time, Wait};
 
 use super::{Line, Tone, Way};
 use crate::event::Who;
@@ -28,12 +29,13 @@ pub fn page(title: &str, facts: &[String], lines: &[Line]) -> String {
     PAGE.replace("{{data}}", &data.to_string().replace('<', "\\u003c"))
 }
 
-/// A line, and how many there were of the kind.
+/// A line, and those of the kind that followed it.
 #[derive(Clone, Debug)]
 struct Row<'l> {
     line: &'l Line,
     bytes: u64,
     count: u32,
+    last: Time,
 }
 
 /// Clients stand on the left, and backends on the right.
@@ -45,42 +47,43 @@ fn rank(who: Who) -> u8 {
     }
 }
 
-/// Bytes that go the same way in pieces are one row: a party that reads and writes by turns has two.
+/// What goes the same way in pieces is one row: a party that reads and writes by turns has two.
 fn merged(lines: &[Line]) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = Vec::new();
     for line in lines {
         let alike = |row: &Row<'_>| {
             let Line { who, text, way, .. } = row.line;
-            (who, text, way) == (&line.who, &line.text, &line.way)
+            let soon = line.at.since(row.last) <= SOON;
+            soon && (who, text, way) == (&line.who, &line.text, &line.way)
         };
         let from = rows.len().saturating_sub(2);
         let near = rows[from..].iter().rposition(alike).map(|at| from + at);
         let only = |at: &usize| rows[*at..].iter().all(|row| row.line.who == line.who);
-        match (near.filter(only), line.bytes) {
-            (Some(at), Some(bytes)) => {
-                rows[at].bytes += u64::from(bytes);
-                rows[at].count += 1;
+        let bytes = line.bytes.map_or(0, u64::from);
+        match near.filter(only) {
+            Some(at) => {
+                let Row { bytes: all, count, last, .. } = &mut rows[at];
+                (*all, *count, *last) = (*all + bytes, *count + 1, line.at);
             }
-            (_, bytes) => rows.push(Row { line, bytes: bytes.unwrap_or(0).into(), count: 1 }),
+            None => rows.push(Row { line, bytes, count: 1, last: line.at }),
         }
     }
     rows
 }
 
 fn of(row: &Row<'_>, place: &dyn Fn(Who) -> Option<usize>) -> Value {
-    let Row { line, bytes, count } = row;
+    let Row { line, bytes, count, .. } = row;
     let (from, to) = match line.way {
         Some(Way::From(who)) => (place(who), place(line.who)),
         Some(Way::To(who)) => (place(line.who), place(who)),
         None => (None, None),
     };
-    let mut text = line.text.clone();
-    if line.bytes.is_some() {
-        text.push_str(&format!(" {bytes}"));
-    }
-    if *count > 1 {
-        text.push_str(&format!(" in {count}"));
-    }
+    let text = match (&line.text, line.bytes, *count) {
+        (text, None, 1) => text.clone(),
+        (text, None, _) => format!("{text} ({count} times)"),
+        (text, Some(_), 1) => format!("{text} {bytes}"),
+        (text, Some(_), _) => format!("{text} {bytes} in {count}"),
+    };
     let tone = match line.tone {
         Tone::Bytes => "bytes",
         Tone::End => "end",
@@ -93,12 +96,14 @@ fn of(row: &Row<'_>, place: &dyn Fn(Who) -> Option<usize>) -> Value {
     json!({ "at": at, "who": place(line.who), "from": from, "to": to, "text": text, "tone": tone })
 }
 
+/// What comes later than that is another row.
+const SOON: Wait = Wait::from_millis(10);
+
 const PAGE: &str = include_str!("page.html");
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use underpass_core::time::Time;
 
     fn line(who: Who, text: &str, bytes: Option<u32>) -> Line {
         let (at, tone, way) = (Time::ZERO, Tone::Bytes, Some(Way::To(Who::Client(1))));
@@ -118,6 +123,9 @@ mod tests {
         ];
         let rows: Vec<_> = merged(&pieces).iter().map(|row| (row.bytes, row.count)).collect();
         assert_eq!(rows, [(12, 2), (12, 2), (1, 1), (9, 1)]);
+        let late = [Time::ZERO, Time::ZERO.after(SOON), Time::from_micros(1_000_000)];
+        let late = late.map(|at| Line { at, ..line(session, "shut", None) });
+        assert_eq!(merged(&late).iter().map(|row| row.count).collect::<Vec<_>>(), [2, 1]);
     }
 
     #[test]

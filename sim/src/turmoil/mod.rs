@@ -9,7 +9,7 @@
 //!
 //! turmoil's TCP is a queue of messages. So this engine has no windows, no reset that an end asks for, and
 //! no loss; a fault that needs them is left out, and said to be ([`supports`]). It looks at the clock
-//! once in a millisecond.
+//! once in a millisecond, so that the shortest way is one, and a loop's lag none.
 
 mod driver;
 mod faults;
