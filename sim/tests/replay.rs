@@ -57,4 +57,7 @@ fn what_was_recorded_is_shown_as_lines_and_as_a_page() {
     }
     let trace = command.args(["--trace", "nowhere"]).output().expect("it runs");
     assert_eq!(trace.status.code(), Some(3), "it is a trace already");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underpass-sim"));
+    let engine = command.args(["replay", GET, "--engine", "des"]).output().expect("it runs");
+    assert_eq!(engine.status.code(), Some(3), "no engine runs it");
 }

@@ -54,7 +54,7 @@ pub(super) enum Command {
         /// Plans, traces of runs, or traces of `underpass run --record DIR`.
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// What runs a plan: des, or turmoil; a trace is run by the engine that it is of.
+        /// What runs the plans: des, or turmoil; the engine of the trace, if not said.
         #[arg(long, value_parser = engine)]
         engine: Option<Engine>,
         #[command(flatten)]

@@ -135,7 +135,9 @@ fn show_run(
         let (name, fault) = (engine.name(), &plan.faults[*skipped]);
         writeln!(out, "{name} cannot do fault {skipped}, {fault}: it is left out")?;
     }
-    let lines = timeline::lines(plan, &run.events, &run.violations);
+    let shown = show.timeline || show.html.is_some();
+    let events = if shown { &run.events[..] } else { &[] };
+    let lines = timeline::lines(plan, events, &run.violations);
     let title = format!("{} {} on {}", plan.scenario, plan.seed, engine.name());
     let hash = format!("{} events until {}, hash {:016x}", run.count, run.ended, run.hash);
     show_lines(show, &title, &[hash, plan.config.join(" · ")], &lines, out)?;
@@ -209,6 +211,10 @@ fn replay(
 ) -> Result<Outcome, Failure> {
     let text = read(path)?;
     if recorded::is_recorded(&text) {
+        if engine.is_some() {
+            let why = format!("{}: no engine runs what was recorded", path.display());
+            return Err(Failure::Asked(why));
+        }
         return recorded::play(path, &text, show, out);
     }
     let plan = plan_in(path, &text)?;
