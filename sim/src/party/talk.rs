@@ -12,7 +12,7 @@ use crate::plan::Op;
 
 /// One end of a tunnel.
 #[derive(Debug)]
-pub(super) struct Talk<'p> {
+pub(crate) struct Talk<'p> {
     script: &'p [Op],
     mine: u64,
     theirs: u64,
@@ -47,7 +47,7 @@ enum Other {
 
 /// How a step went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Stepped {
+pub(crate) enum Stepped {
     /// It is over, and the socket let go of.
     Over,
     /// It waits, for the network, or for that moment.
@@ -57,7 +57,7 @@ pub(super) enum Stepped {
 impl<'p> Talk<'p> {
     /// An end of a tunnel that opens now, which sends the one stream and hears the other; so much has
     /// been said already.
-    pub(super) fn new(script: &'p [Op], mine: u64, theirs: u64, said: u32, now: Time) -> Self {
+    pub(crate) fn new(script: &'p [Op], mine: u64, theirs: u64, said: u32, now: Time) -> Self {
         Self {
             script,
             mine,
@@ -74,22 +74,22 @@ impl<'p> Talk<'p> {
     }
 
     /// So much of what is still to be written was told already.
-    pub(super) fn has_told(&mut self, count: usize) {
+    pub(crate) fn has_told(&mut self, count: usize) {
         self.told = count as u32;
     }
 
     /// The other direction has ended before the tunnel was opened.
-    pub(super) fn has_heard_the_end(&mut self) {
+    pub(crate) fn has_heard_the_end(&mut self) {
         self.other = Other::Ended;
     }
 
     /// Our direction has ended before the tunnel was opened.
-    pub(super) fn has_ended(&mut self) {
+    pub(crate) fn has_ended(&mut self) {
         self.own = Own::Ended;
     }
 
     /// Does what can be done now.
-    pub(super) fn step(&mut self, mind: &mut Mind, hand: &mut Hand<'_>) -> Stepped {
+    pub(crate) fn step(&mut self, mind: &mut Mind, hand: &mut Hand<'_>) -> Stepped {
         loop {
             self.say(mind, hand);
             if self.listen(mind, hand) == Stepped::Over {
@@ -98,7 +98,7 @@ impl<'p> Talk<'p> {
             if !self.advance(mind, hand) {
                 break;
             }
-            self.moved = hand.net.now;
+            self.moved = hand.net.now();
             if self.is_over(hand) {
                 return Stepped::Over;
             }
@@ -107,7 +107,7 @@ impl<'p> Talk<'p> {
     }
 
     fn rest(&self, mind: &Mind, hand: &mut Hand<'_>) -> Stepped {
-        let now = hand.net.now;
+        let now = hand.net.now();
         let hopeless = self.moved.after(HOPELESS);
         let patience = if self.heard < self.expects { self.patience } else { Time::NEVER };
         let wakes = mind.wakes(now);
@@ -124,7 +124,7 @@ impl<'p> Talk<'p> {
         match mind.write(hand) {
             Ok(0) => {}
             Ok(count) => {
-                self.moved = hand.net.now;
+                self.moved = hand.net.now();
                 let told = self.told.min(count);
                 self.told -= told;
                 if count > told {
@@ -141,7 +141,7 @@ impl<'p> Talk<'p> {
         }
     }
 
-    fn listen(&mut self, mind: &Mind, hand: &mut Hand<'_>) -> Stepped {
+    fn listen(&mut self, mind: &mut Mind, hand: &mut Hand<'_>) -> Stepped {
         let mut room = [0; 4096];
         while self.other == Other::Open {
             match mind.read(hand, &mut room) {
@@ -153,7 +153,7 @@ impl<'p> Talk<'p> {
                     if self.own != Own::Broken {
                         hand.tell(What::Ends);
                     }
-                    self.moved = hand.net.now;
+                    self.moved = hand.net.now();
                     self.other = Other::Ended;
                 }
                 Poll::Ready(Err(fault)) => {
@@ -167,10 +167,10 @@ impl<'p> Talk<'p> {
     }
 
     /// Judges bytes that came.
-    pub(super) fn hear(&mut self, got: &[u8], hand: &mut Hand<'_>) {
+    pub(crate) fn hear(&mut self, got: &[u8], hand: &mut Hand<'_>) {
         let good = pattern::good(self.theirs, self.heard, got);
         self.heard += good as u64;
-        self.moved = hand.net.now;
+        self.moved = hand.net.now();
         hand.tell(What::Hears(good as u32));
         if good < got.len() {
             hand.tell(What::Wrong(self.heard));
@@ -180,7 +180,7 @@ impl<'p> Talk<'p> {
 
     /// Does the next step of the script, if it can be done now.
     fn advance(&mut self, mind: &mut Mind, hand: &mut Hand<'_>) -> bool {
-        let now = hand.net.now;
+        let now = hand.net.now();
         let waits = self.heard < self.expects && self.other == Other::Open && now < self.patience;
         if mind.sleeps(now) || waits {
             return false;
@@ -209,7 +209,7 @@ impl<'p> Talk<'p> {
                 return true;
             }
             Op::Ask(_) | Op::Garbage(_) => return self.end(mind, hand),
-            Op::Dribble(_) | Op::Rest(_) | Op::Sleep(_) => {
+            Op::Dribble(_) | Op::Rest(_) | Op::Sip(_) | Op::Sleep(_) => {
                 mind.does(op, now);
             }
         }

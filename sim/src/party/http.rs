@@ -6,7 +6,7 @@ use super::pattern;
 use crate::plan::Framing;
 
 /// Takes a whole head from the front of what came, as text.
-pub(super) fn head(inbox: &mut VecDeque<u8>) -> Option<String> {
+pub(crate) fn head(inbox: &mut VecDeque<u8>) -> Option<String> {
     let bytes = inbox.make_contiguous();
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = inbox.drain(..end).collect();
@@ -14,24 +14,24 @@ pub(super) fn head(inbox: &mut VecDeque<u8>) -> Option<String> {
 }
 
 /// The value of a field.
-pub(super) fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+pub(crate) fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     let mut fields = head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
     fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 /// The status of a response, or 0.
-pub(super) fn status(head: &str) -> u16 {
+pub(crate) fn status(head: &str) -> u16 {
     head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
 }
 
 /// The client and its request that `3/7` stands for.
-pub(super) fn whose(text: &str) -> Option<(u32, usize)> {
+pub(crate) fn whose(text: &str) -> Option<(u32, usize)> {
     let (client, ask) = text.split_once('/')?;
     Some((client.parse().ok()?, ask.parse().ok()?))
 }
 
 /// The fields that frame a body.
-pub(super) fn fields(framing: Framing, length: u32) -> String {
+pub(crate) fn fields(framing: Framing, length: u32) -> String {
     match framing {
         Framing::Chunks => "Transfer-Encoding: chunked\r\n".to_owned(),
         Framing::Close => String::new(),
@@ -39,30 +39,38 @@ pub(super) fn fields(framing: Framing, length: u32) -> String {
     }
 }
 
-/// The first bytes of a stream as a body.
-pub(super) fn body(framing: Framing, stream: u64, length: u32) -> Vec<u8> {
+/// The first bytes of a stream as a body; in chunks, with extensions, and a trailer as the stream has it.
+/// They are for the next recipient only: who gets them from a proxy gets what is wrong.
+pub(crate) fn body(framing: Framing, stream: u64, length: u32) -> Vec<u8> {
     let data = pattern::bytes(stream, 0, length as usize);
-    if framing != Framing::Chunks {
-        return data;
+    let trailer = if stream.is_multiple_of(2) { "Host: x\r\nContent-Length: 5\r\n" } else { "" };
+    match framing {
+        Framing::Chunks => chunks(&data, ";name=value;other=\"; \"", trailer),
+        Framing::Close | Framing::Length => data,
     }
+}
+
+/// Bytes in chunks, of which every third has the extension.
+fn chunks(mut data: &[u8], extension: &str, trailer: &str) -> Vec<u8> {
     let mut body = Vec::with_capacity(data.len() + 64);
-    let mut rest = &data[..];
-    while !rest.is_empty() {
-        // Chunks of all sizes, as the stream has it.
-        let size = (1 + usize::from(rest[0]) * 7).min(rest.len());
-        let (chunk, behind) = rest.split_at(size);
-        body.extend(format!("{size:x}\r\n").bytes());
+    for number in 0.. {
+        let Some(first) = data.first() else { break };
+        // Chunks of all sizes, as the bytes have it.
+        let size = (1 + usize::from(*first) * 7).min(data.len());
+        let (chunk, behind) = data.split_at(size);
+        let extension = if number % 3 == 0 { extension } else { "" };
+        body.extend(format!("{size:x}{extension}\r\n").bytes());
         body.extend(chunk);
         body.extend(b"\r\n");
-        rest = behind;
+        data = behind;
     }
-    body.extend(b"0\r\n\r\n");
+    body.extend(format!("0\r\n{trailer}\r\n").bytes());
     body
 }
 
 /// A body that is coming.
 #[derive(Clone, Debug)]
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     stream: Option<u64>,
     good: u64,
     left: Left,
@@ -80,7 +88,7 @@ enum Left {
 
 /// How much of a body is there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Body {
+pub(crate) enum Body {
     /// It goes on.
     More,
     /// It is whole.
@@ -91,7 +99,7 @@ pub(super) enum Body {
 
 impl Incoming {
     /// The body behind that head; it is that stream's, if anybody's.
-    pub(super) fn of(head: &str, stream: Option<u64>, bodiless: bool) -> Self {
+    pub(crate) fn of(head: &str, stream: Option<u64>, bodiless: bool) -> Self {
         let left = match (field(head, "Content-Length"), field(head, "Transfer-Encoding")) {
             (Some(length), _) => Left::Bytes(length.parse().unwrap_or(0)),
             (None, Some(_)) => Left::Size,
@@ -102,12 +110,12 @@ impl Incoming {
     }
 
     /// Whether only the end of the connection ends it.
-    pub(super) fn is_until_end(&self) -> bool {
+    pub(crate) fn is_until_end(&self) -> bool {
         self.left == Left::UntilEnd
     }
 
     /// Takes what is there of it.
-    pub(super) fn take(&mut self, inbox: &mut VecDeque<u8>) -> Body {
+    pub(crate) fn take(&mut self, inbox: &mut VecDeque<u8>) -> Body {
         loop {
             let took = match self.left {
                 Left::Bytes(0) => return Body::Whole,
@@ -118,8 +126,8 @@ impl Incoming {
                 }
                 Left::Chunk(left) => Ok(take_line_end(inbox, left)),
                 Left::Size | Left::Trailer => match self.line(inbox) {
-                    Some(Left::Bytes(0)) => return Body::Whole,
-                    Some(left) => Ok(left),
+                    Some(Ok(Left::Bytes(0))) => return Body::Whole,
+                    Some(left) => left,
                     None => return Body::More,
                 },
             };
@@ -144,18 +152,16 @@ impl Incoming {
         if good < count { Err(self.good) } else { Ok(count as u64) }
     }
 
-    /// Takes a line: a chunk's size, or one of a trailer.
-    fn line(&self, inbox: &mut VecDeque<u8>) -> Option<Left> {
+    /// Takes a line: a chunk's size, or the end of the trailer. Anything more is wrong.
+    fn line(&self, inbox: &mut VecDeque<u8>) -> Option<Result<Left, u64>> {
         let end = inbox.make_contiguous().windows(2).position(|two| two == b"\r\n")?;
         let line: Vec<u8> = inbox.drain(..end + 2).collect();
         let line = std::str::from_utf8(&line[..end]).unwrap_or_default();
-        Some(match self.left {
-            Left::Trailer if line.is_empty() => Left::Bytes(0),
-            Left::Trailer => Left::Trailer,
-            _ => match u64::from_str_radix(line, 16).unwrap_or(0) {
-                0 => Left::Trailer,
-                size => Left::Chunk(size + 2),
-            },
+        Some(match (self.left, u64::from_str_radix(line, 16)) {
+            (Left::Trailer, _) if line.is_empty() => Ok(Left::Bytes(0)),
+            (Left::Trailer, _) | (_, Err(_)) => Err(self.good),
+            (_, Ok(0)) => Ok(Left::Trailer),
+            (_, Ok(size)) => Ok(Left::Chunk(size + 2)),
         })
     }
 }
@@ -173,8 +179,11 @@ mod tests {
 
     #[test]
     fn a_body_is_whole_however_it_comes() {
-        for framing in [Framing::Chunks, Framing::Length] {
-            let sent = body(framing, 9, 3_000);
+        let data = pattern::bytes(9, 0, 3_000);
+        for (framing, sent) in [
+            (Framing::Chunks, chunks(&data, "", "")),
+            (Framing::Length, body(Framing::Length, 9, 3_000)),
+        ] {
             let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", fields(framing, 3_000));
             let mut incoming = Incoming::of(&head, Some(9), false);
             let mut inbox = VecDeque::new();
@@ -186,6 +195,18 @@ mod tests {
             inbox.push_back(*last);
             assert_eq!(incoming.take(&mut inbox), Body::Whole);
         }
+    }
+
+    #[test]
+    fn what_was_for_the_next_recipient_only_is_wrong() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
+        let came = |extension, trailer| {
+            let mut inbox = chunks(b"some", extension, trailer).into();
+            Incoming::of(head, None, false).take(&mut inbox)
+        };
+        assert_eq!(came("", ""), Body::Whole);
+        assert_eq!(came(";name=value", ""), Body::Wrong(0));
+        assert_eq!(came("", "Host: x\r\n"), Body::Wrong(0));
     }
 
     #[test]

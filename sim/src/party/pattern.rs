@@ -4,12 +4,12 @@
 use underpass_core::Side;
 
 /// The name of a stream of bytes: that side's, for that request of that client.
-pub(super) fn stream(client: u32, ask: usize, side: Side) -> u64 {
+pub(crate) fn stream(client: u32, ask: usize, side: Side) -> u64 {
     mix((u64::from(client) << 32) | ((ask as u64) << 1) | side as u64)
 }
 
 /// Fills the room with the bytes of that stream from there on.
-pub(super) fn fill(stream: u64, from: u64, room: &mut [u8]) {
+pub(crate) fn fill(stream: u64, from: u64, room: &mut [u8]) {
     let mut word = (from / 8, mix(stream ^ (from / 8)).to_le_bytes());
     for (at, place) in (from..).zip(room) {
         if at / 8 != word.0 {
@@ -20,14 +20,14 @@ pub(super) fn fill(stream: u64, from: u64, room: &mut [u8]) {
 }
 
 /// So many bytes of that stream from there on.
-pub(super) fn bytes(stream: u64, from: u64, count: usize) -> Vec<u8> {
+pub(crate) fn bytes(stream: u64, from: u64, count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
     fill(stream, from, &mut bytes);
     bytes
 }
 
 /// How many of the bytes are those of the stream from there on.
-pub(super) fn good(stream: u64, from: u64, got: &[u8]) -> usize {
+pub(crate) fn good(stream: u64, from: u64, got: &[u8]) -> usize {
     let mut good = 0;
     let mut room = [0; 512];
     for piece in got.chunks(room.len()) {

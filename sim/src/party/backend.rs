@@ -8,9 +8,8 @@ use underpass_core::{Read, Side};
 
 use super::hand::{Hand, Mind};
 use super::http::{self, Body, Incoming};
-use super::net::Net;
 use super::pattern::{self, stream};
-use super::socket::Tip;
+use super::sockets::{Sockets, Tip};
 use super::talk::{Stepped, Talk};
 use crate::event::{What, Who};
 use crate::log::Log;
@@ -18,21 +17,21 @@ use crate::plan::{Answer, Ask, Framing, Kind, Plan, Then};
 
 /// One connection of a backend's.
 #[derive(Debug)]
-pub(super) struct Serving<'p> {
+pub(crate) struct Serving<'p> {
     plan: &'p Plan,
     /// Which backend it is.
-    pub(super) host: u32,
+    pub(crate) host: u32,
     tip: Tip,
     inbox: VecDeque<u8>,
     mind: Mind,
     state: State<'p>,
     /// The client whose request came last.
-    pub(super) client: Option<u32>,
+    pub(crate) client: Option<u32>,
     /// An upgrade was asked for: nothing may come before it is granted, nor if it is not.
     upgrade: bool,
     ended: bool,
     /// When it is to be stepped.
-    pub(super) armed: Time,
+    pub(crate) armed: Time,
 }
 
 #[derive(Debug)]
@@ -67,7 +66,7 @@ enum Next {
 }
 
 impl<'p> Serving<'p> {
-    pub(super) const fn new(plan: &'p Plan, host: u32, tip: Tip) -> Self {
+    pub(crate) const fn new(plan: &'p Plan, host: u32, tip: Tip) -> Self {
         Self {
             plan,
             host,
@@ -83,12 +82,12 @@ impl<'p> Serving<'p> {
     }
 
     /// Whether the connection is over.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, State::Over)
     }
 
     /// The process has died: its sockets are closed.
-    pub(super) fn crash(&mut self, net: &mut Net, log: &mut Log) {
+    pub(crate) fn crash(&mut self, net: &mut dyn Sockets, log: &mut Log) {
         if !self.is_over() {
             Hand { net, log, who: Who::Backend(self.tip.connection()), tip: self.tip }
                 .tell(What::Aborts);
@@ -98,7 +97,7 @@ impl<'p> Serving<'p> {
     }
 
     /// Does what can be done now; gives when there may be more by itself.
-    pub(super) fn step(&mut self, net: &mut Net, log: &mut Log) -> Time {
+    pub(crate) fn step(&mut self, net: &mut dyn Sockets, log: &mut Log) -> Time {
         let who = Who::Backend(self.tip.connection());
         let mut hand = Hand { net, log, who, tip: self.tip };
         loop {
@@ -168,7 +167,7 @@ impl<'p> Serving<'p> {
     }
 
     fn step_once(&mut self, hand: &mut Hand<'_>) -> Next {
-        let now = hand.net.now;
+        let now = hand.net.now();
         match std::mem::replace(&mut self.state, State::Over) {
             State::Over => Next::Waits(Time::NEVER),
             State::Head => self.awaits(hand),
@@ -225,7 +224,7 @@ impl<'p> Serving<'p> {
 
     fn awaits(&mut self, hand: &mut Hand<'_>) -> Next {
         let Some(head) = http::head(&mut self.inbox) else {
-            return self.waits(State::Head, hand.net.now);
+            return self.waits(State::Head, hand.net.now());
         };
         let path = head.split(' ').nth(1).unwrap_or_default();
         let whose = path.strip_prefix('/').and_then(http::whose);
@@ -256,7 +255,7 @@ impl<'p> Serving<'p> {
 
     fn hears(&mut self, request: Request<'p>, mut incoming: Incoming, hand: &mut Hand<'_>) -> Next {
         match incoming.take(&mut self.inbox) {
-            Body::More => return self.waits(State::Body(request, incoming), hand.net.now),
+            Body::More => return self.waits(State::Body(request, incoming), hand.net.now()),
             Body::Whole => self.think(request, hand),
             Body::Wrong(good) => {
                 hand.tell(What::Wrong(good));
@@ -267,7 +266,7 @@ impl<'p> Serving<'p> {
     }
 
     fn think(&mut self, request: Request<'p>, hand: &Hand<'_>) {
-        self.mind.sleep(request.ask.reply.delay, hand.net.now);
+        self.mind.sleep(request.ask.reply.delay, hand.net.now());
         self.state = State::Thinks(request);
     }
 
@@ -296,7 +295,7 @@ impl<'p> Serving<'p> {
                 Then::Close => self.shut(hand),
                 Then::Excess => State::Lingers,
                 Then::Drop(after) | Then::Speak(after) => {
-                    self.mind.sleep(after, hand.net.now);
+                    self.mind.sleep(after, hand.net.now());
                     State::After(*then)
                 }
             },
@@ -310,7 +309,7 @@ impl<'p> Serving<'p> {
             Answer::Switch { early, script } => {
                 let [mine, theirs] = [Side::Backend, Side::Client]
                     .map(|side| stream(request.client, request.at, side));
-                let mut talk = Talk::new(script, mine, theirs, *early, hand.net.now);
+                let mut talk = Talk::new(script, mine, theirs, *early, hand.net.now());
                 talk.has_told(self.mind.out.len());
                 if self.ended {
                     talk.has_heard_the_end();

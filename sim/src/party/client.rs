@@ -8,9 +8,8 @@ use underpass_core::time::{Time, Wait};
 use super::asking::{Http, head};
 use super::hand::{Hand, Mind};
 use super::http;
-use super::net::Net;
 use super::pattern::{self, stream};
-use super::socket::{Owner, Route, Tip};
+use super::sockets::{Sockets, Tip};
 use super::talk::{Stepped, Talk};
 use crate::event::{What, Who};
 use crate::log::Log;
@@ -18,7 +17,7 @@ use crate::plan::{self, Ask, Kind, Op};
 
 /// A client.
 #[derive(Debug)]
-pub(super) struct Client<'p> {
+pub(crate) struct Client<'p> {
     plan: &'p plan::Client,
     place: u32,
     /// The next step of the script.
@@ -28,7 +27,7 @@ pub(super) struct Client<'p> {
     mind: Mind,
     state: State<'p>,
     /// When it is to be stepped.
-    pub(super) armed: Time,
+    pub(crate) armed: Time,
 }
 
 #[derive(Debug)]
@@ -50,13 +49,13 @@ enum Next {
 }
 
 impl<'p> Client<'p> {
-    pub(super) fn new(plan: &'p plan::Client, place: u32) -> Self {
+    pub(crate) fn new(plan: &'p plan::Client, place: u32) -> Self {
         let (state, mind) = (State::Alone, Mind::new());
         Self { plan, place, at: 0, dialled: 0, mind, state, armed: Time::NEVER }
     }
 
     /// Its present connection.
-    pub(super) fn tip(&self) -> Option<Tip> {
+    pub(crate) fn tip(&self) -> Option<Tip> {
         match &self.state {
             State::Dialling(tip) | State::Http(tip, _) | State::Talks(tip, _) => Some(*tip),
             State::Alone | State::Over => None,
@@ -64,12 +63,12 @@ impl<'p> Client<'p> {
     }
 
     /// Whether it has done everything.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, State::Over)
     }
 
     /// What it is doing.
-    pub(super) fn doing(&self) -> &'static str {
+    pub(crate) fn doing(&self) -> &'static str {
         match self.state {
             State::Alone => "waiting",
             State::Dialling(_) => "connecting",
@@ -80,7 +79,7 @@ impl<'p> Client<'p> {
     }
 
     /// Does what can be done now; gives when there may be more by itself.
-    pub(super) fn step(&mut self, net: &mut Net, log: &mut Log) -> Time {
+    pub(crate) fn step(&mut self, net: &mut dyn Sockets, log: &mut Log) -> Time {
         loop {
             let tip = self.tip().unwrap_or(Tip(0));
             let mut hand =
@@ -125,7 +124,7 @@ impl<'p> Client<'p> {
     }
 
     fn alone(&mut self, hand: &mut Hand<'_>) -> Next {
-        let now = hand.net.now;
+        let now = hand.net.now();
         if self.mind.sleeps(now) {
             self.state = State::Alone;
             return Next::Waits(self.mind.wakes(now).unwrap_or(Time::NEVER));
@@ -134,8 +133,7 @@ impl<'p> Client<'p> {
         if is_ask(op) {
             let name = u64::from(self.plan.id) << 32 | self.dialled << 16;
             self.dialled += 1;
-            let (owner, route) = (Owner::Client(self.place), Route::Client(self.place));
-            self.state = State::Dialling(hand.net.dial(owner, route, name));
+            self.state = State::Dialling(hand.net.dial(self.place, name));
         } else {
             self.mind.does(op, now);
             self.at += 1;
@@ -152,7 +150,7 @@ impl<'p> Client<'p> {
             }
             Poll::Ready(Ok(())) => {
                 hand.tell(What::Connects(tip.connection()));
-                self.state = State::Http(tip, Http { since: hand.net.now, ..Http::default() });
+                self.state = State::Http(tip, Http { since: hand.net.now(), ..Http::default() });
                 Next::On
             }
             Poll::Ready(Err(fault)) => {
@@ -167,9 +165,9 @@ impl<'p> Client<'p> {
     }
 
     fn http(&mut self, tip: Tip, mut http: Http, hand: &mut Hand<'_>) -> Next {
-        let now = hand.net.now;
+        let now = hand.net.now();
         self.write(&mut http, hand);
-        while http.read(&self.mind, hand) {
+        while http.read(&mut self.mind, hand) {
             if let Some(mut talk) = http.answers(self.plan, hand) {
                 talk.has_told(self.mind.out.len());
                 self.state = State::Talks(tip, talk);
@@ -195,7 +193,7 @@ impl<'p> Client<'p> {
     }
 
     fn write(&mut self, http: &mut Http, hand: &mut Hand<'_>) {
-        let due = http.consent.take_if(|(_, until)| *until <= hand.net.now);
+        let due = http.consent.take_if(|(_, until)| *until <= hand.net.now());
         self.mind.out.extend(due.into_iter().flat_map(|(body, _)| body));
         if let Err(fault) = self.mind.write(hand) {
             self.mind.out.clear();
@@ -207,14 +205,14 @@ impl<'p> Client<'p> {
 
     /// Whether the next step of the script can be done.
     fn goes_on(&self, http: &Http, hand: &Hand<'_>) -> bool {
-        let now = hand.net.now;
+        let now = hand.net.now();
         if self.mind.sleeps(now) {
             return false;
         }
         let last = http.waits.back().and_then(|at| self.plan.script.get(*at));
         let pipelined = matches!(last, Some(Op::Ask(ask)) if ask.pipelined);
         match self.plan.script.get(self.at) {
-            Some(Op::Abort | Op::Dribble(_) | Op::Rest(_) | Op::Sleep(_)) => true,
+            Some(Op::Abort | Op::Dribble(_) | Op::Rest(_) | Op::Sip(_) | Op::Sleep(_)) => true,
             Some(Op::HalfClose) => self.mind.out.is_empty(),
             None => http.waits.is_empty(),
             Some(_) => {
@@ -226,7 +224,7 @@ impl<'p> Client<'p> {
     }
 
     fn advance(&mut self, tip: Tip, mut http: Http, hand: &mut Hand<'_>) -> Next {
-        let now = hand.net.now;
+        let now = hand.net.now();
         let Some(op) = self.plan.script.get(self.at) else {
             hand.tell(What::HalfCloses);
             hand.net.close(tip);
@@ -253,7 +251,12 @@ impl<'p> Client<'p> {
                 }
                 http.shut = true;
             }
-            Op::Expect(_) | Op::Send(_) | Op::Dribble(_) | Op::Rest(_) | Op::Sleep(_) => {
+            Op::Expect(_)
+            | Op::Send(_)
+            | Op::Dribble(_)
+            | Op::Rest(_)
+            | Op::Sip(_)
+            | Op::Sleep(_) => {
                 self.mind.does(op, now);
             }
         }
@@ -275,7 +278,7 @@ impl<'p> Client<'p> {
             Kind::Post(upload) | Kind::Put(upload) => {
                 let body = http::body(upload.framing, mine, upload.bytes);
                 if upload.waits {
-                    http.consent = Some((body, hand.net.now.after(CONSENT)));
+                    http.consent = Some((body, hand.net.now().after(CONSENT)));
                 } else {
                     self.mind.out.extend(body);
                 }

@@ -15,27 +15,27 @@ use crate::plan::{self, Ask, Kind, Op};
 
 /// A connection with requests.
 #[derive(Debug, Default)]
-pub(super) struct Http {
-    pub(super) inbox: VecDeque<u8>,
+pub(crate) struct Http {
+    pub(crate) inbox: VecDeque<u8>,
     /// Requests that have no whole answer yet, by their places in the script.
-    pub(super) waits: VecDeque<usize>,
+    pub(crate) waits: VecDeque<usize>,
     /// The body of the first one's answer.
-    pub(super) reading: Option<Incoming>,
+    pub(crate) reading: Option<Incoming>,
     /// The body that the proxy is to ask for, and until when that is waited for.
-    pub(super) consent: Option<(Vec<u8>, Time)>,
+    pub(crate) consent: Option<(Vec<u8>, Time)>,
     /// The connection serves no further request.
-    pub(super) closing: bool,
+    pub(crate) closing: bool,
     /// Nothing more is written: we have said so.
-    pub(super) shut: bool,
+    pub(crate) shut: bool,
     /// Nobody reads what we write.
-    pub(super) broken: bool,
-    pub(super) far: Far,
-    pub(super) since: Time,
+    pub(crate) broken: bool,
+    pub(crate) far: Far,
+    pub(crate) since: Time,
 }
 
 /// How far the proxy's direction has come.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) enum Far {
+pub(crate) enum Far {
     #[default]
     Open,
     Ended,
@@ -44,7 +44,7 @@ pub(super) enum Far {
 
 impl Http {
     /// Reads some of what is there; gives whether that was something.
-    pub(super) fn read(&mut self, mind: &Mind, hand: &mut Hand<'_>) -> bool {
+    pub(crate) fn read(&mut self, mind: &mut Mind, hand: &mut Hand<'_>) -> bool {
         let mut room = [0; 4096];
         if self.far != Far::Open {
             return false;
@@ -52,7 +52,7 @@ impl Http {
         match mind.read(hand, &mut room) {
             Poll::Pending => return false,
             Poll::Ready(Ok(Read::Moved(count))) => {
-                self.since = hand.net.now;
+                self.since = hand.net.now();
                 self.inbox.extend(&room[..count.get() as usize]);
             }
             Poll::Ready(Ok(Read::Eof)) => {
@@ -68,7 +68,7 @@ impl Http {
     }
 
     /// Whether nothing more can come of the connection, once all that came was looked at.
-    pub(super) fn is_over(&mut self, hand: &mut Hand<'_>) -> bool {
+    pub(crate) fn is_over(&mut self, hand: &mut Hand<'_>) -> bool {
         if let (Far::Ended, Some(reading), Some(at)) = (self.far, &self.reading, self.waits.front())
             && reading.is_until_end()
         {
@@ -79,7 +79,7 @@ impl Http {
     }
 
     /// Reads the answers that are there; a tunnel may come of it.
-    pub(super) fn answers<'p>(
+    pub(crate) fn answers<'p>(
         &mut self,
         plan: &'p plan::Client,
         hand: &mut Hand<'_>,
@@ -106,7 +106,8 @@ impl Http {
             }
             if (100..200).contains(&status) {
                 if let Some((_, until)) = self.consent.as_mut().filter(|_| status == 100) {
-                    *until = hand.net.now;
+                    hand.tell(What::Welcome(at));
+                    *until = hand.net.now();
                 }
                 continue;
             }
@@ -134,7 +135,7 @@ impl Http {
         };
         let streams = [Side::Client, Side::Backend].map(|side| stream(plan.id, at, side));
         let script = &plan.script[at + 1..];
-        let mut talk = Talk::new(script, streams[0], streams[1], early, hand.net.now);
+        let mut talk = Talk::new(script, streams[0], streams[1], early, hand.net.now());
         if self.shut {
             talk.has_ended();
         }
@@ -146,7 +147,7 @@ impl Http {
 }
 
 /// The head of a request.
-pub(super) fn head(client: u32, at: usize, ask: &Ask) -> String {
+pub(crate) fn head(client: u32, at: usize, ask: &Ask) -> String {
     let method = match ask.kind {
         Kind::Get | Kind::Upgrade(_) => "GET",
         Kind::Post(_) => "POST",
