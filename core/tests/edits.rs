@@ -85,6 +85,8 @@ fn a_host_that_is_set_wins_where_the_clients_is_preserved() {
     assert_eq!(host("app.example:81\nProxyPreserveHost On", &get), ["app.example:81"]);
     let absolute = get.replace("/page", "http://real.example/page");
     assert_eq!(host("app.example\nProxyPreserveHost On", &absolute), ["app.example"]);
+    let same = absolute.replace("Host: h", "Host: app.example");
+    assert_eq!(host("app.example\nProxyPreserveHost On", &same), ["app.example"]);
     // R33: an edit of another field leaves the target's host in its place.
     let other = with("RequestHeader set X y\nProxyPreserveHost On");
     assert_eq!(field(&told(&other, &absolute), "Host"), ["real.example"]);

@@ -28,25 +28,25 @@ pub(super) fn of_response(args: &[Word]) -> Result<Edit, Flaw> {
 }
 
 /// Fields of a request that are not for edits, and why.
-const REQUEST_ONLY: [(&str, &str); 4] = [
+const REQUEST_ONLY: [(&str, &str); 2] = [
     ("Expect", "`Proxy100Continue` says whether the backend is asked"),
     ("Max-Forwards", "`ProxyMaxForwards` says it"),
-    ("Sec-WebSocket-Key", HANDSHAKE),
-    ("Sec-WebSocket-Version", HANDSHAKE),
 ];
 
 /// Fields of a response that are not for edits, and why.
-const RESPONSE_ONLY: [(&str, &str); 4] = [
+const RESPONSE_ONLY: [(&str, &str); 3] = [
     ("Host", "a response has none"),
-    ("Sec-WebSocket-Accept", HANDSHAKE),
-    ("Sec-WebSocket-Extensions", HANDSHAKE),
-    ("Sec-WebSocket-Protocol", HANDSHAKE),
+    ("Sec-WebSocket-Extensions", SAME),
+    ("Sec-WebSocket-Protocol", SAME),
 ];
+
+/// Fields of a handshake by which it is judged.
+const HANDSHAKE: [&str; 3] = ["Sec-WebSocket-Key", "Sec-WebSocket-Accept", "Sec-WebSocket-Version"];
 
 /// Fields by which a client offers what it can do: they may be left out, but nothing may be added.
 const OFFERS: [&str; 2] = ["Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"];
 
-const HANDSHAKE: &str = "both ends of a handshake must see the same one";
+const SAME: &str = "both ends of a handshake must see the same one";
 
 /// The edit of a line with at least an action.
 fn edit(args: &[Word]) -> Result<Edit, Flaw> {
@@ -169,9 +169,11 @@ fn check_name(word: &Word, edit: &Edit, kept: &[(&str, &str)]) -> Result<(), Fla
     }
     let kept = kept.iter().find(|(name, _)| edit.is_of(name));
     let offers = OFFERS.iter().any(|name| edit.is_of(name)) && edit.action != Action::Unset;
+    let proves = HANDSHAKE.iter().any(|name| edit.is_of(name));
     let why = match kept {
         _ if !goes_on(&edit.name) => "it belongs to one connection, and is written anew for each",
         Some((_, why)) => why,
+        None if proves => SAME,
         None if offers => "the client would get what it has not offered",
         None => return Ok(()),
     };

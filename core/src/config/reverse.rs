@@ -40,11 +40,8 @@ pub(super) fn cookie_path(args: &[Word]) -> Result<Cookie, Flaw> {
 }
 
 fn both(args: &[Word]) -> Result<[String; 2], Flaw> {
-    match without_flag(args)? {
-        [internal, public] => Ok([attribute(internal)?, attribute(public)?]),
-        [.., last] => Err(last.flaw("what the client is told is missing")),
-        [] => Ok(Default::default()),
-    }
+    let args = without_flag(args)?;
+    Ok([attribute(&args[0])?, attribute(&args[1])?])
 }
 
 /// RFC 6265 §4.1.1: what the value of an attribute is made of.
@@ -56,12 +53,12 @@ fn attribute(word: &Word) -> Result<String, Flaw> {
     Err(word.flaw(format!("`{word}` cannot stand in a cookie")))
 }
 
-/// The arguments before `interpolate`, which is not built.
+/// The arguments, two at the most: `interpolate` behind them is not built.
 fn without_flag(args: &[Word]) -> Result<&[Word], Flaw> {
-    match args.iter().find(|word| word.is("interpolate")) {
-        Some(flag) => Err(flag.flaw(INTERPOLATE).help(NO_INTERPOLATE)),
-        None => Ok(args),
+    if let Some(flag) = args.iter().find(|word| word.is("interpolate")) {
+        return Err(flag.flaw(INTERPOLATE).help(NO_INTERPOLATE));
     }
+    args.get(2).map_or(Ok(args), |surplus| Err(surplus.flaw("too many arguments")))
 }
 
 /// Why there is no interpolation.

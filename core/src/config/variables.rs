@@ -44,11 +44,7 @@ pub(super) fn set(loader: &mut Loader<'_>, args: &[Word]) -> Result<(), Flaw> {
 
 /// `variable...`, which no request has any more.
 pub(super) fn unset(loader: &mut Loader<'_>, args: &[Word]) -> Result<(), Flaw> {
-    let assign = |word: &Word| match word.is(NO_PROXY) {
-        true => Err(too_late(word)),
-        false => Ok(Assign { name: word.text().into(), value: None }),
-    };
-    let assigns: Result<_, _> = args.iter().map(assign).collect();
+    let assigns: Result<_, _> = args.iter().map(|word| forget(word, false)).collect();
     let line = assigns.map(|assigns| SetVars { when: None, assigns });
     loader.draft.amend(line, |heads| &mut heads.fixed)
 }
@@ -76,13 +72,22 @@ pub(super) fn pass(loader: &mut Loader<'_>, args: &[Word]) -> Result<(), Flaw> {
 
 /// `variable`, `variable=value` or `!variable`; one that decides of the routing only where it is set in time.
 fn assign(word: &Word, routes: bool) -> Result<Assign, Flaw> {
-    if let Some(name) = word.text().strip_prefix('!') {
-        return Ok(Assign { name: name.into(), value: None });
+    if word.text().starts_with('!') {
+        return forget(&word.split_at(1).1, routes);
     }
     let Some((name, value)) = word.split_once('=') else {
         return Ok(Assign { name: variable(word, routes)?, value: Some(Value::text("1")) });
     };
     Ok(Assign { name: variable(&name, routes)?, value: Some(with_groups(&value)?) })
+}
+
+/// Whatever it would do, a variable can be forgotten, in time.
+fn forget(name: &Word, routes: bool) -> Result<Assign, Flaw> {
+    match name.text() {
+        "" => Err(name.flaw("the variable has no name")),
+        _ if name.is(NO_PROXY) && !routes => Err(too_late(name)),
+        text => Ok(Assign { name: text.into(), value: None }),
+    }
 }
 
 /// A name that a variable may have here: what it says is done, or it is free.

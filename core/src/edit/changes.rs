@@ -5,6 +5,7 @@ use super::known::Known;
 use super::value::{BadValue, Value};
 use super::vars::Vars;
 use super::{Heads, Of};
+use crate::head::Request;
 use crate::head::request::authority;
 use crate::route::{Host, Rules};
 use crate::time::Wait;
@@ -124,6 +125,16 @@ impl<'a> Editor<'a> {
         let mut fields = fields.map(Field::new).collect();
         self.edit(&self.host.heads.request, &made.request, |_| true, &mut fields);
         Some(fields)
+    }
+
+    /// The host that a request with edited fields is for: the one that was set, if one was.
+    pub fn host_of<'b>(&self, edited: &Request<'_, 'b>) -> Option<&'b str> {
+        let edits = &self.host.heads.request;
+        let is_host =
+            |change: &Change| edits.get(change.edit).is_some_and(|edit| edit.says.is_of("host"));
+        let is_set = self.made().is_some_and(|made| made.request.iter().any(is_host));
+        let field = edited.fields.one("host").ok().flatten().filter(|_| is_set);
+        field.and_then(|host| authority(host).ok()).or(edited.authority)
     }
 
     /// The fields of a backend's response as they are to be; none if they are as they came.

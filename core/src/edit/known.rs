@@ -49,8 +49,12 @@ impl<'a> Known<'a> {
         self.request.into_iter().flat_map(|request| request.fields.iter())
     }
 
-    /// What all fields of that name say, as one list; nothing if there is none.
+    /// What all fields of that name say, as one list; nothing if there is none. `Host` says what the request
+    /// is for, which an absolute target says over it (R33).
     pub fn field(&self, name: &str) -> Option<Cow<'a, [u8]>> {
+        if name.eq_ignore_ascii_case("host") {
+            return self.asked_authority().map(|authority| authority.as_bytes().into());
+        }
         let mut values = self.fields().filter(|field| field.0.eq_ignore_ascii_case(name));
         let first = values.next()?.1;
         let rest: Vec<_> = values.map(|field| field.1).collect();
@@ -189,6 +193,13 @@ mod tests {
         let names = ["SERVER_PROTOCOL", "HTTP_USER_AGENT"];
         assert_eq!(asked(HEAD, &names), ["HTTP/1.1", ""]);
         assert_eq!((Fact::named("SSL_CIPHER"), Fact::named("HTTP:")), (None, None));
+    }
+
+    /// R33: no other `Host` than the one that is routed by.
+    #[test]
+    fn an_absolute_target_is_the_host() {
+        let head = "GET http://real.example/ HTTP/1.1\r\nHost: fake.example\r\n\r\n";
+        assert_eq!(asked(head, &["HTTP:Host", "HTTP_HOST"]), ["real.example"; 2]);
     }
 
     #[test]

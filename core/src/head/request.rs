@@ -40,16 +40,12 @@ impl<'h, 'b> Request<'h, 'b> {
         Ok(Self { method, path, query, authority, version, fields, framing })
     }
 
-    /// The same request with other fields; a `Host` among them that is another one is the host that it is for.
+    /// The same request with other fields, for the same host.
     pub(crate) fn with_fields<'x>(self, fields: &'x [httparse::Header<'x>]) -> Request<'x, 'x>
     where
         'b: 'x,
     {
-        let fields = Fields(fields);
-        let (came, named) = (self.fields.one("host"), fields.one("host"));
-        let named = named.ok().flatten().filter(|_| named != came);
-        let authority = named.and_then(|host| authority(host).ok()).or(self.authority);
-        Request { authority, fields, ..self }
+        Request { fields: Fields(fields), ..self }
     }
 
     /// The name of the host that it is for, without a port, and without the brackets of an IPv6 address.

@@ -11,7 +11,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         default: None,
         contexts: Context::ALL,
         origin: Origin::Httpd,
-        summary: "Edits a field of requests before the proxy's own are added; a value may have %{VARIABLE}e, %D \
+        summary: "Edits a field of requests before the proxy's own are added; a value may have %{VARIABLE}e (nothing if that is not set), %D \
                   and %% in it, or be expr= with %{REQUEST_SCHEME} and the like, and no Connection of a client's \
                   removes it. Host can be set, and wins where ProxyPreserveHost is On.",
         example: "RequestHeader set X-Forwarded-Proto expr=%{REQUEST_SCHEME}",
@@ -99,6 +99,7 @@ mod tests {
         for line in [
             "RequestHeader unset Sec-WebSocket-Key",
             "RequestHeader unset Sec-WebSocket-Version",
+            "Header set Sec-WebSocket-Version 13",
             "Header unset Sec-WebSocket-Accept",
             "RequestHeader set Sec-WebSocket-Protocol x",
             "RequestHeader unset Expect",

@@ -32,7 +32,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         origin: Origin::Httpd,
         summary: "Puts a domain of ours in the place of a backend's in Set-Cookie.",
         example: "ProxyPassReverseCookieDomain app.internal www.example",
-        count: 1..=3,
+        count: 2..=3,
         apply: |loader, args| loader.draft.amend(cookie_domain(args), |heads| &mut heads.cookies),
     },
     Directive {
@@ -43,7 +43,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         origin: Origin::Httpd,
         summary: "Puts a path of ours in the place of a backend's, or of its beginning, in Set-Cookie.",
         example: "ProxyPassReverseCookiePath / /app/",
-        count: 1..=3,
+        count: 2..=3,
         apply: |loader, args| loader.draft.amend(cookie_path(args), |heads| &mut heads.cookies),
     },
     Directive {
@@ -111,7 +111,8 @@ mod tests {
                 "1:18: outside of `<Location>` there is a path and a URL",
             ),
             ("ProxyPassReverse x http://b/", "1:18: the path `x` does not begin with `/`"),
-            ("ProxyPassReverseCookiePath /", "1:28: what the client is told is missing"),
+            ("ProxyPassReverseCookiePath / /a /b", "1:33: too many arguments"),
+            ("ProxyPassReverse / http://b/ x", "1:30: too many arguments"),
             ("ProxyPassReverseCookiePath / /;", "1:30: `/;` cannot stand in a cookie"),
             ("ProxyPassReverse / http://u@b/", "1:27: a user name before the host is not accepted"),
         ] {

@@ -142,7 +142,14 @@ mod tests {
         let late = "`no-proxy` comes too late here";
         assert!(problem("SetEnv no-proxy 1").contains(late));
         assert!(problem("UnsetEnv No-Proxy").contains(late));
-        assert!(problem("<Location /a>\nSetEnvIf X y no-proxy\n</Location>").contains(late));
+        for line in ["SetEnvIf X y no-proxy=1", "SetEnvIf X y !no-proxy", "BrowserMatch y no-proxy"]
+        {
+            assert!(
+                problem(&format!("<Location /a>\n{line}\n</Location>")).contains(late),
+                "{line}"
+            );
+        }
+        assert_eq!(problem("SetEnvIf X y !"), "conf:1:15: the variable has no name");
         good("SetEnvIf X y no-proxy !downgrade-1.0");
         for name in
             ["force-proxy-request-1.0", "proxy-sendchunked", "Proxy-Chain-Auth", "nokeepalive"]

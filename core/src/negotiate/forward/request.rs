@@ -35,7 +35,9 @@ pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: 
     match way.editor.request(end_to_end) {
         Some(edited) => {
             let fields: Vec<_> = edited.iter().map(Field::parsed).collect();
-            write(&request.with_fields(&fields), way, length, out, buffers);
+            let request = request.with_fields(&fields);
+            let authority = way.editor.host_of(&request);
+            write(&Request { authority, ..request }, way, length, out, buffers);
         }
         None => write(request, way, length, out, buffers),
     }
