@@ -13,6 +13,8 @@ use crate::route::{Pattern, Target};
 pub(super) struct Pass {
     /// Which paths it is for.
     pub(super) paths: Pattern,
+    /// Where it is written.
+    pub(super) word: Word,
     /// Where it is forwarded, and how; none for `!`.
     pub(super) forward: Option<(Target, Options)>,
 }
@@ -20,7 +22,7 @@ pub(super) struct Pass {
 /// The rule of a line with at least two arguments; none if there is something wrong with it.
 pub(super) fn pass(args: &[Word], flaws: &mut Vec<Flaw>) -> Option<Pass> {
     let paths = noted(below(&args[0]), flaws);
-    pass_to(paths, &args[1..], flaws)
+    pass_to(paths, &args[0], &args[1..], flaws)
 }
 
 /// The rule of a line that stands in a section of those paths: it names none.
@@ -30,10 +32,15 @@ pub(super) fn pass_here(paths: Pattern, args: &[Word], flaws: &mut Vec<Flaw>) ->
         flaws.push(flaw.help("leave it out, or move the line out of the section"));
         return None;
     }
-    pass_to(Some(paths), args, flaws)
+    pass_to(Some(paths), &args[0], args, flaws)
 }
 
-fn pass_to(paths: Option<Pattern>, args: &[Word], flaws: &mut Vec<Flaw>) -> Option<Pass> {
+fn pass_to(
+    paths: Option<Pattern>,
+    word: &Word,
+    args: &[Word],
+    flaws: &mut Vec<Flaw>,
+) -> Option<Pass> {
     let (url, parameters) = (&args[0], &args[1..]);
     let forward = if url.text() == "!" {
         flaws.extend(parameters.iter().map(|word| word.flaw("`!` takes no parameters")));
@@ -43,7 +50,7 @@ fn pass_to(paths: Option<Pattern>, args: &[Word], flaws: &mut Vec<Flaw>) -> Opti
         let options = options(parameters, flaws);
         Some((target?, options))
     };
-    Some(Pass { paths: paths?, forward })
+    Some(Pass { paths: paths?, word: word.clone(), forward })
 }
 
 fn noted<T>(result: Result<T, Flaw>, flaws: &mut Vec<Flaw>) -> Option<T> {
@@ -119,7 +126,7 @@ mod tests {
     fn a_virtual_host_has_the_rules_of_the_main_server_before_its_own() {
         let hosts = |inherit: &str| {
             let text = format!(
-                "<VirtualHost *:1>\nProxyPass /a ws://h1\nProxyPassInherit {inherit}\n</VirtualHost>\n\
+                "<VirtualHost *>\nProxyPass /a ws://h1\nProxyPassInherit {inherit}\n</VirtualHost>\n\
                  ProxyPass /b ws://h2"
             );
             let rules = good(&text).rules;

@@ -147,6 +147,13 @@ pub struct Place {
     path: Vec<u8>,
 }
 
+impl Place {
+    /// The number of the rule among those of its host.
+    pub fn rule(&self) -> usize {
+        self.rule
+    }
+}
+
 /// All that is said where a request stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Said<'a> {
