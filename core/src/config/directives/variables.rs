@@ -90,7 +90,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
 #[cfg(test)]
 mod tests {
     use crate::config::testing::{Files, good, problem};
-    use crate::config::{Input, Nowhere, transcribe};
+    use crate::config::{Input, Nowhere, read};
     use crate::edit::{Attribute, Fact, Part};
 
     #[test]
@@ -129,11 +129,12 @@ mod tests {
     #[test]
     fn the_environment_is_written_into_the_transcript() {
         let mut files = Files::new(&[("conf", "Listen 1\nPassEnv HOME")]);
-        let read = transcribe(&mut files, &[Input::File("conf".into())], &[]).expect("it is good");
-        assert_eq!(read.1, ["Listen 1", "SetEnv HOME \"/home\""]);
+        let first = read(&mut files, &[Input::File("conf".into())], &[]).expect("it is good");
+        assert_eq!(first.directives, ["Listen 1", "SetEnv HOME \"/home\""]);
         let line = |text: &String| Input::Line { name: "again".into(), text: text.clone() };
-        let again: Vec<_> = read.1.iter().map(line).collect();
-        assert_eq!(transcribe(&mut Nowhere, &again, &[]), Ok(read));
+        let again: Vec<_> = first.directives.iter().map(line).collect();
+        let second = read(&mut Nowhere, &again, &[]).expect("it is good");
+        assert_eq!((second.config, second.directives), (first.config, first.directives));
         assert_eq!(problem("PassEnv NONE"), "conf:1:9: `NONE` is not set in the environment");
     }
 
