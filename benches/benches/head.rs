@@ -5,12 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use underpass_benches::{BROWSER, SWITCH, rules};
+use underpass_core::edit::{Changes, Editor};
 use underpass_core::head::{Buf, Buffers, Request, Response, Scan, slots};
 use underpass_core::limits::Limits;
 use underpass_core::negotiate::forward::{Way, request as write};
 use underpass_core::negotiate::offer::accepts;
 use underpass_core::negotiate::{Offer, judge};
 use underpass_core::route::{Asked, CleanPath, Door, Place, Rules, Upgrade};
+use underpass_core::time::Wait;
 
 fn parse(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("head");
@@ -49,7 +51,9 @@ fn negotiate(criterion: &mut Criterion) {
     let offer = Offer::of(&request, said.forward, said.scope).expect("it is a handshake");
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (scheme, offer) = ("http", &offer);
-    let way = Way { said, client, scheme, hops: None, offer, reuses: true };
+    let changes = Changes::none(0);
+    let editor = Editor::new(&rules, &changes, Wait::ZERO);
+    let way = Way { said, editor, client, scheme, hops: None, offer, reuses: true };
     group.bench_function("write the forwarded head", |bencher| {
         let (mut out, mut buffers) = (Buf::default(), Buffers::default());
         bencher.iter(|| {

@@ -16,7 +16,7 @@
 //!                                                                             └─▶ or 5 exchange: ordinary HTTP
 //! ```
 //!
-//! To read it, follow the bytes: [`head`] · [`route`] · [`negotiate`] · [`balance`] · [`tunnel`] ·
+//! To read it, follow the bytes: [`head`] · [`route`] · [`edit`] · [`negotiate`] · [`balance`] · [`tunnel`] ·
 //! [`exchange`] · [`mod@report`]; then [`session`], which hands each stage its work, and `pump.rs`.
 //! [`config`] makes the [`Rules`](route::Rules) out of text; [`limits`] has every bound; [`trace`] writes
 //! down what a session was told, and plays it again.
@@ -130,6 +130,7 @@
 
 pub mod balance;
 pub mod config;
+pub mod edit;
 pub mod exchange;
 pub mod head;
 pub mod io;

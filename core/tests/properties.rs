@@ -2,13 +2,15 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use underpass_core::edit::{Changes, Editor};
 use underpass_core::exchange::{Body, Chunks, Run};
 use underpass_core::head::{Buf, Buffers, Request, Scan, slots};
 use underpass_core::limits::Limits;
 use underpass_core::negotiate::{Offer, forward, hops};
 use underpass_core::route::{
-    CleanPath, Forward, Host, Said, Scheme, Scope, Target, Via, WorkerId, path::encode,
+    CleanPath, Forward, Host, Rules, Said, Scheme, Scope, Target, Via, WorkerId, path::encode,
 };
+use underpass_core::time::Wait;
 
 /// Pieces that paths are made of, the nasty ones first.
 fn segment() -> impl Strategy<Value = String> {
@@ -41,7 +43,9 @@ fn sent(fields: &str, name: &str) -> Option<String> {
     let hops = hops::onward(&asked, host.max_forwards).expect("there is a next hop");
     let said = Said { host, scope, forward: &Forward::new(target, WorkerId(0)), path: b"/" };
     let (client, scheme, offer) = ([192, 0, 2, 7].into(), "http", &Offer::None);
-    let way = forward::Way { said, client, scheme, hops, offer, reuses: true };
+    let (rules, changes) = (Rules::of(host.clone(), Vec::new()), Changes::none(0));
+    let editor = Editor::new(&rules, &changes, Wait::ZERO);
+    let way = forward::Way { said, editor, client, scheme, hops, offer, reuses: true };
     forward::request(&asked, way, &mut out, &mut buffers);
     let mut room = slots();
     let sent = Request::parse(out.bytes(), &mut room).expect("we write good heads");

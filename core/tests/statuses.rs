@@ -19,7 +19,9 @@ use Side::{Backend, Client};
 /// Limits that are easily reached, and a rule for upgrades only.
 const MORE: &str = "LimitRequestLine 80\nLimitRequestFieldSize 9000\nLimitRequestFields 12\n\
                     LimitRequestBody 9\nProxyErrorOverride On 418\n\
-                    ProxyWebsocketFallbackToProxyHttp Off\n";
+                    ProxyWebsocketFallbackToProxyHttp Off\n\
+                    SetEnvIf Request_URI bad(.*) rest=$1\n\
+                    RequestHeader set X-Rest %{rest}e env=rest\n";
 
 fn strict() -> Rules {
     rules(&[CONF, MORE].concat())
@@ -85,6 +87,7 @@ fn requests() -> Vec<Case> {
         at(Refusal::Path(BadPath::AboveRoot), 400, "/../x"),
         at(Refusal::Path(BadPath::Hidden), 404, "/a%2Fb"),
         at(Refusal::NoRule, 404, "/no/x"),
+        at(Refusal::BadValue, 400, "/bad%0D%0AX:%20y"),
         Case::new(Refusal::Chunk(BadChunk::Malformed), 400, chunked.clone() + "+5\r\n"),
         Case::new(Refusal::Chunk(BadChunk::TooLong), 400, chunked.clone() + &long),
         Case::new(Refusal::TooLarge, 413, chunked + "5\r\nhello\r\n5\r\n"),
@@ -181,7 +184,8 @@ fn place(refusal: Refusal) -> usize {
         Refusal::Nonsense(_) => 22,
         Refusal::BadBody(_) => 23,
         Refusal::Hops(_) => 24,
-        Refusal::Overridden(_) => 25,
+        Refusal::BadValue => 25,
+        Refusal::Overridden(_) => 26,
     }
 }
 

@@ -123,7 +123,8 @@ impl<'s> Loader<'s> {
         let name: String = chars.take_while(|char| !char.is_ascii_whitespace()).collect();
         self.listen_due &= !name.eq_ignore_ascii_case("Listen");
         let Some(line) = self.expanded(line) else { return };
-        let leads = ["Define", "Include", "IncludeOptional"];
+        // Those that lead to other lines are not transcribed, but what they lead to is.
+        let leads = ["Define", "Include", "IncludeOptional", "PassEnv"];
         if !leads.iter().any(|leads| name.eq_ignore_ascii_case(leads)) {
             self.transcript.push(line.iter().map(|letter| letter.char).collect());
         }
@@ -196,6 +197,11 @@ impl<'s> Loader<'s> {
         let value = value.map(Word::to_string).unwrap_or_default();
         self.variables.insert(name.to_string(), value);
         Ok(())
+    }
+
+    /// What that variable is in the environment.
+    pub(super) fn variable_outside(&self, name: &str) -> Option<String> {
+        self.source.variable(name)
     }
 
     /// Whether `Define` or `-D` has made that a variable.

@@ -10,6 +10,7 @@
 mod context;
 mod directives;
 mod draft;
+mod edits;
 mod expand;
 mod lines;
 mod loader;
@@ -21,6 +22,7 @@ mod paths;
 mod pooling;
 mod problem;
 mod proxy_pass;
+mod reverse;
 mod sections;
 mod suggest;
 mod table;
@@ -28,7 +30,9 @@ mod table;
 pub(crate) mod testing;
 mod upgrade;
 mod url;
+mod value;
 mod values;
+mod variables;
 mod words;
 
 use core::net::SocketAddr;

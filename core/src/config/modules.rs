@@ -1,7 +1,7 @@
 //! Which of httpd's modules do here what they do there: those whose directives we read.
 
 /// What stands before `_module`, and between `mod_` and `.c`.
-const BUILT_IN: [&str; 3] = ["proxy", "proxy_http", "proxy_wstunnel"];
+const BUILT_IN: [&str; 6] = ["env", "headers", "proxy", "proxy_http", "proxy_wstunnel", "setenvif"];
 
 /// Whether the work of that module is built in: by its name (`proxy_module`), or by that of its source
 /// (`mod_proxy.c`).

@@ -33,11 +33,14 @@ pub(super) fn expression(word: &Word) -> Result<Pattern, Flaw> {
 }
 
 fn compiled(word: &Word, text: &str) -> Result<Pattern, Flaw> {
+    regular(word, text, false).map(Pattern::Matching)
+}
+
+/// The regular expression that `word` says, spelled as `text`; whatever the case of letters, if that is wanted.
+pub(super) fn regular(word: &Word, text: &str, any_case: bool) -> Result<Expression, Flaw> {
     let mut builder = RegexBuilder::new(text);
-    match builder.unicode(false).size_limit(EXPRESSION_MOST).build() {
-        Ok(regex) => Ok(Pattern::Matching(Expression(regex))),
-        Err(error) => Err(refused(word, text, &error)),
-    }
+    builder.unicode(false).case_insensitive(any_case).size_limit(EXPRESSION_MOST);
+    builder.build().map(Expression).map_err(|error| refused(word, text, &error))
 }
 
 fn refused(word: &Word, text: &str, error: &regex::Error) -> Flaw {

@@ -40,7 +40,8 @@ fn scheme(word: &Word) -> Result<(Scheme, Word), Flaw> {
     }
 }
 
-fn url_path(word: &Word) -> Result<String, Flaw> {
+/// The path of a URL, which stands there as it is written to a backend.
+pub(super) fn url_path(word: &Word) -> Result<String, Flaw> {
     for (at, char) in word.text().char_indices() {
         let message = match char {
             // What is left of a request's path behind it would otherwise complete it: `/.%2` and `e/`.
@@ -79,7 +80,7 @@ pub(super) fn alias(word: &Word) -> Result<String, Flaw> {
 }
 
 /// `host[:port]`: the host in lower case and without brackets, so that equal hosts are equal texts.
-fn host_and_port(word: &Word) -> Result<(String, Option<u16>), Flaw> {
+pub(super) fn host_and_port(word: &Word) -> Result<(String, Option<u16>), Flaw> {
     if let Some(at) = word.text().find('@') {
         return Err(word.part(0..at + 1).flaw("a user name before the host is not accepted"));
     }

@@ -40,6 +40,14 @@ impl<'h, 'b> Request<'h, 'b> {
         Ok(Self { method, path, query, authority, version, fields, framing })
     }
 
+    /// The same request with other fields, for the same host.
+    pub(crate) fn with_fields<'x>(self, fields: &'x [httparse::Header<'x>]) -> Request<'x, 'x>
+    where
+        'b: 'x,
+    {
+        Request { fields: Fields(fields), ..self }
+    }
+
     /// The name of the host that it is for, without a port, and without the brackets of an IPv6 address.
     pub fn host(&self) -> Option<&'b str> {
         let authority = self.authority?;

@@ -31,6 +31,14 @@ impl<'h, 'b> Response<'h, 'b> {
         Ok(Self { status, reason: parsed.reason.unwrap_or(""), version, fields, framing })
     }
 
+    /// The same response with other fields.
+    pub(crate) fn with_fields<'x>(self, fields: &'x [httparse::Header<'x>]) -> Response<'x, 'x>
+    where
+        'b: 'x,
+    {
+        Response { fields: Fields(fields), ..self }
+    }
+
     /// Whether more responses to the same request follow: 1xx, but not 101, which is final (R37).
     pub fn is_interim(&self) -> bool {
         (100..200).contains(&self.status) && self.status != 101

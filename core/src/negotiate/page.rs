@@ -5,6 +5,7 @@ use super::forward::{After, Lines};
 use super::media::Medium;
 use super::needed::Needed;
 use super::reason::reason;
+use crate::edit::{Editor, Field};
 use crate::head::{Buf, Buffers};
 
 /// How an answer of ours is written, whatever it says.
@@ -18,6 +19,8 @@ pub(crate) struct Page<'a> {
     pub(crate) after: After,
     /// What it must say beside its status.
     pub(crate) needed: &'a Needed,
+    /// What the configuration makes of its fields.
+    pub(crate) editor: Editor<'a>,
 }
 
 impl Page<'_> {
@@ -29,18 +32,28 @@ impl Page<'_> {
         let body = self.body(&status, refusal);
         let mut lines = Lines { out, buffers };
         lines.line(&[b"HTTP/1.1 ", status.as_bytes()]);
-        lines.field("Content-Type", self.medium.content_type().as_bytes());
-        lines.field("Content-Length", body.len().to_string().as_bytes());
-        // A cache that keeps it must not give it to a client that reads the other one (RFC 9110 §12.5.5).
-        lines.field("Vary", b"Accept");
-        for (name, value) in &self.needed.fields {
-            lines.field(name, value);
+        let length = body.len().to_string();
+        for field in self.fields(length.as_bytes()) {
+            lines.field(field.name, &field.value);
         }
         lines.protocols(&self.needed.protocols, self.after);
         lines.line(&[]);
         if !self.to_head {
             out.append(body.as_bytes(), buffers);
         }
+    }
+
+    fn fields<'f>(&'f self, length: &'f [u8]) -> Vec<Field<'f>> {
+        let ours = [
+            ("Content-Type", self.medium.content_type().as_bytes()),
+            ("Content-Length", length),
+            // A cache that keeps it must not give it to a client that reads the other one (RFC 9110 §12.5.5).
+            ("Vary", b"Accept"),
+        ];
+        let needed = self.needed.fields.iter().map(|(name, value)| (*name, value.as_slice()));
+        let mut fields = ours.into_iter().chain(needed).map(Field::new).collect();
+        self.editor.answer(&mut fields);
+        fields
     }
 
     fn body(&self, status: &str, refusal: Refusal) -> String {
@@ -64,13 +77,18 @@ fn status_words(status: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edit::Changes;
     use crate::head::{Framing, Response, Version, slots};
-    use crate::route::Upgrade;
+    use crate::route::{Rules, Upgrade};
+    use crate::time::Wait;
 
     fn written(refusal: Refusal, medium: Medium, to_head: bool, after: After) -> String {
         let (mut out, mut buffers) = (Buf::default(), Buffers::default());
         let needed = Needed::by(refusal, &Upgrade::Never);
-        Page { medium, to_head, after, needed: &needed }.write(refusal, &mut out, &mut buffers);
+        let (rules, changes) = (Rules::default(), Changes::none(0));
+        let editor = Editor::new(&rules, &changes, Wait::ZERO);
+        let page = Page { medium, to_head, after, needed: &needed, editor };
+        page.write(refusal, &mut out, &mut buffers);
         String::from_utf8(out.bytes().to_vec()).unwrap()
     }
 

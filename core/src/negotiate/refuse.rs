@@ -32,6 +32,8 @@ pub enum Refusal {
     NoLength,
     /// The client ended in the middle of its request: nobody is left to be told, but it is 400.
     Truncated,
+    /// A field would get a value from the request that it cannot hold (`RequestHeader`, `Header`): 400.
+    BadValue,
     /// No rule matches, or one that excludes: 404.
     NoRule,
     /// Its `Max-Forwards` lets it go no further.
@@ -78,6 +80,7 @@ impl Refusal {
             Self::Hops(no) => no.status(),
             Self::Path(BadPath::Hidden) | Self::NoRule => 404,
             Self::Path(BadPath::Escape | BadPath::AboveRoot)
+            | Self::BadValue
             | Self::Chunk(_)
             | Self::Truncated
             | Self::Method
@@ -134,6 +137,7 @@ impl fmt::Display for Refusal {
             Self::TooLarge => "the request body is too large",
             Self::NoLength => "the request body has no length",
             Self::Truncated => "the request ended in its middle",
+            Self::BadValue => "a field cannot hold what the request says",
             Self::NoRule => "no rule for this path",
             Self::Method => "a WebSocket handshake must be a GET",
             Self::Body => "a WebSocket handshake must have no body",

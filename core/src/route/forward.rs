@@ -105,6 +105,8 @@ pub struct Terms {
     pub idle: Wait,
     /// How long a tunnel may be silent once one direction has ended.
     pub half_closed: Wait,
+    /// Whether one half of a tunnel outlives the other (`proxy-nohalfclose` unset).
+    pub half_closes: bool,
     /// How long a tunnel may live.
     pub lifetime: Wait,
     /// When a tunnel gives its carriers back.
@@ -119,6 +121,7 @@ impl Terms {
         acquire: Wait::from_secs(60),
         idle: Wait::FOREVER,
         half_closed: Wait::from_secs(60),
+        half_closes: true,
         lifetime: Wait::FOREVER,
         park: Park::After(Wait::ZERO),
     };
@@ -131,6 +134,7 @@ impl Terms {
             acquire: forward.acquire,
             idle: scope.idle,
             half_closed: scope.half_closed.unwrap_or(timeout),
+            half_closes: true,
             lifetime: scope.lifetime,
             park: if scope.parks { Park::After(scope.park_delay) } else { Park::Never },
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::Rule;
 use super::scope::{Scope, Section};
+use crate::edit::Heads;
 use crate::limits::Limits;
 use crate::time::Wait;
 
@@ -31,6 +32,8 @@ pub struct Host {
     pub sections: Vec<Section>,
     /// Its rules, in the order in which they are tried.
     pub rules: Vec<Rule>,
+    /// What it makes of the heads that pass.
+    pub heads: Heads,
 }
 
 impl Default for Host {
@@ -46,6 +49,7 @@ impl Default for Host {
             scope: Scope::DEFAULT,
             sections: Vec::new(),
             rules: Vec::new(),
+            heads: Heads::default(),
         }
     }
 }

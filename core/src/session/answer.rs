@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::deal::{Deal, NoDeal};
 use super::{Cx, Phase, Session, State};
+use crate::edit::Editor;
 use crate::exchange::{BadChunk, Body, Chunks, Run};
 use crate::head::{BadHead, Framing, Response, Version, slots};
 use crate::limits::INTERIM_MOST;
@@ -117,7 +118,7 @@ impl Session {
 
     /// Judges one whole head and does what it means.
     fn read_answer(&mut self, head: Range<usize>, cx: &mut Cx<'_>) -> Result<(), Refusal> {
-        let body_is_out = self.body_is_out();
+        let (body_is_out, elapsed) = (self.body_is_out(), cx.now.since(self.began));
         let State::Deal(_, deal) = &mut self.state else { return Ok(()) };
         self.input.client.consume(std::mem::take(&mut deal.head).end);
         let mut slots = slots();
@@ -138,8 +139,8 @@ impl Session {
             }
             Answer::Switch => {
                 let token = deal.offer.token().unwrap_or("");
-                let said = cx.rules.at(&deal.place).ok_or(Refusal::NoRule)?;
-                forward::switch(&response, token, said.host, out, cx.buffers);
+                let editor = Editor::new(cx.rules, &deal.changes, elapsed);
+                forward::switch(&response, token, editor, out, cx.buffers);
                 self.status = response.status;
                 self.open_tunnel(head.end, cx);
             }
@@ -148,14 +149,14 @@ impl Session {
                 let reusable = deal.is_reusable(&response, body_is_out)
                     && deal.is_whole(&response, &self.input.backend.bytes()[head.end..]);
                 let refusal = Refusal::Overridden(response.status);
-                let no = NoDeal { needed, reusable, ..self.no_deal(refusal) };
+                let no = NoDeal { needed, reusable, ..self.no_deal(refusal, cx.rules) };
                 self.refuse_deal(no, cx);
             }
             Answer::Final => {
                 let behind = &self.input.backend.bytes()[head.end..];
                 let (framing, after) = deal.take_final(&response, behind, body_is_out)?;
-                let said = cx.rules.at(&deal.place).ok_or(Refusal::NoRule)?;
-                forward::response(&response, framing, after, said.host, out, cx.buffers);
+                let editor = Editor::new(cx.rules, &deal.changes, elapsed);
+                forward::response(&response, framing, after, editor, out, cx.buffers);
                 self.status = response.status;
                 self.open_exchange(head.end, cx);
             }

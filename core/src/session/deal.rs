@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 use std::ops::Range;
 
+use super::heads;
 use crate::balance::Ask;
+use crate::edit::{Changes, vars};
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
 use crate::limits::Pace;
@@ -19,6 +21,8 @@ pub(super) struct Deal {
     pub(super) ask: Ask,
     /// Where it stands in the configuration.
     pub(super) place: Place,
+    /// What the configuration makes of the heads.
+    pub(super) changes: Changes,
     pub(super) offer: Offer,
     /// What `Max-Forwards` says to the backend.
     pub(super) hops: Option<u32>,
@@ -67,6 +71,8 @@ pub(super) struct Keeper {
 /// A request that gets no deal, or whose deal fails: why, and what its answer depends on.
 pub(super) struct NoDeal {
     pub(super) refusal: Refusal,
+    /// What the configuration makes of the answer's head.
+    pub(super) changes: Changes,
     /// What the answer must say beside its status.
     pub(super) needed: Needed,
     pub(super) to_head: bool,
@@ -92,17 +98,19 @@ impl Deal {
         let keeper = keeper.filter(|_| !request.fields.has("upgrade"));
         let (bodiless, end) = (request.framing == Framing::None, head.end);
         let medium = Medium::of(&request.fields);
+        let (changes, good) = heads::changes(request, caller, rules);
         let no = |upgrade, keeps| {
+            let changes = &changes;
             move |refusal| {
-                let needed = Needed::by(refusal, upgrade);
-                NoDeal { refusal, needed, to_head, medium, keeps, reusable: false, head: end }
+                let (needed, changes) = (Needed::by(refusal, upgrade), changes.clone());
+                let reusable = false;
+                NoDeal { refusal, changes, needed, to_head, medium, keeps, reusable, head: end }
             }
         };
-        let number = rules.host(caller.door, request.host());
-        let host = &rules.hosts[number];
-        admit(request, &host.limits).map_err(no(&Upgrade::Never, None))?;
+        let host = &rules.hosts[changes.host()];
+        admit(request, &host.limits).and(good).map_err(no(&Upgrade::Never, None))?;
         // R27: nor is a body that nobody has read.
-        let place = place(request, number, rules)
+        let place = place(request, &changes, rules)
             .map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
         let said = rules.at(&place).ok_or(Refusal::NoRule).map_err(no(&Upgrade::Never, None))?;
         let offer = Offer::of(request, said.forward, said.scope)
@@ -120,7 +128,7 @@ impl Deal {
             ask: Ask { worker: said.forward.worker, client: caller.client },
             offer,
             hops,
-            terms: said.terms(),
+            terms: Terms { half_closes: !changes.is_set(vars::NO_HALF_CLOSE), ..said.terms() },
             head,
             version: request.version,
             to_head,
@@ -134,6 +142,7 @@ impl Deal {
             since: Time::ZERO,
             pace: host.limits.body,
             place,
+            changes,
         })
     }
 
@@ -163,9 +172,9 @@ fn bodies(framing: Framing, most: u64) -> Both<Body> {
     Both { client: Body::from(framing).within(most), backend: Body::from(Framing::Close) }
 }
 
-/// Where a request for the host of that number stands, if it is forwarded from there.
-fn place(request: &Request<'_, '_>, host: usize, rules: &Rules) -> Result<Place, Refusal> {
-    if !request.path.starts_with(b"/") {
+/// Where a request stands in the configuration of the host that changes it, if it is forwarded from there.
+fn place(request: &Request<'_, '_>, changes: &Changes, rules: &Rules) -> Result<Place, Refusal> {
+    if !request.path.starts_with(b"/") || changes.is_set(vars::NO_PROXY) {
         return Err(Refusal::NoRule);
     }
     let path = CleanPath::parse(request.path).map_err(Refusal::Path)?;
@@ -174,5 +183,5 @@ fn place(request: &Request<'_, '_>, host: usize, rules: &Rules) -> Result<Place,
         has_upgrade: request.fields.has("upgrade"),
         accepts: &|upgrade| offer::accepts(request, upgrade),
     };
-    rules.place(host, &asked).ok_or(Refusal::NoRule)
+    rules.place(changes.host(), &asked).ok_or(Refusal::NoRule)
 }

@@ -3,14 +3,16 @@
 use crate::route::Caller;
 
 use super::deal::{Keeper, NoDeal};
+use super::heads::unread;
 use super::{Cx, Phase, Session, State};
 use crate::balance::Lease;
+use crate::edit::{Changes, Editor};
 use crate::limits::{LINGER, LINGER_MOST};
 use crate::negotiate::forward::After;
 use crate::negotiate::{Medium, Needed, Page, Refusal};
 use crate::op::{Fault, Read};
 use crate::report::{Close, Report};
-use crate::route::{Upgrade, WorkerId};
+use crate::route::{Rules, Upgrade, WorkerId};
 use crate::time::Time;
 use crate::tunnel::Flow;
 use crate::{Both, Side};
@@ -38,14 +40,15 @@ pub(super) enum Then {
 impl Session {
     /// Answers the client ourselves. What was to go to the backend is dropped (R5, R7).
     pub(super) fn refuse(&mut self, refusal: Refusal, cx: &mut Cx<'_>) {
-        self.refuse_deal(self.no_deal(refusal), cx);
+        self.refuse_deal(self.no_deal(refusal, cx.rules), cx);
     }
 
     /// What becomes of the present request if we answer it ourselves.
-    pub(super) fn no_deal(&self, refusal: Refusal) -> NoDeal {
+    pub(super) fn no_deal(&self, refusal: Refusal, rules: &Rules) -> NoDeal {
         let deal = self.deal();
         NoDeal {
             refusal,
+            changes: self.changes(rules),
             needed: Needed::by(refusal, &Upgrade::Never),
             to_head: deal.is_some_and(|deal| deal.to_head),
             medium: deal.map_or(Medium::Plain, |deal| deal.medium),
@@ -55,12 +58,24 @@ impl Session {
         }
     }
 
+    fn changes(&self, rules: &Rules) -> Changes {
+        match &self.state {
+            State::Deal(_, deal) => deal.changes.clone(),
+            State::Hello(caller) | State::Request { caller, .. } => unread(*caller, rules),
+            State::Tunnel(_) | State::Release(_) | State::Linger { .. } | State::Closed => {
+                Changes::default()
+            }
+        }
+    }
+
     /// Writes our answer, after which the connections are kept or closed as it says.
     pub(super) fn refuse_deal(&mut self, no: NoDeal, cx: &mut Cx<'_>) {
         debug_assert!(self.answered == Time::NEVER, "refused after an answer");
         let after = no.keeps.map_or(After::Close, |keeper| After::KeepAlive(keeper.version));
         self.status = no.refusal.status();
-        let page = Page { medium: no.medium, to_head: no.to_head, after, needed: &no.needed };
+        let editor = Editor::new(cx.rules, &no.changes, cx.now.since(self.began));
+        let (medium, to_head, needed) = (no.medium, no.to_head, &no.needed);
+        let page = Page { medium, to_head, after, needed, editor };
         page.write(no.refusal, &mut self.output.client, cx.buffers);
         self.input.client.consume(no.head);
         let answer = std::mem::take(&mut self.output.client);

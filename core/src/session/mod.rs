@@ -9,6 +9,7 @@ mod answer;
 mod deal;
 mod end;
 mod expire;
+mod heads;
 mod relay;
 mod request;
 

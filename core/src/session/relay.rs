@@ -71,10 +71,7 @@ impl Session {
                     self.flows[from].add_pulled(count.get(), cx.now);
                     tunnel.pulled(from);
                 }
-                Ok(Read::Eof) => {
-                    self.flows[from].drain(cx.now);
-                    tunnel.ended(from);
-                }
+                Ok(Read::Eof) => tunnel.finished(from, &mut self.flows, cx.now),
                 Err(fault) => self.source_lost(from, fault, cx),
             }
             return self.finish_tunnel(cx);

@@ -3,6 +3,7 @@
 use super::deal::{Deal, Keeper};
 use super::{Cx, Phase, Session, State};
 use crate::balance::{Lease, NoWorker};
+use crate::edit::{Editor, vars};
 use crate::head::{Request, Scan, slots};
 use crate::limits::ADDRESSES_MOST;
 use crate::negotiate::{Refusal, forward};
@@ -13,7 +14,7 @@ use crate::time::Time;
 use crate::{Both, Dial, Side};
 
 /// How every client speaks to us, as long as no listener speaks TLS.
-const SCHEME: &str = "http";
+pub(super) const SCHEME: &str = "http";
 
 impl Session {
     /// That side's handshake is over.
@@ -110,7 +111,8 @@ impl Session {
             Ok(lease) => {
                 if let State::Deal(_, deal) = &mut self.state {
                     let worker = cx.rules.workers.get(lease.worker().0 as usize);
-                    deal.reuses = worker.is_some_and(|worker| worker.idle.is_some());
+                    deal.reuses = worker.is_some_and(|worker| worker.idle.is_some())
+                        && !deal.changes.is_set(vars::NO_KEEP_ALIVE);
                 }
                 self.lease = Some(lease);
                 self.dial_first(cx);
@@ -195,7 +197,8 @@ impl Session {
         let said = cx.rules.at(&deal.place).ok_or(Refusal::NoRule)?;
         let (client, offer) = (deal.ask.client, &deal.offer);
         let (scheme, hops, reuses) = (SCHEME, deal.hops, deal.reuses);
-        let way = forward::Way { said, client, scheme, hops, offer, reuses };
+        let editor = Editor::new(cx.rules, &deal.changes, cx.now.since(self.began));
+        let way = forward::Way { said, editor, client, scheme, hops, offer, reuses };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);
         if deal.replays {
             return Ok(());

@@ -14,6 +14,7 @@ pub struct Tunnel {
     stall: Millis,
     idle: Millis,
     half_closed: Millis,
+    half_closes: bool,
     delay: Millis,
     carrier: Carrier,
     /// The side that is read first: the one that was not read last.
@@ -49,6 +50,7 @@ impl Tunnel {
             stall: terms.answer.into(),
             idle: terms.idle.into(),
             half_closed: terms.half_closed.into(),
+            half_closes: terms.half_closes,
             delay: delay.into(),
             carrier,
             turn: Side::Client,
@@ -87,6 +89,16 @@ impl Tunnel {
     /// The carriers have been given back.
     pub fn parked(&mut self) {
         self.carrier = Carrier::Parked;
+    }
+
+    /// That side has ended by itself: it sends nothing more, and neither does the other one where no half
+    /// outlives the other (`proxy-nohalfclose`). What is in flight still goes out.
+    pub fn finished(&mut self, side: Side, flows: &mut Both<Flow>, now: Time) {
+        self.ended(side);
+        flows[side].drain(now);
+        if !self.half_closes {
+            flows[!side].drain(now);
+        }
     }
 
     /// That side has ended, by itself or by a fault.

@@ -1,13 +1,16 @@
 //! The table of directives, from which they are read, suggested and documented: one part a subject.
 
+mod edits;
 mod heads;
 mod proxy;
 mod record;
 mod request;
 mod response;
+mod reverse;
 mod sections;
 mod server;
 mod tunnel;
+mod variables;
 
 use super::problem::Flaw;
 use super::table::Directive;
@@ -21,6 +24,9 @@ pub fn directives() -> impl Iterator<Item = &'static Directive> {
         proxy::DIRECTIVES,
         response::DIRECTIVES,
         heads::DIRECTIVES,
+        edits::DIRECTIVES,
+        reverse::DIRECTIVES,
+        variables::DIRECTIVES,
         tunnel::DIRECTIVES,
         record::DIRECTIVES,
     ];

@@ -14,6 +14,7 @@ use super::problem::Flaw;
 use super::proxy_pass::Pass;
 use super::words::Word;
 use super::{Config, Listen, LogLevel, Recording};
+use crate::edit::{Heads, Of};
 use crate::head::BadHeader;
 use crate::route::{Address, Entrance, Host, Pattern, Rules, Section, Setting, Worker};
 pub(super) use settings::Settings;
@@ -46,6 +47,7 @@ struct Server {
     says: Vec<Say>,
     passes: Vec<Pass>,
     sections: Vec<Paths>,
+    heads: Heads,
 }
 
 /// What one line does to the settings of a server.
@@ -136,6 +138,17 @@ impl Draft {
         Ok(())
     }
 
+    /// Something is said of the heads of requests for the present section of paths, or for the present server.
+    pub(super) fn amend<T>(
+        &mut self,
+        says: Result<T, Flaw>,
+        list: fn(&mut Heads) -> &mut Vec<Of<T>>,
+    ) -> Result<(), Flaw> {
+        let (says, paths) = (says?, self.paths().cloned());
+        list(&mut self.hosts[self.host].heads).push(Of { paths, says });
+        Ok(())
+    }
+
     /// One more rule of the present section of paths, or of the present server.
     pub(super) fn pass(&mut self, pass: Pass) {
         let host = &mut self.hosts[self.host];
@@ -188,7 +201,8 @@ impl Server {
         let rules = inner.chain(passes).map(|pass| settings.rule(pass, workers)).collect();
         let said = sections().map(|paths| &paths.section).filter(|said| !said.says.is_empty());
         let sections = said.cloned().collect();
-        settings.host(sections, rules)
+        let heads: Vec<_> = main.into_iter().chain([self]).map(|server| &server.heads).collect();
+        settings.host(sections, rules, Heads::all_of(&heads))
     }
 }
 

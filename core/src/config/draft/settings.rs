@@ -4,6 +4,7 @@ use core::num::NonZeroU32;
 
 use crate::config::parameters::Options;
 use crate::config::proxy_pass::Pass;
+use crate::edit::Heads;
 use crate::limits::Limits;
 use crate::route::{Action, Forward, Host, Rule, Scope, Section, Target, Via, Worker, WorkerId};
 use crate::time::Wait;
@@ -61,8 +62,8 @@ impl Settings {
         Self { aliases: Vec::new(), ..self.clone() }
     }
 
-    /// The host with those sections and rules.
-    pub(super) fn host(self, sections: Vec<Section>, rules: Vec<Rule>) -> Host {
+    /// The host with those sections and rules, which makes that of heads.
+    pub(super) fn host(self, sections: Vec<Section>, rules: Vec<Rule>, heads: Heads) -> Host {
         let requests = if self.keep_alive { self.limits.requests } else { 1 };
         Host {
             name: self.name,
@@ -74,6 +75,7 @@ impl Settings {
             scope: self.scope,
             sections,
             rules,
+            heads,
         }
     }
 

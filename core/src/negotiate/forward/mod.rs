@@ -131,10 +131,12 @@ impl Lines<'_> {
 /// Whether a field goes on: it is not hop-by-hop, nor one that matters in disguise, and `Connection`
 /// does not name it, or must not (R35).
 pub(super) fn passes(fields: &Fields<'_, '_>, name: &str) -> bool {
-    if is_any(&HOP_BY_HOP, name) || is_disguised(name) {
-        return false;
-    }
-    is_protected(name) || !fields.lists("connection", name)
+    goes_on(name) && (is_protected(name) || !fields.lists("connection", name))
+}
+
+/// Whether fields of that name go on, as far as the name says.
+pub(crate) fn goes_on(name: &str) -> bool {
+    !is_any(&HOP_BY_HOP, name) && !is_disguised(name)
 }
 
 /// R30: backends that cannot tell `_` from `-` (CGI, WSGI, PHP) would take it for the field of that

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{After, Lines, forwarded, passes, via};
+use crate::edit::{Editor, Field};
 use crate::head::{Buf, Buffers, Framing, Request};
 use crate::negotiate::{Consent, Offer};
 use crate::route::{Said, Via};
@@ -12,6 +13,8 @@ use crate::route::{Said, Via};
 pub struct Way<'a> {
     /// What is said where it stands.
     pub said: Said<'a>,
+    /// What the configuration makes of its fields.
+    pub editor: Editor<'a>,
     /// The client's address.
     pub client: IpAddr,
     /// The scheme that the client speaks to us: `http` or `https`.
@@ -26,6 +29,28 @@ pub struct Way<'a> {
 
 /// Writes the request head that goes to the backend.
 pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: &mut Buffers) {
+    let length = length_kept(request);
+    // No `Connection` can remove what the operator says either: it is said after the strip (R35).
+    let end_to_end = request.fields.iter().filter(|field| passes(&request.fields, field.0));
+    match way.editor.request(end_to_end) {
+        Some(edited) => {
+            let fields: Vec<_> = edited.iter().map(Field::parsed).collect();
+            let request = request.with_fields(&fields);
+            let authority = way.editor.host_of(&request);
+            write(&Request { authority, ..request }, way, length, out, buffers);
+        }
+        None => write(request, way, length, out, buffers),
+    }
+}
+
+/// Writes a head with those fields, and a body of that length.
+fn write(
+    request: &Request<'_, '_>,
+    way: Way<'_>,
+    length: Framing,
+    out: &mut Buf,
+    buffers: &mut Buffers,
+) {
     let mut lines = Lines { out, buffers };
     // Ours, whatever the client speaks (RFC 9112 §2.3).
     lines.line(&[request.method.as_bytes(), b" ", way.said.path, request.query, b" HTTP/1.1"]);
@@ -36,7 +61,7 @@ pub fn request(request: &Request<'_, '_>, way: Way<'_>, out: &mut Buf, buffers: 
         }
     }
     ours(&mut lines, request, &way);
-    lines.framing(length_kept(request));
+    lines.framing(length);
     match way.offer.token() {
         Some(token) => lines.upgrade(token.as_bytes()),
         None if way.reuses => {}

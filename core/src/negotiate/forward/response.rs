@@ -1,9 +1,9 @@
 //! Stage 3 of 6 · the response heads that go to the client.
 
 use super::{After, Lines, passes, via};
-use crate::head::{Buf, Buffers, Framing, Response};
+use crate::edit::{Editor, Field};
+use crate::head::{Buf, Buffers, Fields, Framing, Response};
 use crate::negotiate::offer::is_http;
-use crate::route::Host;
 
 /// Fields that describe a body, which a 101 has not (R16, D16).
 const CONTENT: [&str; 4] =
@@ -16,16 +16,15 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub fn switch(
     response: &Response<'_, '_>,
     token: &str,
-    host: &Host,
+    editor: Editor<'_>,
     out: &mut Buf,
     buffers: &mut Buffers,
 ) {
     let mut lines = Lines { out, buffers };
     lines.line(&[b"HTTP/1.1 101 Switching Protocols"]);
-    end_to_end(&mut lines, response, |name| {
-        CONTENT.iter().any(|known| name.eq_ignore_ascii_case(known)) || via::is_via(name, host)
+    edited(&mut lines, response, editor, |name| {
+        CONTENT.iter().any(|known| name.eq_ignore_ascii_case(known))
     });
-    via::via(&mut lines, &response.fields, response.version, host);
     let spelled = response.fields.list("upgrade").next().unwrap_or(token.as_bytes());
     lines.upgrade(spelled);
     lines.line(&[]);
@@ -35,7 +34,7 @@ pub fn switch(
 pub fn interim(response: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers) {
     let mut lines = Lines { out, buffers };
     status_line(&mut lines, response);
-    end_to_end(&mut lines, response, |_| false);
+    end_to_end(&mut lines, &response.fields, |_| false);
     lines.line(&[]);
 }
 
@@ -45,14 +44,13 @@ pub fn response(
     response: &Response<'_, '_>,
     framing: Framing,
     after: After,
-    host: &Host,
+    editor: Editor<'_>,
     out: &mut Buf,
     buffers: &mut Buffers,
 ) {
     let mut lines = Lines { out, buffers };
     status_line(&mut lines, response);
-    end_to_end(&mut lines, response, |name| via::is_via(name, host));
-    via::via(&mut lines, &response.fields, response.version, host);
+    edited(&mut lines, response, editor, |_| false);
     lines.framing(framing);
     if framing == Framing::None && response.status != 204 {
         // It may still say how long a body would be (HEAD, 304), or that there is none; a 204 must
@@ -79,10 +77,32 @@ fn status_line(lines: &mut Lines<'_>, response: &Response<'_, '_>) {
     lines.line(&[b"HTTP/1.1 ", status.as_bytes(), b" ", response.reason.as_bytes()]);
 }
 
+/// Writes the fields that go on as the configuration makes them, except those that are `left_out`, and our hop.
+fn edited(
+    lines: &mut Lines<'_>,
+    response: &Response<'_, '_>,
+    editor: Editor<'_>,
+    left_out: impl Fn(&str) -> bool,
+) {
+    let (host, version) = (editor.host, response.version);
+    let mut write = |fields: Fields<'_, '_>| {
+        end_to_end(lines, &fields, |name| left_out(name) || via::is_via(name, host));
+        via::via(lines, &fields, version, host);
+    };
+    let passing = response.fields.iter().filter(|field| passes(&response.fields, field.0));
+    match editor.response(passing) {
+        Some(fields) => {
+            let fields: Vec<_> = fields.iter().map(Field::parsed).collect();
+            write(response.with_fields(&fields).fields);
+        }
+        None => write(response.fields),
+    }
+}
+
 /// Writes the fields that go on, except those that are `left_out`.
-fn end_to_end(lines: &mut Lines<'_>, response: &Response<'_, '_>, left_out: impl Fn(&str) -> bool) {
-    for (name, value) in response.fields.iter() {
-        if !left_out(name) && passes(&response.fields, name) {
+fn end_to_end(lines: &mut Lines<'_>, fields: &Fields<'_, '_>, left_out: impl Fn(&str) -> bool) {
+    for (name, value) in fields.iter() {
+        if !left_out(name) && passes(fields, name) {
             lines.field(name, value);
         }
     }
@@ -91,10 +111,18 @@ fn end_to_end(lines: &mut Lines<'_>, response: &Response<'_, '_>, left_out: impl
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edit::Changes;
     use crate::head::slots;
-    use crate::route::Via;
+    use crate::route::{Host, Rules, Via};
+    use crate::time::Wait;
 
-    type Ruled = fn(&Response<'_, '_>, &Host, &mut Buf, &mut Buffers);
+    type Ruled = fn(&Response<'_, '_>, Editor<'_>, &mut Buf, &mut Buffers);
+
+    /// Calls with the editor of a host that edits nothing.
+    fn by<T>(host: Host, call: impl FnOnce(Editor<'_>) -> T) -> T {
+        let (rules, changes) = (Rules::of(host, Vec::new()), Changes::none(0));
+        call(Editor::new(&rules, &changes, Wait::ZERO))
+    }
 
     fn written(head: &str, write: impl Fn(&Response<'_, '_>, &mut Buf, &mut Buffers)) -> String {
         let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
@@ -104,7 +132,9 @@ mod tests {
     }
 
     fn as_final(parsed: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers) {
-        response(parsed, parsed.framing(false), After::Close, &Host::default(), out, buffers);
+        by(Host::default(), |editor| {
+            response(parsed, parsed.framing(false), After::Close, editor, out, buffers);
+        });
     }
 
     /// R16, D16, and P-10 of `reference/httpd.md`.
@@ -114,7 +144,7 @@ mod tests {
                     Keep-Alive: 5\r\nTrailer: x\r\nContent-Length: 5\r\nContent-Type: a/b\r\n\
                     Set-Cookie: c=d\r\nSec-WebSocket-Accept: xyz\r\n\r\n";
         let switched = |parsed: &Response<'_, '_>, out: &mut Buf, buffers: &mut Buffers| {
-            switch(parsed, "websocket", &Host::default(), out, buffers);
+            by(Host::default(), |editor| switch(parsed, "websocket", editor, out, buffers));
         };
         let expected = "HTTP/1.1 101 Switching Protocols\r\nSet-Cookie: c=d\r\nSec-WebSocket-Accept: xyz\r\n\
                         Connection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n";
@@ -156,15 +186,17 @@ mod tests {
         let head = "HTTP/1.0 404 No\r\nVia: 1.1 a\r\nVia: 1.1 b\r\n\r\n";
         let hops = |via: Via, write: Ruled| {
             let host = Host { via, ..Host::default() };
-            let text = written(head, |parsed, out, buffers| write(parsed, &host, out, buffers));
+            let text = by(host, |editor| {
+                written(head, |parsed, out, buffers| write(parsed, editor, out, buffers))
+            });
             let hops = text.lines().filter_map(|line| line.strip_prefix("Via: "));
             hops.map(str::to_owned).collect::<Vec<_>>()
         };
-        let last: Ruled = |parsed, host, out, buffers| {
-            response(parsed, Framing::Close, After::Close, host, out, buffers);
+        let last: Ruled = |parsed, editor, out, buffers| {
+            response(parsed, Framing::Close, After::Close, editor, out, buffers);
         };
         let switched: Ruled =
-            |parsed, host, out, buffers| switch(parsed, "foo", host, out, buffers);
+            |parsed, editor, out, buffers| switch(parsed, "foo", editor, out, buffers);
         for write in [last, switched] {
             assert_eq!(hops(Via::On, write), ["1.1 a, 1.1 b, 1.0 underpass"]);
             assert_eq!(hops(Via::Off, write), ["1.1 a", "1.1 b"]);

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use super::{Way, request};
+use crate::edit::{Changes, Editor};
 use crate::head::{Buf, Buffers, Request, slots};
 use crate::negotiate::Offer;
-use crate::route::{Forward, Host, Said, Scheme, Scope, Target, Upgrade, WorkerId};
+use crate::route::{Forward, Host, Rules, Said, Scheme, Scope, Target, Upgrade, WorkerId};
+use crate::time::Wait;
 
 /// A request head, and everything that it is forwarded by.
 pub(super) struct Told<'a> {
@@ -44,7 +46,9 @@ impl Told<'_> {
         let (host, scope, forward) = (&self.host, &self.scope, &self.forward);
         let said = Said { host, scope, forward, path: &forward.path(b"a b\r\n") };
         let (client, scheme, hops, offer) = (self.client, self.scheme, self.hops, &self.offer);
-        let way = Way { said, client, scheme, hops, offer, reuses: self.reuses };
+        let (rules, changes) = (Rules::of(host.clone(), Vec::new()), Changes::none(0));
+        let editor = Editor::new(&rules, &changes, Wait::ZERO);
+        let way = Way { said, editor, client, scheme, hops, offer, reuses: self.reuses };
         request(&parsed, way, &mut out, &mut buffers);
         String::from_utf8(out.bytes().to_vec()).unwrap()
     }
