@@ -8,6 +8,7 @@
 //! [`Problem`].
 
 mod context;
+mod dialling;
 mod directives;
 mod draft;
 mod expand;
@@ -26,6 +27,7 @@ mod suggest;
 mod table;
 #[cfg(test)]
 mod testing;
+mod unix;
 mod upgrade;
 mod url;
 mod values;

@@ -1,5 +1,6 @@
 //! `ProxyPass [path] !|url [key=value ...]`: one rule as its line says it.
 
+use super::dialling::misplaced;
 use super::parameters::{Options, PARAMETERS};
 use super::paths::below;
 use super::problem::Flaw;
@@ -41,6 +42,7 @@ fn pass_to(paths: Option<Pattern>, args: &[Word], flaws: &mut Vec<Flaw>) -> Opti
     } else {
         let target = noted(url::target(url), flaws);
         let options = options(parameters, flaws);
+        flaws.extend(target.iter().flat_map(|target| misplaced(target, parameters)));
         Some((target?, options))
     };
     Some(Pass { paths: paths?, forward })
@@ -63,7 +65,7 @@ fn set_option(
     seen: &mut Vec<&'static str>,
     word: &Word,
 ) -> Result<(), Flaw> {
-    let (name, value) = word.split_once('=').unwrap_or_else(|| word.split_at(word.text().len()));
+    let (name, value) = name_and_value(word);
     let Some(parameter) = PARAMETERS.iter().find(|parameter| name.is(parameter.name)) else {
         let help = suggest(name.text(), PARAMETERS.iter().map(|parameter| parameter.name));
         let flaw = name.flaw(format!("unknown parameter `{name}`"));
@@ -77,6 +79,11 @@ fn set_option(
         return Err(word.flaw(format!("`{}=` has no value", parameter.name)));
     }
     parameter.apply(options, &value)
+}
+
+/// The two parts of a parameter; its value is empty where it has none.
+pub(super) fn name_and_value(word: &Word) -> (Word, Word) {
+    word.split_once('=').unwrap_or_else(|| word.split_at(word.text().len()))
 }
 
 #[cfg(test)]

@@ -201,7 +201,8 @@ mod tests {
     use super::*;
 
     fn to(scheme: Scheme, host: &str) -> Action {
-        let target = Target { scheme, host: host.into(), port: 80, path: "/base".into() };
+        let target =
+            Target { scheme, host: host.into(), port: 80, path: "/base".into(), socket: None };
         Action::Forward(Box::new(Forward::new(target, WorkerId(0))))
     }
 

@@ -19,7 +19,7 @@ use underpass_core::balance::Pool;
 use underpass_core::config::{self, Input};
 use underpass_core::head::Buffers;
 use underpass_core::limits;
-use underpass_core::route::{Caller, Rules, Worker};
+use underpass_core::route::{Caller, Peer, Rules, Worker};
 use underpass_core::time::Time;
 use underpass_core::trace::{Event as What, Move, Opening, Outcome, play};
 use underpass_core::{Both, Dial};
@@ -341,7 +341,9 @@ fn now() -> Time {
 }
 
 fn dial(worker: &Worker, address: u8) -> Option<Attempt<TcpStream>> {
-    let place = (worker.host.clone(), worker.port);
+    // No backend of the simulation is at a Unix socket.
+    let Peer::Tcp(tcp) = &worker.peer else { return None };
+    let place = (tcp.host.clone(), tcp.port);
     (address == 0).then(|| -> Attempt<TcpStream> { Box::pin(TcpStream::connect(place)) })
 }
 

@@ -5,7 +5,9 @@ use core::num::NonZeroU32;
 use crate::config::parameters::Options;
 use crate::config::proxy_pass::Pass;
 use crate::limits::Limits;
-use crate::route::{Action, Forward, Host, Rule, Scope, Section, Target, Via, Worker, WorkerId};
+use crate::route::{
+    Action, Forward, Host, Rule, Scope, Section, Target, Tcp, Via, Worker, WorkerId,
+};
 use crate::time::Wait;
 
 /// What is said of one server outside of its sections.
@@ -25,6 +27,8 @@ pub(in crate::config) struct Settings {
     pub(in crate::config) proxy_timeout: Option<Wait>,
     /// `ProxyIOBufferSize`.
     pub(in crate::config) piece: Option<NonZeroU32>,
+    /// `ProxySourceAddress` and `ProxyReceiveBufferSize`, of a worker without a name.
+    pub(in crate::config) dials: Tcp,
     /// `ProxyVia`.
     pub(in crate::config) via: Via,
     /// `ProxyMaxForwards`.
@@ -46,6 +50,7 @@ impl Default for Settings {
             timeout,
             proxy_timeout: None,
             piece: None,
+            dials: Tcp::new("", 0),
             via,
             max_forwards,
             inherits: true,
@@ -90,7 +95,8 @@ impl Settings {
 
     fn forward(&self, target: &Target, options: &Options, workers: &mut Vec<Worker>) -> Forward {
         let answer = options.answer.or(self.proxy_timeout).unwrap_or(self.timeout);
-        let plain = Forward::new(target.clone(), worker(target, options, workers));
+        let worker = worker(self.worker(target, options), workers);
+        let plain = Forward::new(target.clone(), worker);
         Forward {
             response_line: options.response_line.unwrap_or(plain.response_line),
             piece: options.piece.or(self.piece),
@@ -101,18 +107,20 @@ impl Settings {
             ..plain
         }
     }
+
+    /// The worker that `target` is dialled by.
+    fn worker(&self, target: &Target, options: &Options) -> Worker {
+        Worker {
+            peer: options.dialling.peer(target, &self.dials),
+            recovery: options.recovery,
+            most: options.pooling.most,
+            idle: options.pooling.idling(),
+        }
+    }
 }
 
-/// The worker that `target` is dialled by: that of an earlier rule, if it is dialled the same way.
-fn worker(target: &Target, options: &Options, workers: &mut Vec<Worker>) -> WorkerId {
-    let worker = Worker {
-        host: target.host.clone(),
-        port: target.port,
-        keepalive: options.keepalive,
-        recovery: options.recovery,
-        most: options.pooling.most,
-        idle: options.pooling.idling(),
-    };
+/// The number of that worker: that of an earlier rule, if it is dialled the same way.
+fn worker(worker: Worker, workers: &mut Vec<Worker>) -> WorkerId {
     let number = workers.iter().position(|known| *known == worker).unwrap_or_else(|| {
         workers.push(worker);
         workers.len() - 1
