@@ -19,10 +19,12 @@ use Side::{Backend, Client};
 /// Limits that are easily reached, and a rule for upgrades only.
 const MORE: &str = "LimitRequestLine 80\nLimitRequestFieldSize 9000\nLimitRequestFields 12\n\
                     LimitRequestBody 9\nProxyErrorOverride On 418\n\
-                    ProxyWebsocketFallbackToProxyHttp Off\n";
+                    ProxyWebsocketFallbackToProxyHttp Off\n\
+                    ProxyBlock blocked\n<Location /denied>\nRequire all denied\n</Location>\n";
 
 fn strict() -> Rules {
-    rules(&[CONF, MORE].concat())
+    // Rules are tried in their order.
+    rules(&["ProxyPass /blocked http://is.blocked\n", CONF, MORE].concat())
 }
 
 /// What makes us refuse, and with which status.
@@ -85,6 +87,8 @@ fn requests() -> Vec<Case> {
         at(Refusal::Path(BadPath::AboveRoot), 400, "/../x"),
         at(Refusal::Path(BadPath::Hidden), 404, "/a%2Fb"),
         at(Refusal::NoRule, 404, "/no/x"),
+        at(Refusal::Denied, 403, "/denied/x"),
+        at(Refusal::Blocked, 403, "/blocked"),
         Case::new(Refusal::Chunk(BadChunk::Malformed), 400, chunked.clone() + "+5\r\n"),
         Case::new(Refusal::Chunk(BadChunk::TooLong), 400, chunked.clone() + &long),
         Case::new(Refusal::TooLarge, 413, chunked + "5\r\nhello\r\n5\r\n"),
@@ -181,7 +185,9 @@ fn place(refusal: Refusal) -> usize {
         Refusal::Nonsense(_) => 22,
         Refusal::BadBody(_) => 23,
         Refusal::Hops(_) => 24,
-        Refusal::Overridden(_) => 25,
+        Refusal::Denied => 25,
+        Refusal::Blocked => 26,
+        Refusal::Overridden(_) => 27,
     }
 }
 

@@ -10,7 +10,7 @@ use super::lines::{Letter, lines};
 use super::problem::{Flaw, Place, Problem, Text};
 use super::sections::Open;
 use super::words::{Word, split};
-use super::{Config, Input, PROBLEMS_MOST, Source, table};
+use super::{Config, Input, PROBLEMS_MOST, Source, refused, table};
 
 /// How deep files may include each other.
 const DEPTH_MOST: usize = 16;
@@ -63,6 +63,9 @@ impl<'s> Loader<'s> {
         if self.listen_due && self.draft.listens.is_empty() {
             let flaw = Place::default().flaw("there is no `Listen`");
             self.flaws.push(flaw.help("write `Listen 8080`"));
+        }
+        if self.flaws.is_empty() {
+            self.flaws = self.draft.deal_out();
         }
         if self.flaws.is_empty() {
             return Ok((self.draft.finish(), self.transcript));
@@ -136,7 +139,10 @@ impl<'s> Loader<'s> {
     fn apply(&mut self, words: &[Word]) -> Result<(), Flaw> {
         // A line of nothing but an empty variable says nothing.
         let Some((name, args)) = words.split_first() else { return Ok(()) };
-        table::find(name)?.apply(self, name, args)
+        match refused::directive(name, args) {
+            Some(refused) => refused,
+            None => table::find(name)?.apply(self, name, args),
+        }
     }
 
     /// Reads the files that `word` names, at least one if they are `due`.

@@ -7,6 +7,7 @@
 //! every rule, wherever it stands. Every letter remembers where it was written, and so does every
 //! [`Problem`].
 
+mod backends;
 mod context;
 mod dialling;
 mod directives;
@@ -22,6 +23,7 @@ mod paths;
 mod pooling;
 mod problem;
 mod proxy_pass;
+mod refused;
 mod sections;
 mod suggest;
 mod table;

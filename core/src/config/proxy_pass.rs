@@ -4,6 +4,7 @@ use super::dialling::misplaced;
 use super::parameters::{Options, PARAMETERS};
 use super::paths::below;
 use super::problem::Flaw;
+use super::refused;
 use super::suggest::suggest;
 use super::url;
 use super::words::Word;
@@ -52,7 +53,8 @@ fn noted<T>(result: Result<T, Flaw>, flaws: &mut Vec<Flaw>) -> Option<T> {
     result.map_err(|flaw| flaws.push(flaw)).ok()
 }
 
-fn options(words: &[Word], flaws: &mut Vec<Flaw>) -> Options {
+/// What parameters say; what is wrong with them is added to `flaws`.
+pub(super) fn options(words: &[Word], flaws: &mut Vec<Flaw>) -> Options {
     let (mut options, mut seen) = (Options::default(), Vec::new());
     for word in words {
         noted(set_option(&mut options, &mut seen, word), flaws);
@@ -60,12 +62,16 @@ fn options(words: &[Word], flaws: &mut Vec<Flaw>) -> Options {
     options
 }
 
-fn set_option(
+/// Writes what one parameter says over `options`, unless it was `seen`.
+pub(super) fn set_option(
     options: &mut Options,
     seen: &mut Vec<&'static str>,
     word: &Word,
 ) -> Result<(), Flaw> {
     let (name, value) = name_and_value(word);
+    if let Some(flaw) = refused::parameter(&name) {
+        return Err(flaw);
+    }
     let Some(parameter) = PARAMETERS.iter().find(|parameter| name.is(parameter.name)) else {
         let help = suggest(name.text(), PARAMETERS.iter().map(|parameter| parameter.name));
         let flaw = name.flaw(format!("unknown parameter `{name}`"));

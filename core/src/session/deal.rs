@@ -163,7 +163,7 @@ fn bodies(framing: Framing, most: u64) -> Both<Body> {
     Both { client: Body::from(framing).within(most), backend: Body::from(Framing::Close) }
 }
 
-/// Where a request for the host of that number stands, if it is forwarded from there.
+/// Where a request for the host of that number stands, if it may be forwarded from there.
 fn place(request: &Request<'_, '_>, host: usize, rules: &Rules) -> Result<Place, Refusal> {
     if !request.path.starts_with(b"/") {
         return Err(Refusal::NoRule);
@@ -174,5 +174,13 @@ fn place(request: &Request<'_, '_>, host: usize, rules: &Rules) -> Result<Place,
         has_upgrade: request.fields.has("upgrade"),
         accepts: &|upgrade| offer::accepts(request, upgrade),
     };
-    rules.place(host, &asked).ok_or(Refusal::NoRule)
+    let place = rules.place(host, &asked).ok_or(Refusal::NoRule)?;
+    let said = rules.at(&place).ok_or(Refusal::NoRule)?;
+    if said.scope.denied {
+        Err(Refusal::Denied)
+    } else if said.forward.blocked {
+        Err(Refusal::Blocked)
+    } else {
+        Ok(place)
+    }
 }

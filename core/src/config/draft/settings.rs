@@ -29,6 +29,8 @@ pub(in crate::config) struct Settings {
     pub(in crate::config) piece: Option<NonZeroU32>,
     /// `ProxySourceAddress` and `ProxyReceiveBufferSize`, of a worker without a name.
     pub(in crate::config) dials: Tcp,
+    /// `ProxyBlock`, in lower case.
+    pub(in crate::config) blocks: Vec<String>,
     /// `ProxyVia`.
     pub(in crate::config) via: Via,
     /// `ProxyMaxForwards`.
@@ -51,6 +53,7 @@ impl Default for Settings {
             proxy_timeout: None,
             piece: None,
             dials: Tcp::new("", 0),
+            blocks: Vec::new(),
             via,
             max_forwards,
             inherits: true,
@@ -78,6 +81,7 @@ impl Settings {
             timeout: self.timeout,
             scope: self.scope,
             sections,
+            backends: Vec::new(),
             rules,
         }
     }
@@ -98,6 +102,7 @@ impl Settings {
         let worker = worker(self.worker(target, options), workers);
         let plain = Forward::new(target.clone(), worker);
         Forward {
+            blocked: self.blocks(target),
             response_line: options.response_line.unwrap_or(plain.response_line),
             piece: options.piece.or(self.piece),
             connect: options.connect.unwrap_or(answer),
@@ -106,6 +111,11 @@ impl Settings {
             upgrade: options.upgrade.clone().unwrap_or(plain.upgrade),
             ..plain
         }
+    }
+
+    /// Whether nobody may go to `target`: by a part of the name of its host, as httpd has it.
+    fn blocks(&self, target: &Target) -> bool {
+        self.blocks.iter().any(|word| word == "*" || target.host.contains(word))
     }
 
     /// The worker that `target` is dialled by.
