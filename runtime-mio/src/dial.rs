@@ -67,7 +67,11 @@ pub(crate) fn dial(
         socket.set_recv_buffer_size(bytes.get() as usize)?;
     }
     if let Some(source) = tcp.source {
-        bind(&socket, source, address).map_err(|error| NotDialled::NoSource(source, error))?;
+        bind(&socket, source, address).map_err(|error| match error.kind() {
+            // It is ours, but has no port left.
+            io::ErrorKind::AddrInUse => NotDialled::System(error),
+            _ => NotDialled::NoSource(source, error),
+        })?;
     }
     Ok(connect(&socket, &SockAddr::from(address)).and_then(|()| leg(socket, registry, token))?)
 }

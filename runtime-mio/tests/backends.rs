@@ -50,7 +50,9 @@ fn rule(path: &Path, rest: &str) -> String {
 #[test]
 fn a_backend_at_a_unix_socket_answers_one_request_after_another() {
     let backend = AtSocket::new("get");
-    let daemon = Daemon::run(&rule(&backend.path, "http://app.example/base/"));
+    // Each loop keeps connections of its own.
+    let rule = rule(&backend.path, "http://app.example/base/");
+    let daemon = Daemon::run(&format!("Threads 1\n{rule}"));
     let ask = |path: &str| {
         let mut client = daemon.connect();
         client.send(heads::get(path, ""));

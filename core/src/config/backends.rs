@@ -140,7 +140,7 @@ impl<'a> Sets<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{good, problem, problems, said};
+    use super::super::testing::{forward, good, problem, problems};
     use crate::config::Config;
     use crate::route::Asked;
 
@@ -167,7 +167,7 @@ mod tests {
         let text = "ProxySet ws://b/x timeout=2\nProxySet ws://b timeout=1 connectiontimeout=1\n\
                     ProxyPass /a ws://b/x/y\nProxyPass /b ws://b/z\nProxyPass /c ws://bb";
         assert_eq!(waits(&good(text), 0), [2, 1, 60]);
-        assert_eq!(said(text, |said| said.forward.connect.as_secs_ceil()), 2);
+        assert_eq!(forward(text).connect.as_secs_ceil(), 2);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) fn fault(error: &io::Error) -> Fault {
         Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NETDOWN | Errno::NOENT) => {
             Fault::Unreachable
         }
-        Some(Errno::ADDRNOTAVAIL) => Fault::Resources,
+        Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Fault::Resources,
         _ if is_exhaustion(error) => Fault::Resources,
         _ => Fault::Other,
     }
@@ -51,6 +51,7 @@ mod tests {
             (Errno::HOSTUNREACH, Fault::Unreachable),
             (Errno::MFILE, Fault::Resources),
             (Errno::ADDRNOTAVAIL, Fault::Resources),
+            (Errno::ADDRINUSE, Fault::Resources),
             (Errno::INVAL, Fault::Other),
         ];
         for (errno, word) in rows {

@@ -243,7 +243,7 @@ impl Server {
         let sections = said.cloned().collect();
         let own = main.into_iter().chain([self]).flat_map(|server| &server.backends);
         let said = own.map(|backends| &backends.section).filter(|said| !said.says.is_empty());
-        Host { backends: said.cloned().collect(), ..settings.host(sections, rules) }
+        settings.host(sections, said.cloned().collect(), rules)
     }
 }
 

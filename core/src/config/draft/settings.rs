@@ -69,8 +69,13 @@ impl Settings {
         Self { aliases: Vec::new(), ..self.clone() }
     }
 
-    /// The host with those sections and rules.
-    pub(super) fn host(self, sections: Vec<Section>, rules: Vec<Rule>) -> Host {
+    /// The host with those sections, of paths and of backends, and those rules.
+    pub(super) fn host(
+        self,
+        sections: Vec<Section>,
+        backends: Vec<Section>,
+        rules: Vec<Rule>,
+    ) -> Host {
         let requests = if self.keep_alive { self.limits.requests } else { 1 };
         Host {
             name: self.name,
@@ -81,7 +86,7 @@ impl Settings {
             timeout: self.timeout,
             scope: self.scope,
             sections,
-            backends: Vec::new(),
+            backends,
             rules,
         }
     }
