@@ -67,11 +67,7 @@ pub(crate) fn dial(
         socket.set_recv_buffer_size(bytes.get() as usize)?;
     }
     if let Some(source) = tcp.source {
-        bind(&socket, source, address).map_err(|error| match error.kind() {
-            // It is ours, but has no port left.
-            io::ErrorKind::AddrInUse => NotDialled::System(error),
-            _ => NotDialled::NoSource(source, error),
-        })?;
+        bind(&socket, source, address)?;
     }
     Ok(connect(&socket, &SockAddr::from(address)).and_then(|()| leg(socket, registry, token))?)
 }
@@ -98,11 +94,16 @@ impl From<io::Error> for NotDialled {
     }
 }
 
-fn bind(socket: &Socket, source: IpAddr, to: SocketAddr) -> io::Result<()> {
+fn bind(socket: &Socket, source: IpAddr, to: SocketAddr) -> Result<(), NotDialled> {
     if source.is_ipv4() != to.is_ipv4() {
-        return Err(io::Error::other(format!("{} is of the other family", to.ip())));
+        let error = io::Error::other(format!("{} is of the other family", to.ip()));
+        return Err(NotDialled::NoSource(source, error));
     }
-    socket.bind(&SockAddr::from(SocketAddr::new(source, 0)))
+    socket.bind(&SockAddr::from(SocketAddr::new(source, 0))).map_err(|error| {
+        // An address that is ours may have no port left.
+        let is_full = error.kind() == io::ErrorKind::AddrInUse;
+        if is_full { error.into() } else { NotDialled::NoSource(source, error) }
+    })
 }
 
 fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {

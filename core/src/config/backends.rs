@@ -25,8 +25,14 @@ pub(super) struct Backends {
 impl Backends {
     /// Those whose URLs begin with that one, or are like that pattern.
     pub(super) fn of(url: &Word) -> Result<Self, Flaw> {
-        let has_wildcards = url.text().contains(['*', '?', '[']) && !url.text().contains("://[");
-        if has_wildcards && !url.text().to_ascii_lowercase().starts_with("balancer:") {
+        let text = url.text().to_ascii_lowercase();
+        let is_address = text.contains("://[");
+        let has_wildcards = text.replacen("://[", "", 1).contains(['*', '?', '[']);
+        if has_wildcards && is_address {
+            let flaw = url.flaw("the brackets of an address and wildcards are not told apart");
+            return Err(flaw.help("write `<ProxyMatch>` and a regular expression"));
+        }
+        if has_wildcards && !text.starts_with("balancer:") {
             return Ok(Self::new(url, None, like(url)?));
         }
         let beginning = beginning(&url::target(url)?);
@@ -230,6 +236,14 @@ mod tests {
             assert!(!says(&format!("<Proxy {other}>")), "{other}");
         }
         assert!(preserves("<ProxyMatch ^http://b\\.>\nProxyPreserveHost On\n</ProxyMatch>"));
+    }
+
+    #[test]
+    fn an_address_in_brackets_is_no_pattern() {
+        let text = "ProxyPass / ws://[::1]:9\n<Proxy ws://[::1]:9 timeout=2>\n</Proxy>";
+        assert_eq!(waits(&good(text), 0), [2]);
+        let both = problem("<Proxy ws://[::1]/*>\n</Proxy>");
+        assert!(both.starts_with("conf:1:8: the brackets of an address"), "{both}");
     }
 
     #[test]
