@@ -37,7 +37,8 @@ fn sent(fields: &str, name: &str) -> Option<String> {
     let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
     let (mut out, mut buffers, mut room) = (Buf::default(), Buffers::default(), slots());
     let asked = Request::parse(head.as_bytes(), &mut room).expect("the head is good");
-    let target = Target { scheme: Scheme::Http, host: "b".into(), port: 80, path: "/".into() };
+    let target =
+        Target { scheme: Scheme::Http, host: "b".into(), port: 80, path: "/".into(), socket: None };
     let host = &Host { via: Via::On, ..Host::default() };
     let scope = &Scope { add_forwarded: true, ..Scope::DEFAULT };
     let hops = hops::onward(&asked, host.max_forwards).expect("there is a next hop");

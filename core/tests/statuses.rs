@@ -21,10 +21,12 @@ const MORE: &str = "LimitRequestLine 80\nLimitRequestFieldSize 9000\nLimitReques
                     LimitRequestBody 9\nProxyErrorOverride On 418\n\
                     ProxyWebsocketFallbackToProxyHttp Off\n\
                     SetEnvIf Request_URI bad(.*) rest=$1\n\
-                    RequestHeader set X-Rest %{rest}e env=rest\n";
+                    RequestHeader set X-Rest %{rest}e env=rest\n\
+                    ProxyBlock blocked\n<Location /denied>\nRequire all denied\n</Location>\n";
 
 fn strict() -> Rules {
-    rules(&[CONF, MORE].concat())
+    // Rules are tried in their order.
+    rules(&["ProxyPass /blocked http://is.blocked\n", CONF, MORE].concat())
 }
 
 /// What makes us refuse, and with which status.
@@ -88,6 +90,8 @@ fn requests() -> Vec<Case> {
         at(Refusal::Path(BadPath::Hidden), 404, "/a%2Fb"),
         at(Refusal::NoRule, 404, "/no/x"),
         at(Refusal::BadValue, 400, "/bad%0D%0AX:%20y"),
+        at(Refusal::Denied, 403, "/denied/x"),
+        at(Refusal::Blocked, 403, "/blocked"),
         Case::new(Refusal::Chunk(BadChunk::Malformed), 400, chunked.clone() + "+5\r\n"),
         Case::new(Refusal::Chunk(BadChunk::TooLong), 400, chunked.clone() + &long),
         Case::new(Refusal::TooLarge, 413, chunked + "5\r\nhello\r\n5\r\n"),
@@ -185,7 +189,9 @@ fn place(refusal: Refusal) -> usize {
         Refusal::BadBody(_) => 23,
         Refusal::Hops(_) => 24,
         Refusal::BadValue => 25,
-        Refusal::Overridden(_) => 26,
+        Refusal::Denied => 26,
+        Refusal::Blocked => 27,
+        Refusal::Overridden(_) => 28,
     }
 }
 

@@ -105,7 +105,7 @@ fn forward(response: &Response<'_, '_>, asked: u8, rules: &Rules) {
     let mut slots = slots();
     let request = REQUESTS[usize::from(asked % 4)].as_bytes();
     let request = Request::parse(request, &mut slots).expect("it is good");
-    let target = Target { scheme: Scheme::Http, host: "b".into(), port: 80, path: String::new() };
+    let target = Target { scheme: Scheme::Http, host: "b".into(), port: 80, path: String::new(), socket: None };
     let rule = Forward { upgrade: Upgrade::Any, ..Forward::new(target, WorkerId(0)) };
     let offer = &Offer::of(&request, &rule).expect("it is good");
     let after = match asked >> 2 & 3 {

@@ -1,13 +1,15 @@
 //! Dialling: one non-blocking connect to one address; which one, and for how long, core says.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::TcpStream;
+use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use underpass_core::route::Tcp;
 
 use crate::leg::Leg;
 
@@ -50,24 +52,71 @@ impl Backend {
     }
 }
 
-/// Begins to connect, and registers the socket: its first event tells how it went.
+/// Begins to connect to an address of a host, and registers the socket: its first event tells how it went.
 pub(crate) fn dial(
     address: SocketAddr,
-    keepalive: bool,
+    tcp: &Tcp,
     registry: &Registry,
     token: Token,
-) -> io::Result<Leg> {
+) -> Result<Leg, NotDialled> {
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
-    tune(&socket, keepalive)?;
-    match socket.connect(&SockAddr::from(address)) {
-        Ok(()) => {}
-        Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}
-        Err(error) => return Err(error),
+    tune(&socket, tcp.keepalive)?;
+    // The window that the connection begins with is made of it (`tcp(7)`).
+    if let Some(bytes) = tcp.receive_buffer {
+        socket.set_recv_buffer_size(bytes.get() as usize)?;
     }
-    let mut stream = TcpStream::from_std(socket.into());
-    registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-    Ok(Leg::new(stream, false))
+    if let Some(source) = tcp.source {
+        bind(&socket, source, address)?;
+    }
+    Ok(connect(&socket, &SockAddr::from(address)).and_then(|()| leg(socket, registry, token))?)
+}
+
+/// The same for a Unix socket.
+pub(crate) fn dial_unix(path: &str, registry: &Registry, token: Token) -> io::Result<Leg> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+    connect(&socket, &SockAddr::unix(path)?)?;
+    leg(socket, registry, token)
+}
+
+/// Why an address was not even dialled.
+#[derive(Debug)]
+pub(crate) enum NotDialled {
+    /// By the address of ours that it should be dialled from.
+    NoSource(IpAddr, io::Error),
+    /// By the system.
+    System(io::Error),
+}
+
+impl From<io::Error> for NotDialled {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+fn bind(socket: &Socket, source: IpAddr, to: SocketAddr) -> Result<(), NotDialled> {
+    if source.is_ipv4() != to.is_ipv4() {
+        let error = io::Error::other(format!("{} is of the other family", to.ip()));
+        return Err(NotDialled::NoSource(source, error));
+    }
+    socket.bind(&SockAddr::from(SocketAddr::new(source, 0))).map_err(|error| {
+        // An address that is ours may have no port left.
+        let is_full = error.kind() == io::ErrorKind::AddrInUse;
+        if is_full { error.into() } else { NotDialled::NoSource(source, error) }
+    })
+}
+
+fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
+    match socket.connect(address) {
+        Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => Ok(()),
+        connected => connected,
+    }
+}
+
+fn leg(socket: Socket, registry: &Registry, token: Token) -> io::Result<Leg> {
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    registry.register(&mut SourceFd(&socket.as_raw_fd()), token, interest)?;
+    Ok(Leg::new(socket, false))
 }
 
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
@@ -85,4 +134,39 @@ pub(crate) fn tune(socket: &Socket, keepalive: bool) -> io::Result<()> {
         socket.set_tcp_keepalive(&keepalive)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+    use std::num::NonZeroU32;
+
+    use mio::Poll;
+    use socket2::SockRef;
+
+    use super::*;
+
+    fn dialled(change: impl FnOnce(&mut Tcp)) -> io::Result<Result<Leg, NotDialled>> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let mut tcp = Tcp::new("127.0.0.1", 80);
+        change(&mut tcp);
+        Ok(dial(listener.local_addr()?, &tcp, Poll::new()?.registry(), Token(0)))
+    }
+
+    #[test]
+    fn a_connection_has_the_receive_buffer_that_was_asked_for() -> io::Result<()> {
+        let bytes = NonZeroU32::new(16_384);
+        let leg = dialled(|tcp| tcp.receive_buffer = bytes)?.expect("it is dialled");
+        // The system doubles it, for its own notes (`socket(7)`).
+        assert_eq!(SockRef::from(&leg).recv_buffer_size()?, 32_768);
+        Ok(())
+    }
+
+    #[test]
+    fn an_address_of_one_family_is_not_dialled_from_one_of_the_other() -> io::Result<()> {
+        let source = Ipv6Addr::LOCALHOST.into();
+        let dialled = dialled(|tcp| tcp.source = Some(source))?;
+        assert!(matches!(dialled, Err(NotDialled::NoSource(told, _)) if told == source));
+        Ok(())
+    }
 }

@@ -55,7 +55,7 @@ impl IdleLegs {
         token: Token,
     ) -> Option<io::Result<Leg>> {
         let place = self.idle.take(worker, now)?;
-        let mut leg = self.close(place)?;
+        let leg = self.close(place)?;
         Some(leg.register_again(registry, token).map(|()| leg))
     }
 

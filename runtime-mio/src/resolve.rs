@@ -1,9 +1,10 @@
-//! Names: resolved on a thread of their own, remembered by each loop until all addresses of one fail.
+//! Names: resolved on a thread of their own, remembered by each loop for as long as core says, or until
+//! all addresses of one fail.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use underpass_core::route::{Worker, WorkerId};
+use underpass_core::route::{Peer, Tcp, Worker, WorkerId};
 use underpass_core::time::{Time, Wait};
 
 use crate::shared::{Mailbox, Message};
@@ -23,9 +24,14 @@ pub(crate) struct Names {
 #[derive(Debug)]
 enum Name {
     Unknown,
-    /// Asked for, by these sessions.
-    Asked(Vec<Key>),
-    Known(Vec<SocketAddr>),
+    /// Asked for, by these sessions; sessions that have begun to dial go on with the addresses that
+    /// were known before.
+    Asked {
+        keys: Vec<Key>,
+        before: Vec<SocketAddr>,
+    },
+    /// Known since then.
+    Known(Vec<SocketAddr>, Time),
     /// Not to be had, until then.
     Failed(Time),
 }
@@ -55,44 +61,49 @@ pub(crate) struct Ask {
 impl Names {
     /// Addresses are known at once; names are asked for when they are first needed.
     pub(crate) fn new(workers: &[Worker], asks: Sender<Ask>, mailbox: Mailbox) -> Self {
-        let literal = |worker: &Worker| match worker.host.parse::<IpAddr>() {
-            Ok(address) => Name::Known(vec![SocketAddr::new(address, worker.port)]),
-            Err(_) => Name::Unknown,
+        let name = |worker: &Worker| match &worker.peer {
+            Peer::Tcp(tcp) => literal(tcp).unwrap_or(Name::Unknown),
+            Peer::Unix(_) => Name::Unknown,
         };
-        Self { names: workers.iter().map(literal).collect(), asks, mailbox }
+        Self { names: workers.iter().map(name).collect(), asks, mailbox }
     }
 
     /// The worker's address of that number, for the session of that key.
     pub(crate) fn address(
         &mut self,
         id: WorkerId,
-        worker: &Worker,
+        tcp: &Tcp,
         number: u8,
         key: Key,
         now: Time,
     ) -> Address {
         let name = &mut self.names[id.0 as usize];
-        if matches!(name, Name::Failed(until) if *until <= now) {
-            *name = Name::Unknown;
-        }
         match name {
-            Name::Known(addresses) => match addresses.get(usize::from(number)) {
+            Name::Known(_, since) if number == 0 && tcp.is_outdated(*since, now) => {
+                self.ask(id, tcp, key)
+            }
+            Name::Known(addresses, _) => match addresses.get(usize::from(number)) {
                 Some(address) => Address::Known(*address),
                 None => {
-                    self.forget(id, worker);
+                    // The next session asks anew, for the name may have moved.
+                    *name = literal(tcp).unwrap_or(Name::Unknown);
                     Address::Exhausted
                 }
             },
-            Name::Failed(_) => Address::Failed,
-            // The clock of the first address has run out while its name was asked for.
-            Name::Asked(_) if number > 0 => Address::Failed,
-            Name::Asked(keys) => {
+            Name::Failed(until) if now < *until => Address::Failed,
+            Name::Asked { before, .. } if number > 0 => match before.get(usize::from(number)) {
+                Some(address) => Address::Known(*address),
+                None if !before.is_empty() => Address::Exhausted,
+                // The clock of the first address has run out while its name was asked for.
+                None => Address::Failed,
+            },
+            Name::Asked { keys, .. } => {
                 if !keys.contains(&key) {
                     keys.push(key);
                 }
                 Address::Asked
             }
-            Name::Unknown => self.ask(id, worker, key),
+            Name::Unknown | Name::Failed(_) => self.ask(id, tcp, key),
         }
     }
 
@@ -107,30 +118,34 @@ impl Names {
         let known = if addresses.is_empty() {
             Name::Failed(now.after(REST))
         } else {
-            Name::Known(addresses)
+            Name::Known(addresses, now)
         };
         match std::mem::replace(name, known) {
-            Name::Asked(keys) => keys,
-            Name::Unknown | Name::Known(_) | Name::Failed(_) => Vec::new(),
+            Name::Asked { keys, .. } => keys,
+            Name::Unknown | Name::Known(..) | Name::Failed(_) => Vec::new(),
         }
     }
 
-    fn ask(&mut self, id: WorkerId, worker: &Worker, key: Key) -> Address {
+    fn ask(&mut self, id: WorkerId, tcp: &Tcp, key: Key) -> Address {
         let answer_to = self.mailbox.clone();
-        let ask = Ask { worker: id, host: worker.host.clone(), port: worker.port, answer_to };
+        let ask = Ask { worker: id, host: tcp.host.clone(), port: tcp.port, answer_to };
         if self.asks.send(ask).is_err() {
             return Address::Failed;
         }
-        self.names[id.0 as usize] = Name::Asked(vec![key]);
+        let name = &mut self.names[id.0 as usize];
+        let before = match std::mem::replace(name, Name::Unknown) {
+            Name::Known(addresses, _) => addresses,
+            Name::Unknown | Name::Asked { .. } | Name::Failed(_) => Vec::new(),
+        };
+        *name = Name::Asked { keys: vec![key], before };
         Address::Asked
     }
+}
 
-    /// All addresses have failed: the next session asks anew, for the name may have moved.
-    fn forget(&mut self, id: WorkerId, worker: &Worker) {
-        if worker.host.parse::<IpAddr>().is_err() {
-            self.names[id.0 as usize] = Name::Unknown;
-        }
-    }
+/// What is known of a host from the beginning: where it is, if it is an address.
+fn literal(tcp: &Tcp) -> Option<Name> {
+    let address = tcp.host.parse::<IpAddr>().ok()?;
+    Some(Name::Known(vec![SocketAddr::new(address, tcp.port)], Time::NEVER))
 }
 
 /// Starts the thread that resolves names, and gives the way to ask it. It ends with its last asker.
@@ -164,24 +179,30 @@ mod tests {
     const ID: WorkerId = WorkerId(0);
 
     struct Asking {
-        worker: Worker,
+        tcp: Tcp,
         names: Names,
         asked: Receiver<Ask>,
         _poll: Poll,
     }
 
     fn asking(host: &str) -> Asking {
-        let worker = Worker::new(host, 80);
+        asking_again(host, Wait::FOREVER)
+    }
+
+    /// Of a host whose addresses are good for so long.
+    fn asking_again(host: &str, memory: Wait) -> Asking {
+        let tcp = Tcp { memory, ..Tcp::new(host, 80) };
+        let worker = Worker::at(Peer::Tcp(tcp.clone()));
         let poll = Poll::new().expect("a poll");
         let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
         let ((mailbox, _), (asks, asked)) = (Mailbox::new(waker), channel());
         let names = Names::new(std::slice::from_ref(&worker), asks, mailbox);
-        Asking { worker, names, asked, _poll: poll }
+        Asking { tcp, names, asked, _poll: poll }
     }
 
     impl Asking {
         fn address(&mut self, number: u8, now: Time) -> Address {
-            self.names.address(ID, &self.worker, number, key(), now)
+            self.names.address(ID, &self.tcp, number, key(), now)
         }
     }
 
@@ -225,6 +246,33 @@ mod tests {
         assert_eq!(asking.address(0, Time::ZERO), Address::Failed);
         assert_eq!(asking.address(0, Time::ZERO.after(REST)), Address::Asked);
         assert_eq!(asking.address(1, Time::ZERO.after(REST)), Address::Failed, "still resolving");
+    }
+
+    #[test]
+    fn addresses_that_are_too_old_are_asked_for_before_a_connection_is_begun() {
+        let mut asking = asking_again("back.example", Wait::from_secs(5));
+        let at = |secs| Time::ZERO.after(Wait::from_secs(secs));
+        assert_eq!(asking.address(0, at(0)), Address::Asked);
+        asking.names.answered(ID, vec![socket(1), socket(2)], at(1));
+        assert_eq!(asking.address(0, at(6)), Address::Known(socket(1)));
+        assert_eq!(asking.address(1, at(7)), Address::Known(socket(2)), "it has begun");
+        assert_eq!(asking.address(0, at(7)), Address::Asked);
+        assert_eq!(asking.address(1, at(7)), Address::Known(socket(2)), "it has begun");
+        assert_eq!(asking.address(2, at(7)), Address::Exhausted);
+        assert_eq!(asking.names.answered(ID, vec![socket(3)], at(8)), [key()]);
+        assert_eq!(asking.address(0, at(8)), Address::Known(socket(3)));
+        assert_eq!(asking.asked.try_iter().count(), 2);
+    }
+
+    /// Who has waited for an answer gets it, however short it is good for.
+    #[test]
+    fn addresses_that_are_not_remembered_serve_those_who_asked() {
+        let mut asking = asking_again("back.example", Wait::ZERO);
+        assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
+        let later = Time::ZERO.after(REST);
+        asking.names.answered(ID, vec![socket(1)], later);
+        assert_eq!(asking.address(0, later), Address::Known(socket(1)));
+        assert_eq!(asking.address(0, later.after(Wait::from_millis(1))), Address::Asked);
     }
 
     #[test]

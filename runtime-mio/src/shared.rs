@@ -1,6 +1,8 @@
 //! What the loops share, and how they are spoken to.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) rules: Rules,
     pool: Mutex<Pool<Who>>,
     mailboxes: Vec<Mailbox>,
+    /// Addresses of ours that could not be dialled from, so that each is told of once.
+    sources: Mutex<BTreeSet<IpAddr>>,
 }
 
 /// The name of a session in the pool.
@@ -33,7 +37,15 @@ impl Shared {
     /// What the loops behind those mailboxes share; a loop's number is that of its mailbox.
     pub(crate) fn new(rules: Rules, mailboxes: Vec<Mailbox>) -> Self {
         let pool = Mutex::new(Pool::new(&rules.workers, limits::PENDING));
-        Self { rules, pool, mailboxes }
+        Self { rules, pool, mailboxes, sources: Mutex::default() }
+    }
+
+    /// Something could not be dialled from an address of ours: the operator is told at the first time.
+    pub(crate) fn tell_of_source(&self, source: IpAddr, error: &io::Error) {
+        let mut told = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(source) {
+            tracing::error!(%source, %error, "ProxySourceAddress: no backend can be dialled from it");
+        }
     }
 
     /// The way to the loop of that number.

@@ -138,12 +138,10 @@ mod tests {
     use crate::testing::Wire;
     use underpass_core::route::{Caller, Rules};
 
-    /// The budget of an idle tunnel is 256 bytes, its deadline included. mio's streams are
-    /// descriptors, beside which it keeps a note of its own in debug builds only.
+    /// The budget of an idle tunnel is 256 bytes, its deadline included.
     #[test]
     fn a_slot_is_small() {
-        let notes = 2 * (size_of::<mio::net::TcpStream>() - size_of::<std::os::fd::RawFd>());
-        let slot = size_of::<Option<Slot>>() - notes;
+        let slot = size_of::<Option<Slot>>();
         assert!(slot <= 248, "a slot takes {slot} bytes");
     }
 

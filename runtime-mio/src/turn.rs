@@ -1,20 +1,19 @@
 //! One turn of one session: the daemon's [`Io`].
 
 use std::io;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::task::Poll;
 
-use mio::Registry;
+use mio::{Registry, Token};
 use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
-use underpass_core::route::Rules;
+use underpass_core::route::{Peer, Rules, Tcp};
 use underpass_core::time::Time;
 use underpass_core::{Both, Dial, Fault, Io, Read, Side};
 
 use crate::carrier::{Carrier, Lane, Store};
-use crate::dial::{Backend, dial};
+use crate::dial::{Backend, NotDialled, dial, dial_unix};
 use crate::idle_legs::IdleLegs;
 use crate::leg::{Leg, fault};
 use crate::resolve::{Address, Names};
@@ -88,27 +87,49 @@ impl Turn<'_> {
         {
             return if leg.is_writable() { self.dialled() } else { Poll::Pending };
         }
-        let id = lease.worker();
-        let worker = &self.shared.rules.workers[id.0 as usize];
-        match self.names.address(id, worker, number, self.who.key, self.now) {
-            Address::Asked => Poll::Pending,
-            Address::Exhausted => Poll::Ready(Err(Fault::Exhausted)),
-            Address::Failed => Poll::Ready(Err(Fault::Unresolved)),
-            Address::Known(address) => match self.begin_to_dial(lease, number, address) {
-                Ok(()) => Poll::Pending,
-                Err(error) => Poll::Ready(Err(fault(&error))),
-            },
+        let shared = self.shared;
+        match &shared.rules.workers[lease.worker().0 as usize].peer {
+            Peer::Tcp(tcp) => self.begin_to_dial(lease, number, tcp),
+            Peer::Unix(path) => self.begin_to_dial_unix(number, path),
         }
     }
 
-    fn begin_to_dial(&mut self, lease: &Lease, number: u8, address: SocketAddr) -> io::Result<()> {
-        let worker = &self.shared.rules.workers[lease.worker().0 as usize];
-        let token = self.who.key.token(Seat::Session(Side::Backend));
-        // The earlier attempt goes first: its events would carry the same token.
-        *self.backend = Backend::None;
-        let leg = dial(address, worker.keepalive, self.registry, token)?;
+    fn begin_to_dial(&mut self, lease: &Lease, number: u8, tcp: &Tcp) -> Poll<Result<(), Fault>> {
+        let (id, key) = (lease.worker(), self.who.key);
+        let address = match self.names.address(id, tcp, number, key, self.now) {
+            Address::Asked => return Poll::Pending,
+            Address::Exhausted => return Poll::Ready(Err(Fault::Exhausted)),
+            Address::Failed => return Poll::Ready(Err(Fault::Unresolved)),
+            Address::Known(address) => address,
+        };
+        let token = self.hang_up();
+        let leg = match dial(address, tcp, self.registry, token) {
+            Ok(leg) => leg,
+            Err(NotDialled::System(error)) => return Poll::Ready(Err(fault(&error))),
+            Err(NotDialled::NoSource(source, error)) => {
+                self.shared.tell_of_source(source, &error);
+                return Poll::Ready(Err(Fault::Unreachable));
+            }
+        };
         *self.backend = Backend::Dialing(number, leg);
-        Ok(())
+        Poll::Pending
+    }
+
+    /// A Unix socket is one address.
+    fn begin_to_dial_unix(&mut self, number: u8, path: &str) -> Poll<Result<(), Fault>> {
+        if number > 0 {
+            return Poll::Ready(Err(Fault::Exhausted));
+        }
+        let token = self.hang_up();
+        let leg = dial_unix(path, self.registry, token).map_err(|error| fault(&error))?;
+        *self.backend = Backend::Dialing(number, leg);
+        Poll::Pending
+    }
+
+    /// Drops the earlier attempt, whose events would carry the same token as those of the next one.
+    fn hang_up(&mut self) -> Token {
+        *self.backend = Backend::None;
+        self.who.key.token(Seat::Session(Side::Backend))
     }
 
     /// The dialled socket has had its event: it is up, or says why not.
@@ -222,7 +243,7 @@ fn tell(report: &Report, rules: &Rules) {
     let Report { close, status, began, ended, pulled, pushed, fault, worker, .. } = report;
     let fault = fault.map(|(side, fault)| format!("{side}: {fault}"));
     let worker = worker.map(|id| &rules.workers[id.0 as usize]);
-    let worker = worker.map(|worker| format!("{}:{}", worker.host, worker.port));
+    let worker = worker.map(|worker| worker.peer.to_string());
     let ours = matches!(close, Close::Refused(why) if !matches!(why, Refusal::Overridden(_)));
     if *status >= 500 && ours {
         tracing::warn!(status, worker, fault, "{close}");

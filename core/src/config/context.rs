@@ -9,10 +9,15 @@ pub enum Context {
     Host,
     /// In a `<Location>` or a `<LocationMatch>`.
     Location,
+    /// In a `<Proxy>` or a `<ProxyMatch>`.
+    Backends,
 }
 
 impl Context {
     /// Every part.
+    pub(super) const EVERYWHERE: &'static [Self] =
+        &[Self::Server, Self::Host, Self::Location, Self::Backends];
+    /// Every part but those that are about backends.
     pub const ALL: &'static [Self] = &[Self::Server, Self::Host, Self::Location];
     /// The main server only.
     pub(super) const SERVER: &'static [Self] = &[Self::Server];
@@ -25,6 +30,7 @@ impl Context {
             Self::Server => "server config",
             Self::Host => "virtual host",
             Self::Location => "location",
+            Self::Backends => "proxy",
         }
     }
 
@@ -34,6 +40,7 @@ impl Context {
             Self::Server => "outside of sections",
             Self::Host => "in `<VirtualHost>`",
             Self::Location => "in `<Location>`",
+            Self::Backends => "in `<Proxy>`",
         }
     }
 }

@@ -10,7 +10,7 @@ use super::lines::{Letter, lines};
 use super::problem::{Flaw, Place, Problem, Text};
 use super::sections::Open;
 use super::words::{Word, split};
-use super::{Input, PROBLEMS_MOST, Read, Source, table};
+use super::{Input, PROBLEMS_MOST, Read, Source, refused, table};
 
 /// How deep files may include each other.
 const DEPTH_MOST: usize = 16;
@@ -67,6 +67,9 @@ impl<'s> Loader<'s> {
         let warnings = self.draft.warnings();
         let texts = &self.texts;
         let located = |flaws: Vec<Flaw>| flaws.into_iter().map(|flaw| flaw.locate(texts)).collect();
+        if self.flaws.is_empty() {
+            self.flaws = self.draft.deal_out();
+        }
         if self.flaws.is_empty() {
             let (config, directives) = (self.draft.finish(), self.transcript);
             return Ok(Read { config, directives, warnings: located(warnings) });
@@ -142,7 +145,10 @@ impl<'s> Loader<'s> {
     fn apply(&mut self, words: &[Word]) -> Result<(), Flaw> {
         // A line of nothing but an empty variable says nothing.
         let Some((name, args)) = words.split_first() else { return Ok(()) };
-        table::find(name)?.apply(self, name, args)
+        match refused::directive(name, args) {
+            Some(refused) => refused,
+            None => table::find(name)?.apply(self, name, args),
+        }
     }
 
     /// Reads the files that `word` names, at least one if they are `due`.

@@ -7,7 +7,9 @@
 //! every rule, wherever it stands. Every letter remembers where it was written, and so does every
 //! [`Problem`].
 
+mod backends;
 mod context;
+mod dialling;
 mod directives;
 mod draft;
 mod edits;
@@ -22,12 +24,14 @@ mod paths;
 mod pooling;
 mod problem;
 mod proxy_pass;
+mod refused;
 mod reverse;
 mod sections;
 mod suggest;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unix;
 mod upgrade;
 mod url;
 mod value;

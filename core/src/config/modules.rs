@@ -1,7 +1,8 @@
 //! Which of httpd's modules do here what they do there: those whose directives we read.
 
 /// What stands before `_module`, and between `mod_` and `.c`.
-const BUILT_IN: [&str; 6] = ["env", "headers", "proxy", "proxy_http", "proxy_wstunnel", "setenvif"];
+const BUILT_IN: [&str; 7] =
+    ["authz_core", "env", "headers", "proxy", "proxy_http", "proxy_wstunnel", "setenvif"];
 
 /// Whether the work of that module is built in: by its name (`proxy_module`), or by that of its source
 /// (`mod_proxy.c`).
@@ -18,6 +19,7 @@ mod tests {
     #[test]
     fn a_module_has_two_names() {
         assert!(is_built_in("proxy_http_module") && is_built_in("mod_proxy_http.c"));
+        assert!(is_built_in("mod_authz_core.c"), "it is where `Require` comes from");
         assert!(!is_built_in("proxy_ajp_module") && !is_built_in("mod_ssl.c"));
     }
 }

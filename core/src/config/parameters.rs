@@ -2,10 +2,11 @@
 
 use core::num::NonZeroU32;
 
+use super::dialling::Dialling;
 use super::pooling::Pooling;
 use super::problem::Flaw;
 use super::upgrade::upgrade;
-use super::values::{piece, response_line, some_wait, switch, wait};
+use super::values::{piece, response_line, some_wait, wait};
 use super::words::Word;
 use crate::route::{Recovery, Upgrade};
 use crate::time::Wait;
@@ -75,10 +76,23 @@ pub static PARAMETERS: &[Parameter] = &[
         default: Some("On"),
         summary: "Whether TCP keepalive watches the connection to the backend; \
                   on by default, unlike httpd's.",
-        apply: |options, value| {
-            options.keepalive = switch(value)?;
-            Ok(())
-        },
+        apply: |options, value| options.dialling.set_keepalive(value),
+    },
+    Parameter {
+        name: "addressttl",
+        values: "-1|seconds",
+        default: Some("-1"),
+        summary: "For how many seconds the addresses of the backend's name are remembered; 0 asks \
+                  for them before each connection, -1 only when all of them have failed.",
+        apply: |options, value| options.dialling.set_memory(value),
+    },
+    Parameter {
+        name: "receivebuffersize",
+        values: "bytes, 0 or at least 512",
+        default: Some("0"),
+        summary: "How many bytes the system holds for a connection to the backend; 0 means what \
+                  ProxyReceiveBufferSize says.",
+        apply: |options, value| options.dialling.set_receive_buffer(value),
     },
     Parameter {
         name: "responsefieldsize",
@@ -179,8 +193,8 @@ pub(super) struct Options {
     pub(super) connect: Option<Wait>,
     /// `retry=`.
     pub(super) recovery: Recovery,
-    /// `keepalive=`.
-    pub(super) keepalive: bool,
+    /// `keepalive=`, `addressttl=`, `receivebuffersize=`.
+    pub(super) dialling: Dialling,
     /// `responsefieldsize=`.
     pub(super) response_line: Option<u32>,
     /// `iobuffersize=`.
@@ -197,7 +211,7 @@ impl Default for Options {
             answer: None,
             connect: None,
             recovery: Recovery::AtOnce,
-            keepalive: true,
+            dialling: Dialling::default(),
             response_line: None,
             piece: None,
             pooling: Pooling::default(),
@@ -239,7 +253,6 @@ mod tests {
         assert_eq!(line, Ok(Some(512)));
         let piece = options("iobuffersize", "512").map(|options| options.piece);
         assert_eq!(piece, Ok(NonZeroU32::new(512)));
-        assert_eq!(options("keepalive", "off").map(|options| options.keepalive), Ok(false));
         assert_eq!(
             options("upgrade", "ANY").map(|options| options.upgrade),
             Ok(Some(Upgrade::Any))

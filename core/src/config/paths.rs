@@ -1,4 +1,4 @@
-//! Which paths a section or a rule is for: a path, a pattern of one, or a regular expression.
+//! Which paths or URLs a section or a rule is for: their beginning, a pattern, or a regular expression.
 
 use regex::bytes::RegexBuilder;
 
@@ -24,7 +24,17 @@ pub(super) fn location(word: &Word) -> Result<Pattern, Flaw> {
     if !word.text().contains(['*', '?', '[']) {
         return Ok(paths);
     }
-    compiled(word, &from_wildcards(word.text()))
+    compiled(word, &from_wildcards(word.text(), "[^/]"))
+}
+
+/// The URLs that are like a pattern, whose wildcards go beyond segments.
+pub(super) fn like(word: &Word) -> Result<Pattern, Flaw> {
+    compiled(word, &from_wildcards(word.text(), "."))
+}
+
+/// The URLs that begin with that text.
+pub(super) fn starting_with(word: &Word, text: &str) -> Result<Pattern, Flaw> {
+    compiled(word, &format!("^{}", regex::escape(text)))
 }
 
 /// The paths in which a regular expression is found.
@@ -55,14 +65,14 @@ fn refused(word: &Word, text: &str, error: &regex::Error) -> Flaw {
     flaw.help(last.trim_start_matches("error: ").to_owned())
 }
 
-/// The expression that finds what a pattern of httpd's stands for: none of it goes beyond a segment.
-fn from_wildcards(pattern: &str) -> String {
+/// The expression that finds what a pattern of httpd's stands for, whose wildcards stand for `any`.
+fn from_wildcards(pattern: &str, any: &str) -> String {
     let mut text = String::from("^");
     let mut rest = pattern.chars();
     while let Some(char) = rest.next() {
         match char {
-            '*' => text.push_str("[^/]*"),
-            '?' => text.push_str("[^/]"),
+            '*' => text.extend([any, "*"]),
+            '?' => text.push_str(any),
             '[' => {
                 text.push('[');
                 let class: String = rest.by_ref().take_while(|&char| char != ']').collect();

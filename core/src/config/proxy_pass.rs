@@ -1,8 +1,10 @@
 //! `ProxyPass [path] !|url [key=value ...]`: one rule as its line says it.
 
+use super::dialling::misplaced;
 use super::parameters::{Options, PARAMETERS};
 use super::paths::below;
 use super::problem::Flaw;
+use super::refused;
 use super::suggest::suggest;
 use super::url;
 use super::words::Word;
@@ -48,6 +50,7 @@ fn pass_to(
     } else {
         let target = noted(url::target(url), flaws);
         let options = options(parameters, flaws);
+        flaws.extend(target.iter().flat_map(|target| misplaced(target, parameters)));
         Some((target?, options))
     };
     Some(Pass { paths: paths?, word: word.clone(), forward })
@@ -57,7 +60,8 @@ fn noted<T>(result: Result<T, Flaw>, flaws: &mut Vec<Flaw>) -> Option<T> {
     result.map_err(|flaw| flaws.push(flaw)).ok()
 }
 
-fn options(words: &[Word], flaws: &mut Vec<Flaw>) -> Options {
+/// What parameters say; what is wrong with them is added to `flaws`.
+pub(super) fn options(words: &[Word], flaws: &mut Vec<Flaw>) -> Options {
     let (mut options, mut seen) = (Options::default(), Vec::new());
     for word in words {
         noted(set_option(&mut options, &mut seen, word), flaws);
@@ -65,12 +69,16 @@ fn options(words: &[Word], flaws: &mut Vec<Flaw>) -> Options {
     options
 }
 
-fn set_option(
+/// Writes what one parameter says over `options`, unless it was `seen`.
+pub(super) fn set_option(
     options: &mut Options,
     seen: &mut Vec<&'static str>,
     word: &Word,
 ) -> Result<(), Flaw> {
-    let (name, value) = word.split_once('=').unwrap_or_else(|| word.split_at(word.text().len()));
+    let (name, value) = name_and_value(word);
+    if let Some(flaw) = refused::parameter(&name) {
+        return Err(flaw);
+    }
     let Some(parameter) = PARAMETERS.iter().find(|parameter| name.is(parameter.name)) else {
         let help = suggest(name.text(), PARAMETERS.iter().map(|parameter| parameter.name));
         let flaw = name.flaw(format!("unknown parameter `{name}`"));
@@ -84,6 +92,11 @@ fn set_option(
         return Err(word.flaw(format!("`{}=` has no value", parameter.name)));
     }
     parameter.apply(options, &value)
+}
+
+/// The two parts of a parameter; its value is empty where it has none.
+pub(super) fn name_and_value(word: &Word) -> (Word, Word) {
+    word.split_once('=').unwrap_or_else(|| word.split_at(word.text().len()))
 }
 
 #[cfg(test)]

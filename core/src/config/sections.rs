@@ -22,6 +22,8 @@ pub(super) enum Kind {
     Host,
     /// They are about some paths.
     Paths,
+    /// They are about some backends.
+    Backends,
     /// Nothing: its condition holds.
     Holds,
     /// They do not count.
@@ -32,11 +34,13 @@ impl Loader<'_> {
     /// Where the present line stands.
     pub(super) fn context(&self) -> Context {
         let is_in = |kind| self.sections.iter().any(|open| open.kind == kind);
-        match (is_in(Kind::Paths), is_in(Kind::Host)) {
-            (true, _) => Context::Location,
-            (_, true) => Context::Host,
-            _ => Context::Server,
-        }
+        let parts = [
+            (Kind::Backends, Context::Backends),
+            (Kind::Paths, Context::Location),
+            (Kind::Host, Context::Host),
+        ];
+        let inner = parts.into_iter().find(|(kind, _)| is_in(*kind));
+        inner.map_or(Context::Server, |(_, context)| context)
     }
 
     /// Whether the present line does not count.
@@ -68,7 +72,7 @@ impl Loader<'_> {
         let Some(kind) = self.sections.get(depth).map(|open| open.kind) else {
             return self.miss();
         };
-        if matches!(kind, Kind::Host | Kind::Paths) {
+        if matches!(kind, Kind::Host | Kind::Paths | Kind::Backends) {
             self.transcript.push(line.iter().map(|letter| letter.char).collect());
         }
         kind
@@ -103,7 +107,7 @@ impl Loader<'_> {
     fn leave(&mut self, line: &str) {
         match self.sections.pop().map(|open| open.kind) {
             Some(Kind::Host) => self.draft.close_host(),
-            Some(Kind::Paths) => self.draft.close_section(),
+            Some(Kind::Paths | Kind::Backends) => self.draft.close_section(),
             Some(Kind::Holds | Kind::Skipped) | None => return,
         }
         self.transcript.push(line.into());

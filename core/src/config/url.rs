@@ -3,6 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::problem::Flaw;
+use super::unix;
 use super::values::number;
 use super::words::Word;
 use crate::head::request::ends_in_a_number;
@@ -12,21 +13,28 @@ use crate::route::{Address, Scheme, Target};
 const NAME_MOST: usize = 253;
 const LABEL_MOST: usize = 63;
 
-/// `ws://host[:port][/path]`, or the same with `http`.
+/// `ws://host[:port][/path]`, or the same with `http`; perhaps on a Unix socket.
 pub(super) fn target(word: &Word) -> Result<Target, Flaw> {
+    if unix::is_unix(word) { unix::target(word) } else { target_on(word, None) }
+}
+
+/// The same, which is dialled by that Unix socket: then it need not name a host.
+pub(super) fn target_on(word: &Word, socket: Option<String>) -> Result<Target, Flaw> {
     let (scheme, rest) = scheme(word)?;
     let end = rest.text().find(['/', '?', '#']).unwrap_or(rest.text().len());
     let (authority, path) = rest.split_at(end);
-    let (host, port) = host_and_port(&authority)?;
+    let (host, port) = match (&socket, authority.text()) {
+        (Some(_), text) if text.is_empty() || text.starts_with(':') => {
+            ("localhost".into(), port(&authority)?)
+        }
+        _ => host_and_port(&authority)?,
+    };
     let port = port.unwrap_or(scheme.default_port());
-    Ok(Target { scheme, host, port, path: url_path(&path)? })
+    Ok(Target { scheme, host, port, path: url_path(&path)?, socket })
 }
 
 fn scheme(word: &Word) -> Result<(Scheme, Word), Flaw> {
     const ACCEPTED: &str = "accepted are `ws://` and `http://`";
-    if word.text().starts_with("unix:") {
-        return Err(word.flaw("`unix:` backends are not built yet").help(ACCEPTED));
-    }
     let Some(end) = word.text().find("://") else {
         return Err(word.flaw(format!("`{word}` is not a URL")).help(ACCEPTED));
     };
@@ -35,7 +43,7 @@ fn scheme(word: &Word) -> Result<(Scheme, Word), Flaw> {
         "http" => Ok((Scheme::Http, rest)),
         "ws" => Ok((Scheme::Ws, rest)),
         "https" | "wss" => Err(name.flaw("TLS to backends is not built yet").help(ACCEPTED)),
-        "balancer" => Err(name.flaw("`balancer://` is not built yet").help(ACCEPTED)),
+        "balancer" => Err(name.flaw("balancers are not built yet").help(ACCEPTED)),
         _ => Err(name.flaw(format!("unknown scheme `{name}`")).help(ACCEPTED)),
     }
 }
@@ -190,8 +198,7 @@ mod tests {
         for (text, message) in [
             ("wss://h", "TLS to backends is not built yet"),
             ("HTTPS://h", "TLS to backends is not built yet"),
-            ("balancer://h", "`balancer://` is not built yet"),
-            ("unix:/s|ws://h", "`unix:` backends are not built yet"),
+            ("balancer://h", "balancers are not built yet"),
             ("ajp://h", "unknown scheme `ajp`"),
             ("h:80", "`h:80` is not a URL"),
         ] {

@@ -26,15 +26,27 @@ where
 
 /// How many bytes are moved at a time; 0 means that nothing is said.
 pub(super) fn piece(word: &Word) -> Result<Option<NonZeroU32>, Flaw> {
-    let bytes = number(word, 0..=HEAD_MOST as u32)?;
-    match bytes {
-        1..PIECE_LEAST => Err(word.flaw(format!("{bytes} is less than {PIECE_LEAST}, and not 0"))),
-        _ => Ok(NonZeroU32::new(bytes)),
+    size(word, HEAD_MOST as u32)
+}
+
+/// How many bytes the system may hold that were not read yet; 0 means that nothing is said.
+pub(super) fn receive_buffer(word: &Word) -> Result<Option<NonZeroU32>, Flaw> {
+    size(word, RECEIVE_BUFFER_MOST)
+}
+
+fn size(word: &Word, most: u32) -> Result<Option<NonZeroU32>, Flaw> {
+    match number(word, 0..=most)? {
+        bytes @ 1..SIZE_LEAST => {
+            Err(word.flaw(format!("{bytes} is less than {SIZE_LEAST}, and not 0")))
+        }
+        bytes => Ok(NonZeroU32::new(bytes)),
     }
 }
 
-/// httpd's least `ProxyIOBufferSize`.
-const PIECE_LEAST: u32 = 512;
+/// httpd's least `ProxyIOBufferSize` and `ProxyReceiveBufferSize`.
+const SIZE_LEAST: u32 = 512;
+/// The system doubles it, in a signed number (`socket(7)`).
+const RECEIVE_BUFFER_MOST: u32 = 1 << 30;
 
 /// How long a line of a response's head may be: half of a head leaves room for the rest of it.
 pub(super) fn response_line(word: &Word) -> Result<u32, Flaw> {

@@ -158,7 +158,13 @@ mod tests {
     const V13: &str = "Sec-WebSocket-Version: 13\r\n";
 
     fn rule(upgrade: Upgrade) -> Forward {
-        let target = Target { scheme: Scheme::Ws, host: "b".into(), port: 80, path: String::new() };
+        let target = Target {
+            scheme: Scheme::Ws,
+            host: "b".into(),
+            port: 80,
+            path: String::new(),
+            socket: None,
+        };
         Forward { upgrade, ..Forward::new(target, WorkerId(0)) }
     }
 

@@ -36,6 +36,10 @@ pub enum Refusal {
     BadValue,
     /// No rule matches, or one that excludes: 404.
     NoRule,
+    /// Nobody may ask for this path (`Require all denied`): 403.
+    Denied,
+    /// The rule's backend is one that nobody may go to (`ProxyBlock`): 403.
+    Blocked,
     /// Its `Max-Forwards` lets it go no further.
     Hops(NoHop),
     /// A WebSocket handshake by another method than GET (R3): 400.
@@ -86,6 +90,7 @@ impl Refusal {
             | Self::Method
             | Self::Body
             | Self::Key => 400,
+            Self::Denied | Self::Blocked => 403,
             Self::Late | Self::LateBody => 408,
             Self::NoLength => 411,
             Self::TooLarge => 413,
@@ -139,6 +144,8 @@ impl fmt::Display for Refusal {
             Self::Truncated => "the request ended in its middle",
             Self::BadValue => "a field cannot hold what the request says",
             Self::NoRule => "no rule for this path",
+            Self::Denied => "nobody may ask for this path",
+            Self::Blocked => "nobody may go to this backend",
             Self::Method => "a WebSocket handshake must be a GET",
             Self::Body => "a WebSocket handshake must have no body",
             Self::Key => "missing or malformed Sec-WebSocket-Key",

@@ -16,6 +16,8 @@ pub struct Forward {
     pub target: Target,
     /// The worker that serves it.
     pub worker: WorkerId,
+    /// Whether nobody may go to its backend (`ProxyBlock`).
+    pub blocked: bool,
     /// Which protocols it may switch to.
     pub upgrade: Upgrade,
     /// Bytes of one line of a response's head (`responsefieldsize=`).
@@ -38,6 +40,7 @@ impl Forward {
             upgrade: Upgrade::default_of(target.scheme),
             target,
             worker,
+            blocked: false,
             response_line: Limits::RESPONSE.field,
             piece: None,
             connect: Terms::DEFAULT.connect,

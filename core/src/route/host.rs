@@ -30,6 +30,8 @@ pub struct Host {
     /// Its sections of paths, in the order of the configuration: a later one says its things over those
     /// of an earlier one.
     pub sections: Vec<Section>,
+    /// Its sections of backends, by their URLs: what they say comes before what sections of paths say.
+    pub backends: Vec<Section>,
     /// Its rules, in the order in which they are tried.
     pub rules: Vec<Rule>,
     /// What it makes of the heads that pass.
@@ -48,6 +50,7 @@ impl Default for Host {
             timeout: Wait::from_secs(60),
             scope: Scope::DEFAULT,
             sections: Vec::new(),
+            backends: Vec::new(),
             rules: Vec::new(),
             heads: Heads::default(),
         }
@@ -57,8 +60,19 @@ impl Default for Host {
 impl Host {
     /// What sections say of that path, over what the host says; nothing if it falls under none.
     pub fn inner_scope(&self, path: &[u8]) -> Option<Box<Scope>> {
+        self.merged(self.sections.iter().filter(|section| section.paths.has(path)))
+    }
+
+    /// The same, where that path is asked for at that URL of a backend.
+    pub fn scope_at(&self, path: &[u8], url: &[u8]) -> Option<Box<Scope>> {
+        let backends = self.backends.iter().filter(|section| section.paths.has(url));
+        self.merged(backends.chain(self.sections.iter().filter(|section| section.paths.has(path))))
+    }
+
+    /// What those sections say, over what the host says; nothing if there are none.
+    fn merged<'a>(&self, sections: impl Iterator<Item = &'a Section>) -> Option<Box<Scope>> {
         let mut inner: Option<Box<Scope>> = None;
-        for section in self.sections.iter().filter(|section| section.paths.has(path)) {
+        for section in sections {
             let scope = inner.get_or_insert_with(|| Box::new(self.scope.clone()));
             section.says.iter().for_each(|setting| scope.set(setting));
         }

@@ -25,4 +25,4 @@ pub use path::{BadPath, CleanPath};
 pub use pattern::{Expression, Pattern};
 pub use rules::{Action, Asked, Place, Rule, Rules, Said};
 pub use scope::{Scope, Section, Setting};
-pub use target::{Idling, Recovery, Scheme, Target, Worker, WorkerId};
+pub use target::{Idling, Peer, Recovery, Scheme, Target, Tcp, Worker, WorkerId};

@@ -86,7 +86,12 @@ impl Rules {
         let scope = hosted.inner_scope(asked.path);
         let rule = find(&hosted.rules, scope.as_deref().unwrap_or(&hosted.scope), asked)?;
         let found = &hosted.rules[rule];
-        let path = found.action.forward()?.path(found.paths.rest(asked.path)?);
+        let forward = found.action.forward()?;
+        let path = forward.path(found.paths.rest(asked.path)?);
+        let scope = match hosted.backends.as_slice() {
+            [] => scope,
+            _ => hosted.scope_at(asked.path, &forward.target.url(&path)),
+        };
         Some(Place { host, rule, scope, path })
     }
 
@@ -208,7 +213,8 @@ mod tests {
     use super::*;
 
     fn to(scheme: Scheme, host: &str) -> Action {
-        let target = Target { scheme, host: host.into(), port: 80, path: "/base".into() };
+        let target =
+            Target { scheme, host: host.into(), port: 80, path: "/base".into(), socket: None };
         Action::Forward(Box::new(Forward::new(target, WorkerId(0))))
     }
 

@@ -8,6 +8,8 @@ use crate::time::Wait;
 /// Everything that a section of paths may say, all of them merged.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Scope {
+    /// Whether nobody may ask for it (`Require all denied`).
+    pub denied: bool,
     /// Whether the backend sees the client's `Host` (`ProxyPreserveHost`) instead of its own.
     pub preserve_host: bool,
     /// Whether `X-Forwarded-For`, `-Host`, `-Server` and `-Proto` are added (`ProxyAddHeaders`).
@@ -38,6 +40,7 @@ pub struct Scope {
 impl Scope {
     /// What a configuration says that says nothing.
     pub const DEFAULT: Self = Self {
+        denied: false,
         preserve_host: false,
         add_headers: true,
         add_forwarded: false,
@@ -54,6 +57,7 @@ impl Scope {
     /// Says one thing more, over what was said before.
     pub fn set(&mut self, setting: &Setting) {
         match setting {
+            Setting::Denied(is) => self.denied = *is,
             Setting::PreserveHost(is) => self.preserve_host = *is,
             Setting::AddHeaders(is) => self.add_headers = *is,
             Setting::AddForwarded(is) => self.add_forwarded = *is,
@@ -79,6 +83,7 @@ impl Default for Scope {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "each says one field of the scope")]
 pub enum Setting {
+    Denied(bool),
     PreserveHost(bool),
     AddHeaders(bool),
     AddForwarded(bool),
@@ -92,10 +97,10 @@ pub enum Setting {
     ParkDelay(Wait),
 }
 
-/// A section of paths, such as `<Location>`, and what it says.
+/// A section of paths, such as `<Location>`, or of backends (`<Proxy>`), and what it says.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Section {
-    /// Which paths it is for.
+    /// Which paths it is for, or which URLs of backends.
     pub paths: Pattern,
     /// What it says of them, in its order.
     pub says: Vec<Setting>,

@@ -1,12 +1,13 @@
 //! Where requests can go: the URL of a rule, and the worker behind it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{IDLE_MOST, IDLE_TTL};
-use crate::time::Wait;
+use crate::time::{Time, Wait};
 
 /// How a backend is spoken to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,6 +46,9 @@ pub struct Target {
     pub port: u16,
     /// The path that replaces the rule's prefix, as the URL spells it; may be empty.
     pub path: String,
+    /// The Unix socket that is dialled (`unix:/path|ws://name/`): host and port are then only what
+    /// `Host` says.
+    pub socket: Option<String>,
 }
 
 impl Target {
@@ -54,10 +58,20 @@ impl Target {
             if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == self.scheme.default_port() { host } else { format!("{host}:{}", self.port) }
     }
+
+    /// The URL of what is asked for by that path: what `<Proxy>` sections are looked up by.
+    pub fn url(&self, path: &[u8]) -> Vec<u8> {
+        let mut url = Self { path: String::new(), ..self.clone() }.to_string().into_bytes();
+        url.extend(path);
+        url
+    }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(socket) = &self.socket {
+            write!(f, "unix:{socket}|")?;
+        }
         write!(f, "{}://{}{}", self.scheme.as_str(), self.authority(), self.path)
     }
 }
@@ -65,13 +79,8 @@ impl fmt::Display for Target {
 /// A worker: one backend, and how it is dialled.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Worker {
-    /// A name, or an address without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// Whether TCP keepalive watches the connection (`keepalive=`; on by default, unlike httpd's,
-    /// because a tunnel may be silent for days).
-    pub keepalive: bool,
+    /// Where it is.
+    pub peer: Peer,
     /// What a failure to connect does to later requests.
     pub recovery: Recovery,
     /// How many requests and tunnels it serves at once, over all loops (`max=`); without a limit if
@@ -83,16 +92,84 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// A worker of which nothing is known but its host and port.
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self::at(Peer::Tcp(Tcp::new(host, port)))
+    }
+
     /// A worker of which nothing is known but where it is.
+    pub const fn at(peer: Peer) -> Self {
+        Self { peer, recovery: Recovery::AtOnce, most: None, idle: Some(Idling::DEFAULT) }
+    }
+}
+
+/// Where a worker is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Peer {
+    /// At the addresses of a host.
+    Tcp(Tcp),
+    /// At a Unix stream socket of this machine: that absolute path.
+    Unix(String),
+}
+
+impl Peer {
+    /// What tells it from other machines: its host, or the path of its socket.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Tcp(tcp) => &tcp.host,
+            Self::Unix(path) => path,
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(tcp) => write!(f, "{}:{}", tcp.host, tcp.port),
+            Self::Unix(path) => write!(f, "unix:{path}"),
+        }
+    }
+}
+
+/// A host, and how it is dialled.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tcp {
+    /// A name, or an address without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whether TCP keepalive watches the connection (`keepalive=`; on by default, unlike httpd's,
+    /// because a tunnel may be silent for days).
+    pub keepalive: bool,
+    /// The address of ours that it is dialled from (`ProxySourceAddress`); any of them if none.
+    pub source: Option<IpAddr>,
+    /// Bytes that the system may hold of what it sends (`receivebuffersize=`,
+    /// `ProxyReceiveBufferSize`); the system decides if none.
+    pub receive_buffer: Option<NonZeroU32>,
+    /// How long its addresses are good for once they have been resolved (`addressttl=`), if they do
+    /// not all fail.
+    pub memory: Wait,
+}
+
+impl Tcp {
+    /// A host of which nothing is known but its name and port.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
         Self {
             host: host.into(),
             port,
             keepalive: true,
-            recovery: Recovery::AtOnce,
-            most: None,
-            idle: Some(Idling::DEFAULT),
+            source: None,
+            receive_buffer: None,
+            memory: Wait::FOREVER,
         }
+    }
+
+    /// Whether addresses that were resolved then must be asked for anew before a connection is begun.
+    ///
+    /// Whoever waited for them may use them at that very moment, even if they are good for nothing
+    /// longer.
+    pub fn is_outdated(&self, resolved: Time, now: Time) -> bool {
+        now > resolved.after(self.memory)
     }
 }
 
@@ -131,7 +208,7 @@ mod tests {
     use super::*;
 
     fn target(host: &str, port: u16) -> Target {
-        Target { scheme: Scheme::Ws, host: host.into(), port, path: "/x".into() }
+        Target { scheme: Scheme::Ws, host: host.into(), port, path: "/x".into(), socket: None }
     }
 
     #[test]
@@ -140,5 +217,22 @@ mod tests {
         assert_eq!(target("app.example", 8080).authority(), "app.example:8080");
         assert_eq!(target("::1", 9000).authority(), "[::1]:9000");
         assert_eq!(target("::1", 9000).to_string(), "ws://[::1]:9000/x");
+    }
+
+    #[test]
+    fn a_url_names_the_socket_that_is_dialled() {
+        let target = Target { socket: Some("/run/a.sock".into()), ..target("a", 80) };
+        assert_eq!(target.to_string(), "unix:/run/a.sock|ws://a/x");
+        assert_eq!(target.url(b"/y?"), b"unix:/run/a.sock|ws://a/y?");
+    }
+
+    #[test]
+    fn addresses_are_good_for_as_long_as_is_said() {
+        let at = |secs| Time::ZERO.after(Wait::from_secs(secs));
+        let outdated =
+            |memory, now| Tcp { memory, ..Tcp::new("b", 80) }.is_outdated(at(5), at(now));
+        assert!(!outdated(Wait::FOREVER, 1_000_000));
+        assert!(!outdated(Wait::from_secs(2), 7) && outdated(Wait::from_secs(2), 8));
+        assert!(!outdated(Wait::ZERO, 5) && outdated(Wait::ZERO, 6));
     }
 }

@@ -183,5 +183,13 @@ fn place(request: &Request<'_, '_>, changes: &Changes, rules: &Rules) -> Result<
         has_upgrade: request.fields.has("upgrade"),
         accepts: &|upgrade| offer::accepts(request, upgrade),
     };
-    rules.place(changes.host(), &asked).ok_or(Refusal::NoRule)
+    let place = rules.place(changes.host(), &asked).ok_or(Refusal::NoRule)?;
+    let said = rules.at(&place).ok_or(Refusal::NoRule)?;
+    if said.scope.denied {
+        Err(Refusal::Denied)
+    } else if said.forward.blocked {
+        Err(Refusal::Blocked)
+    } else {
+        Ok(place)
+    }
 }

@@ -11,12 +11,15 @@ use underpass_core::Fault;
 pub(crate) fn fault(error: &io::Error) -> Fault {
     use rustix::io::Errno;
     match Errno::from_io_error(error) {
-        Some(Errno::CONNREFUSED) => Fault::Refused,
+        // That a Unix socket would block tells that too many wait to be accepted there already.
+        Some(Errno::CONNREFUSED | Errno::AGAIN) => Fault::Refused,
         Some(Errno::CONNRESET | Errno::CONNABORTED) => Fault::Reset,
         Some(Errno::PIPE | Errno::NOTCONN) => Fault::Closed,
         Some(Errno::TIMEDOUT) => Fault::TimedOut,
-        Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NETDOWN) => Fault::Unreachable,
-        Some(Errno::ADDRNOTAVAIL) => Fault::Resources,
+        Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NETDOWN | Errno::NOENT) => {
+            Fault::Unreachable
+        }
+        Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Fault::Resources,
         _ if is_exhaustion(error) => Fault::Resources,
         _ => Fault::Other,
     }
@@ -40,12 +43,15 @@ mod tests {
     fn errors_of_the_system_have_their_words() {
         let rows = [
             (Errno::CONNREFUSED, Fault::Refused),
+            (Errno::AGAIN, Fault::Refused),
+            (Errno::NOENT, Fault::Unreachable),
             (Errno::CONNRESET, Fault::Reset),
             (Errno::PIPE, Fault::Closed),
             (Errno::TIMEDOUT, Fault::TimedOut),
             (Errno::HOSTUNREACH, Fault::Unreachable),
             (Errno::MFILE, Fault::Resources),
             (Errno::ADDRNOTAVAIL, Fault::Resources),
+            (Errno::ADDRINUSE, Fault::Resources),
             (Errno::INVAL, Fault::Other),
         ];
         for (errno, word) in rows {

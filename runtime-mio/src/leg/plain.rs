@@ -1,23 +1,23 @@
-//! A plain TCP leg, and what is known of its readiness.
+//! A plain leg, and what is known of its readiness.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::TcpStream;
+use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use socket2::SockRef;
+use socket2::Socket;
 use underpass_core::limits::PULL_MOST;
 
-/// A TCP connection, registered once and edge-triggered.
+/// A connection of TCP or of a Unix socket, registered once and edge-triggered.
 ///
 /// Its bits say which calls would block for certain, so that they are not made. They belong to the
 /// leg alone: core never hears of them.
 #[derive(Debug)]
 pub(crate) struct Leg {
-    stream: TcpStream,
+    stream: Socket,
     readable: bool,
     writable: bool,
     peer: Peer,
@@ -42,7 +42,8 @@ const STREAM: u8 = 3;
 
 impl Leg {
     /// A leg of which nothing is known yet but that it was registered.
-    pub(crate) const fn new(stream: TcpStream, writable: bool) -> Self {
+    pub(crate) fn new(stream: impl Into<OwnedFd>, writable: bool) -> Self {
+        let stream = Socket::from(stream.into());
         Self { stream, readable: false, writable, peer: Peer::Here, full: 0 }
     }
 
@@ -76,8 +77,9 @@ impl Leg {
     }
 
     /// Lets its events come with another token from now on.
-    pub(crate) fn register_again(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.reregister(&mut self.stream, token, Interest::READABLE | Interest::WRITABLE)
+    pub(crate) fn register_again(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        registry.reregister(&mut SourceFd(&self.stream.as_raw_fd()), token, interest)
     }
 
     /// What has broken the connection, if anything has: known without reading, and told once.
@@ -154,7 +156,7 @@ impl Leg {
     /// Makes the coming close a reset: the peer must not take what it got for the whole.
     pub(crate) fn make_abrupt(&self) {
         // A socket that refuses the option is closed in order, which is the most that can be done.
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let _ = self.stream.set_linger(Some(Duration::ZERO));
     }
 }
 

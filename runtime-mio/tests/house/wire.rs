@@ -1,14 +1,16 @@
 //! One end of a connection, as a test speaks and hears it.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use socket2::SockRef;
 
 use super::{PATIENCE, pattern};
 
-/// One end of a TCP connection. What it is told to do must work, or the test fails.
+/// One end of a connection. What it is told to do must work, or the test fails.
 #[derive(Debug)]
 pub(crate) struct Wire(TcpStream);
 
@@ -27,6 +29,18 @@ impl Wire {
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket with patience");
         stream.set_write_timeout(Some(PATIENCE)).expect("a socket with patience");
         Self(stream)
+    }
+
+    /// One end of a connection by a Unix socket: all that a test does with it works for any stream.
+    pub(crate) fn unix(stream: UnixStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket with patience");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a socket with patience");
+        Self(OwnedFd::from(stream).into())
+    }
+
+    /// The address of the other end.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.0.peer_addr().expect("it is connected")
     }
 
     /// Another handle on the same end, for another thread.

@@ -90,8 +90,8 @@ impl Turn<'_> {
             return Poll::Ready(Ok(()));
         }
         self.free = self.free.saturating_add(self.legs.backend.close(self.net).into());
-        let host = &self.rules.workers[lease.worker().0 as usize].host;
-        let Some((place, dead)) = self.net.host(host) else {
+        let peer = &self.rules.workers[lease.worker().0 as usize].peer;
+        let Some((place, dead)) = self.net.host(peer.name()) else {
             return Poll::Ready(Err(Fault::Unresolved));
         };
         if address > dead {

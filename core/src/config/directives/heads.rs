@@ -13,7 +13,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "ProxyPreserveHost",
         args: "On|Off",
         default: Some("Off"),
-        contexts: Context::ALL,
+        contexts: Context::EVERYWHERE,
         origin: Origin::Httpd,
         summary: "Whether the backend sees the client's Host instead of its own.",
         example: "ProxyPreserveHost On",
@@ -24,7 +24,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "ProxyAddHeaders",
         args: "On|Off",
         default: Some("On"),
-        contexts: Context::ALL,
+        contexts: Context::EVERYWHERE,
         origin: Origin::Httpd,
         summary: "Whether X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Server are added, \
                   and an X-Forwarded-Proto, which httpd never adds, where the request has none.",
@@ -36,7 +36,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "ProxyAddForwarded",
         args: "On|Off",
         default: Some("Off"),
-        contexts: Context::ALL,
+        contexts: Context::EVERYWHERE,
         origin: Origin::Ours,
         summary: "Whether an element that names the client, its Host and its scheme is added to \
                   the standard Forwarded field (RFC 7239).",

@@ -1,5 +1,6 @@
 //! The table of directives, from which they are read, suggested and documented: one part a subject.
 
+mod backends;
 mod edits;
 mod heads;
 mod proxy;
@@ -22,6 +23,7 @@ pub fn directives() -> impl Iterator<Item = &'static Directive> {
         sections::DIRECTIVES,
         request::DIRECTIVES,
         proxy::DIRECTIVES,
+        backends::DIRECTIVES,
         response::DIRECTIVES,
         heads::DIRECTIVES,
         edits::DIRECTIVES,

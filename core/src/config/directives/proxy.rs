@@ -63,7 +63,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "Proxy100Continue",
         args: "On|Off",
         default: Some("On"),
-        contexts: Context::ALL,
+        contexts: Context::EVERYWHERE,
         origin: Origin::Httpd,
         summary: "Whether the backend is asked if it wants a body whose client waits for that \
                   (Expect: 100-continue); if not, it always does.",
@@ -75,7 +75,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         name: "ProxyErrorOverride",
         args: "Off|On [status]...",
         default: Some("Off"),
-        contexts: Context::ALL,
+        contexts: Context::EVERYWHERE,
         origin: Origin::Httpd,
         summary: "Whether errors of the backend, those of the statuses named or all of 400 to \
                   599, are answered in the proxy's own words.",

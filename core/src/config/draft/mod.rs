@@ -10,6 +10,7 @@ use core::mem;
 use core::net::SocketAddr;
 use core::num::NonZeroU16;
 
+use super::backends::{Backends, Sets};
 use super::problem::Flaw;
 use super::proxy_pass::Pass;
 use super::words::Word;
@@ -35,8 +36,8 @@ pub(super) struct Draft {
     hosts: Vec<Server>,
     /// The number of the server that is being described.
     host: usize,
-    /// Whether its last section of paths is being described.
-    in_section: bool,
+    /// What of it is being described.
+    inside: Inside,
 }
 
 /// What is said of one server.
@@ -48,6 +49,18 @@ struct Server {
     passes: Vec<Pass>,
     sections: Vec<Paths>,
     heads: Heads,
+    backends: Vec<Backends>,
+}
+
+/// A part of a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Inside {
+    /// All of it.
+    Whole,
+    /// Its last section of paths.
+    Paths,
+    /// Its last section of backends.
+    Backends,
 }
 
 /// What one line does to the settings of a server.
@@ -70,7 +83,7 @@ impl Default for Draft {
             bad_header: BadHeader::IsError,
             hosts: vec![Server::default()],
             host: 0,
-            in_section: false,
+            inside: Inside::Whole,
         }
     }
 }
@@ -102,17 +115,35 @@ impl Draft {
     pub(super) fn open_section(&mut self, paths: Pattern) {
         let section = Section { paths, says: Vec::new() };
         self.hosts[self.host].sections.push(Paths { section, passes: Vec::new() });
-        self.in_section = true;
+        self.inside = Inside::Paths;
     }
 
-    /// The section of paths ends.
+    /// A section begins, for those backends of the present server.
+    pub(super) fn open_backends(&mut self, backends: Backends) {
+        self.backends(backends);
+        self.inside = Inside::Backends;
+    }
+
+    /// Something is said of backends of the present server.
+    pub(super) fn backends(&mut self, backends: Backends) {
+        self.hosts[self.host].backends.push(backends);
+    }
+
+    /// The present section of backends, if there is one.
+    pub(super) fn section_of_backends(&mut self) -> Option<&mut Backends> {
+        let is_inside = self.inside == Inside::Backends;
+        self.hosts[self.host].backends.last_mut().filter(|_| is_inside)
+    }
+
+    /// The section of paths or backends ends.
     pub(super) fn close_section(&mut self) {
-        self.in_section = false;
+        self.inside = Inside::Whole;
     }
 
     /// The paths of the present section, if there is one.
     pub(super) fn paths(&self) -> Option<&Pattern> {
-        let last = self.hosts[self.host].sections.last().filter(|_| self.in_section)?;
+        let last =
+            self.hosts[self.host].sections.last().filter(|_| self.inside == Inside::Paths)?;
         Some(&last.section.paths)
     }
 
@@ -131,8 +162,13 @@ impl Draft {
     pub(super) fn set(&mut self, setting: Result<Setting, Flaw>) -> Result<(), Flaw> {
         let setting = setting?;
         let host = &mut self.hosts[self.host];
-        match host.sections.last_mut().filter(|_| self.in_section) {
-            Some(paths) => paths.section.says.push(setting),
+        let section = match self.inside {
+            Inside::Whole => None,
+            Inside::Paths => host.sections.last_mut().map(|paths| &mut paths.section),
+            Inside::Backends => host.backends.last_mut().map(|backends| &mut backends.section),
+        };
+        match section {
+            Some(section) => section.says.push(setting),
             None => host.says.push(Box::new(move |settings| settings.scope.set(&setting))),
         }
         Ok(())
@@ -152,10 +188,28 @@ impl Draft {
     /// One more rule of the present section of paths, or of the present server.
     pub(super) fn pass(&mut self, pass: Pass) {
         let host = &mut self.hosts[self.host];
-        match host.sections.last_mut().filter(|_| self.in_section) {
+        match host.sections.last_mut().filter(|_| self.inside == Inside::Paths) {
             Some(paths) => paths.passes.push(pass),
             None => host.passes.push(pass),
         }
+    }
+
+    /// Deals out to the rules what is set of their workers: a server's own rules have what the main
+    /// server sets and what it sets itself.
+    pub(super) fn deal_out(&mut self) -> Vec<Flaw> {
+        let sets: Vec<_> = self.hosts.iter().map(|host| host.backends.clone()).collect();
+        let owners: Vec<_> =
+            sets.iter().enumerate().flat_map(|(n, all)| all.iter().map(move |_| n)).collect();
+        let mut dealt = Sets::of(sets.iter().flatten());
+        for (number, server) in self.hosts.iter_mut().enumerate() {
+            let inner = server.sections.iter_mut().flat_map(|paths| &mut paths.passes);
+            let forwards = inner.chain(&mut server.passes).filter_map(|pass| pass.forward.as_mut());
+            for (target, options) in forwards {
+                let is_ours = |set: usize| owners[set] == 0 || owners[set] == number;
+                dealt.apply(is_ours, target, options);
+            }
+        }
+        dealt.flaws()
     }
 
     /// What it all means.
@@ -201,8 +255,11 @@ impl Server {
         let rules = inner.chain(passes).map(|pass| settings.rule(pass, workers)).collect();
         let said = sections().map(|paths| &paths.section).filter(|said| !said.says.is_empty());
         let sections = said.cloned().collect();
-        let heads: Vec<_> = main.into_iter().chain([self]).map(|server| &server.heads).collect();
-        settings.host(sections, rules, Heads::all_of(&heads))
+        let own = || main.into_iter().chain([self]);
+        let said = own().flat_map(|server| &server.backends).map(|backends| &backends.section);
+        let backends = said.filter(|said| !said.says.is_empty()).cloned().collect();
+        let heads: Vec<_> = own().map(|server| &server.heads).collect();
+        settings.host(sections, backends, rules, Heads::all_of(&heads))
     }
 }
 

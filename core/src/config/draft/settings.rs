@@ -6,7 +6,9 @@ use crate::config::parameters::Options;
 use crate::config::proxy_pass::Pass;
 use crate::edit::Heads;
 use crate::limits::Limits;
-use crate::route::{Action, Forward, Host, Rule, Scope, Section, Target, Via, Worker, WorkerId};
+use crate::route::{
+    Action, Forward, Host, Rule, Scope, Section, Target, Tcp, Via, Worker, WorkerId,
+};
 use crate::time::Wait;
 
 /// What is said of one server outside of its sections.
@@ -26,6 +28,10 @@ pub(in crate::config) struct Settings {
     pub(in crate::config) proxy_timeout: Option<Wait>,
     /// `ProxyIOBufferSize`.
     pub(in crate::config) piece: Option<NonZeroU32>,
+    /// `ProxySourceAddress` and `ProxyReceiveBufferSize`, of a worker without a name.
+    pub(in crate::config) dials: Tcp,
+    /// `ProxyBlock`, in lower case.
+    pub(in crate::config) blocks: Vec<String>,
     /// `ProxyVia`.
     pub(in crate::config) via: Via,
     /// `ProxyMaxForwards`.
@@ -47,6 +53,8 @@ impl Default for Settings {
             timeout,
             proxy_timeout: None,
             piece: None,
+            dials: Tcp::new("", 0),
+            blocks: Vec::new(),
             via,
             max_forwards,
             inherits: true,
@@ -62,8 +70,14 @@ impl Settings {
         Self { aliases: Vec::new(), ..self.clone() }
     }
 
-    /// The host with those sections and rules, which makes that of heads.
-    pub(super) fn host(self, sections: Vec<Section>, rules: Vec<Rule>, heads: Heads) -> Host {
+    /// The host with those sections, of paths and of backends, and those rules, which makes that of heads.
+    pub(super) fn host(
+        self,
+        sections: Vec<Section>,
+        backends: Vec<Section>,
+        rules: Vec<Rule>,
+        heads: Heads,
+    ) -> Host {
         let requests = if self.keep_alive { self.limits.requests } else { 1 };
         Host {
             name: self.name,
@@ -74,6 +88,7 @@ impl Settings {
             timeout: self.timeout,
             scope: self.scope,
             sections,
+            backends,
             rules,
             heads,
         }
@@ -92,8 +107,10 @@ impl Settings {
 
     fn forward(&self, target: &Target, options: &Options, workers: &mut Vec<Worker>) -> Forward {
         let answer = options.answer.or(self.proxy_timeout).unwrap_or(self.timeout);
-        let plain = Forward::new(target.clone(), worker(target, options, workers));
+        let worker = worker(self.worker(target, options), workers);
+        let plain = Forward::new(target.clone(), worker);
         Forward {
+            blocked: self.blocks(target),
             response_line: options.response_line.unwrap_or(plain.response_line),
             piece: options.piece.or(self.piece),
             connect: options.connect.unwrap_or(answer),
@@ -103,18 +120,25 @@ impl Settings {
             ..plain
         }
     }
+
+    /// Whether nobody may go to `target`: by a part of the name of its host, as httpd has it.
+    fn blocks(&self, target: &Target) -> bool {
+        self.blocks.iter().any(|word| word == "*" || target.host.contains(word))
+    }
+
+    /// The worker that `target` is dialled by.
+    fn worker(&self, target: &Target, options: &Options) -> Worker {
+        Worker {
+            peer: options.dialling.peer(target, &self.dials),
+            recovery: options.recovery,
+            most: options.pooling.most,
+            idle: options.pooling.idling(),
+        }
+    }
 }
 
-/// The worker that `target` is dialled by: that of an earlier rule, if it is dialled the same way.
-fn worker(target: &Target, options: &Options, workers: &mut Vec<Worker>) -> WorkerId {
-    let worker = Worker {
-        host: target.host.clone(),
-        port: target.port,
-        keepalive: options.keepalive,
-        recovery: options.recovery,
-        most: options.pooling.most,
-        idle: options.pooling.idling(),
-    };
+/// The number of that worker: that of an earlier rule, if it is dialled the same way.
+fn worker(worker: Worker, workers: &mut Vec<Worker>) -> WorkerId {
     let number = workers.iter().position(|known| *known == worker).unwrap_or_else(|| {
         workers.push(worker);
         workers.len() - 1

@@ -65,6 +65,6 @@ impl Told<'_> {
 /// A rule that forwards to a base path, and switches to whatever is asked for.
 pub(super) fn rule() -> Forward {
     let (scheme, host, port) = (Scheme::Ws, "back.example".into(), 9000);
-    let target = Target { scheme, host, port, path: "/base/".into() };
+    let target = Target { scheme, host, port, path: "/base/".into(), socket: None };
     Forward { upgrade: Upgrade::Any, ..Forward::new(target, WorkerId(0)) }
 }

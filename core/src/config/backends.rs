@@ -1,0 +1,279 @@
+//! `<Proxy>`, `<ProxyMatch>` and `ProxySet`: what is said of backends by their URLs.
+
+use super::dialling::misplaced;
+use super::parameters::Options;
+use super::paths::{expression, like, starting_with};
+use super::problem::Flaw;
+use super::proxy_pass::{options, set_option};
+use super::url;
+use super::words::Word;
+use crate::route::{Pattern, Section, Target};
+
+/// What is said of some backends.
+#[derive(Clone, Debug)]
+pub(super) struct Backends {
+    /// Of which URLs, and which settings of theirs.
+    pub(super) section: Section,
+    /// The URL as it is written.
+    url: Word,
+    /// Where the URLs begin, if they are not told by a pattern: only then is a worker meant.
+    beginning: Option<String>,
+    /// Parameters of the worker.
+    parameters: Vec<Word>,
+}
+
+impl Backends {
+    /// Those whose URLs begin with that one, or are like that pattern.
+    pub(super) fn of(url: &Word) -> Result<Self, Flaw> {
+        let text = url.text().to_ascii_lowercase();
+        let is_address = text.contains("://[");
+        let has_wildcards = text.replacen("://[", "", 1).contains(['*', '?', '[']);
+        if has_wildcards && is_address {
+            let flaw = url.flaw("the brackets of an address and wildcards are not told apart");
+            return Err(flaw.help("write `<ProxyMatch>` and a regular expression"));
+        }
+        if has_wildcards && !text.starts_with("balancer:") {
+            return Ok(Self::new(url, None, like(url)?));
+        }
+        let beginning = beginning(&url::target(url)?);
+        let urls = starting_with(url, &beginning)?;
+        Ok(Self::new(url, Some(beginning), urls))
+    }
+
+    /// Those in whose URLs a regular expression is found.
+    pub(super) fn matching(word: &Word) -> Result<Self, Flaw> {
+        Ok(Self::new(word, None, expression(word)?))
+    }
+
+    fn new(url: &Word, beginning: Option<String>, paths: Pattern) -> Self {
+        let section = Section { paths, says: Vec::new() };
+        Self { section, url: url.clone(), beginning, parameters: Vec::new() }
+    }
+
+    /// Parameters of the worker of that URL.
+    pub(super) fn set(&mut self, parameters: &[Word], flaws: &mut Vec<Flaw>) {
+        if self.beginning.is_none() {
+            let flaw = |word: &Word| word.flaw("a pattern has no worker that this could be set of");
+            let help = "write `<Proxy url>` or `ProxySet url` with the URL of a rule";
+            flaws.extend(parameters.first().map(flaw).map(|flaw| flaw.help(help)));
+            return;
+        }
+        let known = flaws.len();
+        options(parameters, flaws);
+        if flaws.len() == known {
+            self.parameters.extend_from_slice(parameters);
+        }
+    }
+
+    /// How much of a rule's URL it says, if it sets parameters of its worker.
+    fn reach(&self, target: &Target) -> Option<usize> {
+        let beginning = self.beginning.as_ref().filter(|_| !self.parameters.is_empty())?;
+        self::beginning(target).starts_with(beginning).then_some(beginning.len())
+    }
+}
+
+/// How the URLs of all that is asked for by a target begin.
+fn beginning(target: &Target) -> String {
+    let slash = if target.path.is_empty() { "/" } else { "" };
+    format!("{target}{slash}")
+}
+
+/// Parameters that are set by URL, while they are dealt out to rules.
+pub(super) struct Sets<'a> {
+    all: Vec<&'a Backends>,
+    /// Whether each of them is a rule's.
+    used: Vec<bool>,
+    flaws: Vec<Flaw>,
+}
+
+impl<'a> Sets<'a> {
+    /// All that is set.
+    pub(super) fn of(all: impl IntoIterator<Item = &'a Backends>) -> Self {
+        let all: Vec<_> = all.into_iter().collect();
+        Self { used: vec![false; all.len()], all, flaws: Vec::new() }
+    }
+
+    /// Writes over a rule's own parameters what is set of its worker by those that are for its server:
+    /// those that say most of its URL, the later over the earlier (`reference/httpd.md` 1.4, item 11).
+    pub(super) fn apply(
+        &mut self,
+        is_ours: impl Fn(usize) -> bool,
+        target: &Target,
+        options: &mut Options,
+    ) {
+        let reach = |(number, set): (usize, &&Backends)| {
+            set.reach(target).filter(|_| is_ours(number)).map(|reach| (number, reach))
+        };
+        let found: Vec<_> = self.all.iter().enumerate().filter_map(reach).collect();
+        let most = found.iter().map(|(_, reach)| *reach).max();
+        for (number, reach) in found {
+            self.used[number] = true;
+            if Some(reach) == most {
+                self.write(number, target, options);
+            }
+        }
+    }
+
+    fn write(&mut self, number: usize, target: &Target, options: &mut Options) {
+        let parameters = &self.all[number].parameters;
+        let wrong = parameters
+            .iter()
+            .filter_map(|word| set_option(options, &mut Vec::new(), word).err())
+            .chain(misplaced(target, parameters));
+        // Several rules may have one worker.
+        for flaw in wrong.collect::<Vec<_>>() {
+            if !self.flaws.contains(&flaw) {
+                self.flaws.push(flaw);
+            }
+        }
+    }
+
+    /// What is wrong with them, once all rules have theirs: one that is nobody's may be misspelt.
+    pub(super) fn flaws(self) -> Vec<Flaw> {
+        let unused = self
+            .all
+            .iter()
+            .zip(self.used)
+            .filter(|(set, used)| !used && !set.parameters.is_empty());
+        let flaw = |(set, _): (&&Backends, bool)| {
+            set.url
+                .flaw(format!("no rule goes to `{}`", set.url))
+                .help("its parameters are nobody's")
+        };
+        self.flaws.into_iter().chain(unused.map(flaw)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{forward, good, problem, problems};
+    use crate::config::Config;
+    use crate::route::Asked;
+
+    /// How many seconds each rule of a server waits for an answer.
+    fn waits(config: &Config, host: usize) -> Vec<u64> {
+        let rules = config.rules.hosts[host].rules.iter();
+        let forwards = rules.filter_map(|rule| rule.action.forward());
+        forwards.map(|forward| forward.answer.as_secs_ceil()).collect()
+    }
+
+    #[test]
+    fn what_is_set_of_a_worker_is_its_rules_wherever_it_stands() {
+        let text = "ProxySet ws://b timeout=1\nProxyPass /a ws://B:80/x timeout=9\n\
+                    ProxyPass /b http://b\n<Location /c>\nProxyPass ws://b\n</Location>";
+        assert_eq!(waits(&good(text), 0), [1, 1, 60]);
+        let text =
+            "ProxyPass / ws://b\n<Proxy ws://b timeout=3>\nProxySet retry=4 timeout=5\n</Proxy>";
+        assert_eq!(waits(&good(text), 0), [5]);
+    }
+
+    /// `reference/httpd.md` 1.4, item 11.
+    #[test]
+    fn the_longest_url_is_the_workers() {
+        let text = "ProxySet ws://b/x timeout=2\nProxySet ws://b timeout=1 connectiontimeout=1\n\
+                    ProxyPass /a ws://b/x/y\nProxyPass /b ws://b/z\nProxyPass /c ws://bb";
+        assert_eq!(waits(&good(text), 0), [2, 1, 60]);
+        assert_eq!(forward(text).connect.as_secs_ceil(), 2);
+    }
+
+    #[test]
+    fn a_virtual_host_sets_what_is_its_own() {
+        let set = |seconds: u8| format!("ProxySet ws://b timeout={seconds}");
+        let text = format!(
+            "ProxyPass /a ws://b\n{}\n<VirtualHost *:1>\nProxyPass /b ws://b\n{}\n</VirtualHost>",
+            set(1),
+            set(2),
+        );
+        let config = good(&text);
+        assert_eq!((waits(&config, 0), waits(&config, 1)), (vec![1], vec![1, 2]));
+    }
+
+    #[test]
+    fn what_is_set_of_no_rules_worker_is_a_problem() {
+        let nobody = "conf:2:10: no rule goes to `ws://c` (its parameters are nobody's)";
+        assert_eq!(problem("ProxyPass / ws://b\nProxySet ws://c retry=1"), nobody);
+        good("<Proxy ws://c>\nProxyAddHeaders Off\n</Proxy>");
+        let pattern = "conf:2:10: a pattern has no worker that this could be set of \
+                       (write `<Proxy url>` or `ProxySet url` with the URL of a rule)";
+        assert_eq!(problem("<Proxy *>\nProxySet retry=1\n</Proxy>"), pattern);
+        let twice = "conf:2:30: `disablereuse=` and `enablereuse=` contradict each other";
+        let text = "ProxyPass / ws://b enablereuse=On\nProxySet ws://b disablereuse=On";
+        assert_eq!(problem(text), twice);
+        let socket = "ProxyPass / unix:/a|ws://b\nProxySet unix:/a|ws://b addressttl=1";
+        assert!(problem(socket).ends_with("`addressttl=` is for TCP, and not for a Unix socket"));
+    }
+
+    #[test]
+    fn a_section_of_a_balancer_is_one_problem() {
+        let text =
+            "<Proxy balancer://app>\nBalancerMember ws://b\nProxySet lbmethod=byrequests\n</Proxy>";
+        let message = "conf:1:8: balancers are not built yet (accepted are `ws://` and `http://`)";
+        assert_eq!(problem(text), message);
+        assert_eq!(problem(&text.replace("app", "*")), message);
+    }
+
+    /// What is said of the Host of `/a/b`, which goes to `http://b.example/x/b`.
+    fn preserves(text: &str) -> bool {
+        let rules = good(&format!("ProxyPass /a/ http://B.example/x/\n{text}")).rules;
+        let asked = Asked { path: b"/a/b", has_upgrade: false, accepts: &|_| false };
+        let place = rules.place(0, &asked).expect("it is forwarded");
+        rules.at(&place).expect("it stands there").scope.preserve_host
+    }
+
+    #[test]
+    fn a_section_is_for_the_requests_that_go_to_its_urls() {
+        let says = |section: &str| preserves(&format!("{section}\nProxyPreserveHost On\n</Proxy>"));
+        for meant in
+            ["*", "http://b.example", "http://b.example:80/x/", "http://*.example/*", "~ x/b$"]
+        {
+            assert!(says(&format!("<Proxy {meant}>")), "{meant}");
+        }
+        // Unlike a path, a URL need not end where a segment ends.
+        assert!(says("<Proxy http://b.example/x>") && says("<Proxy http://b.example/x/b>"));
+        for other in
+            ["ws://b.example", "http://b.exam", "http://b.example/xx", "http://b.example/*/c"]
+        {
+            assert!(!says(&format!("<Proxy {other}>")), "{other}");
+        }
+        assert!(preserves("<ProxyMatch ^http://b\\.>\nProxyPreserveHost On\n</ProxyMatch>"));
+    }
+
+    #[test]
+    fn an_address_in_brackets_is_no_pattern() {
+        let text = "ProxyPass / ws://[::1]:9\n<Proxy ws://[::1]:9 timeout=2>\n</Proxy>";
+        assert_eq!(waits(&good(text), 0), [2]);
+        let both = problem("<Proxy ws://[::1]/*>\n</Proxy>");
+        assert!(both.starts_with("conf:1:8: the brackets of an address"), "{both}");
+    }
+
+    #[test]
+    fn a_location_speaks_over_a_section_of_backends_and_that_over_its_host() {
+        let backends = "<Proxy *>\nProxyPreserveHost Off\n</Proxy>";
+        let location = "<Location />\nProxyPreserveHost On\n</Location>";
+        assert!(!preserves(&format!("ProxyPreserveHost On\n{backends}")));
+        assert!(preserves(&format!("{location}\n{backends}")));
+    }
+
+    #[test]
+    fn what_is_about_paths_may_not_stand_among_backends() {
+        let place = "conf:2:1: `ProxyPass` may not stand in `<Proxy>`";
+        assert!(problem("<Proxy *>\nProxyPass / ws://b\n</Proxy>").starts_with(place));
+    }
+
+    #[test]
+    fn the_old_recipes_are_read_or_told_what_to_write() {
+        assert_eq!(
+            good("<Proxy *>\nRequire all granted\n</Proxy>\nProxyRequests Off").threads,
+            None
+        );
+        let old = problems("Listen 1\n<Proxy *>\nOrder deny,allow\nAllow from all\n</Proxy>");
+        let instead = "is not built: it is the old way of `Require` \
+                       (write `Require all granted` instead of `Allow from all`)";
+        let expected = [("3", "Order"), ("4", "Allow")];
+        let expected = expected.map(|(line, name)| format!("conf:{line}:1: `{name}` {instead}"));
+        assert_eq!(old, expected);
+        let some = "conf:1:9: only `Require all` is built, and tells nobody apart \
+                    (write `Require all granted` or `Require all denied`)";
+        assert_eq!(problem("Require ip 10.0.0.0/8"), some);
+    }
+}

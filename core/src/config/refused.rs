@@ -1,0 +1,150 @@
+//! What of httpd's is not built, and why: each is refused by name, with what to do instead.
+
+use super::problem::Flaw;
+use super::words::Word;
+
+/// Something of httpd's that is refused.
+struct Refused {
+    /// Its name, or the beginning of it and a `*`. Its case does not matter.
+    name: &'static str,
+    /// The argument with which it says nothing, so that it is accepted.
+    accepted: Option<&'static str>,
+    /// Why, behind its name.
+    why: &'static str,
+    /// What to do instead.
+    instead: &'static str,
+}
+
+const NO_REMOTE: &str = "is not built: backends are dialled directly, and not by another proxy";
+const NO_ACCESS: &str = "is not built: it is the old way of `Require`";
+const NO_BALANCER: &str = "is of balancers, which are not built yet";
+const ONE_BACKEND: &str = "give the rule the URL of one backend";
+const NO_FLUSH: &str = "is for AJP and FastCGI, which are not spoken";
+const LEAVE_OUT: &str = "leave it out";
+
+const fn refused(name: &'static str, why: &'static str, instead: &'static str) -> Refused {
+    Refused { name, accepted: None, why, instead }
+}
+
+const fn refused_but(
+    name: &'static str,
+    accepted: &'static str,
+    why: &'static str,
+    instead: &'static str,
+) -> Refused {
+    Refused { name, accepted: Some(accepted), why, instead }
+}
+
+/// Directives.
+static DIRECTIVES: [Refused; 16] = [
+    refused_but(
+        "ProxyRequests",
+        "Off",
+        "is not built: this is no forward proxy, which would take anybody anywhere",
+        "write `ProxyRequests Off`, or leave it out",
+    ),
+    refused("ProxyRemote", NO_REMOTE, LEAVE_OUT),
+    refused("ProxyRemoteMatch", NO_REMOTE, LEAVE_OUT),
+    refused("NoProxy", NO_REMOTE, LEAVE_OUT),
+    refused("ProxyDomain", "is not built: it is for forward proxies", LEAVE_OUT),
+    refused_but("ProxyStatus", "Off", NO_BALANCER, "write `ProxyStatus Off`, or leave it out"),
+    refused("BalancerMember", NO_BALANCER, ONE_BACKEND),
+    refused("BalancerGrowth", NO_BALANCER, LEAVE_OUT),
+    refused_but("BalancerInherit", "Off", NO_BALANCER, LEAVE_OUT),
+    refused_but("BalancerPersist", "Off", NO_BALANCER, LEAVE_OUT),
+    refused("Order", NO_ACCESS, "write `Require all granted` instead of `Allow from all`"),
+    refused("Allow", NO_ACCESS, "write `Require all granted` instead of `Allow from all`"),
+    refused("Deny", NO_ACCESS, "write `Require all denied` instead of `Deny from all`"),
+    refused("Satisfy", NO_ACCESS, LEAVE_OUT),
+    refused("ProxyHCExpr", NO_BALANCER, LEAVE_OUT),
+    refused("ProxyHCTemplate", NO_BALANCER, LEAVE_OUT),
+];
+
+/// Parameters of `ProxyPass`.
+static PARAMETERS: [Refused; 22] = [
+    refused(
+        "ping",
+        "is not built: no backend is asked whether it is there before a body is sent",
+        "leave it out; an `Expect: 100-continue` of the client's goes on to the backend",
+    ),
+    refused("flushpackets", NO_FLUSH, "leave it out: everything goes on at once"),
+    refused("flushwait", NO_FLUSH, "leave it out: everything goes on at once"),
+    refused("secret", "is for AJP, which is not spoken", LEAVE_OUT),
+    refused("flusher", "is for mod_proxy_fdpass, which is not built", LEAVE_OUT),
+    refused("multipathtcp", "is not built", LEAVE_OUT),
+    refused("loadfactor", NO_BALANCER, LEAVE_OUT),
+    refused("lbset", NO_BALANCER, LEAVE_OUT),
+    refused("route", NO_BALANCER, LEAVE_OUT),
+    refused("redirect", NO_BALANCER, LEAVE_OUT),
+    refused("status", NO_BALANCER, LEAVE_OUT),
+    refused("hc*", NO_BALANCER, LEAVE_OUT),
+    refused("lbmethod", NO_BALANCER, LEAVE_OUT),
+    refused("stickysession", NO_BALANCER, LEAVE_OUT),
+    refused("stickysessionsep", NO_BALANCER, LEAVE_OUT),
+    refused("scolonpathdelim", NO_BALANCER, LEAVE_OUT),
+    refused("nofailover", NO_BALANCER, LEAVE_OUT),
+    refused("maxattempts", NO_BALANCER, LEAVE_OUT),
+    refused("failon*", NO_BALANCER, LEAVE_OUT),
+    refused("forcerecovery", NO_BALANCER, LEAVE_OUT),
+    refused("nonce", NO_BALANCER, LEAVE_OUT),
+    refused("growth", NO_BALANCER, LEAVE_OUT),
+];
+
+/// What becomes of the line of a directive that is not built, if it is one: it says nothing, or there is
+/// something wrong with it.
+pub(super) fn directive(name: &Word, args: &[Word]) -> Option<Result<(), Flaw>> {
+    let refused = DIRECTIVES.iter().find(|refused| refused.is(name))?;
+    let says_nothing = match (args, refused.accepted) {
+        ([only], Some(accepted)) => only.is(accepted),
+        _ => false,
+    };
+    let flaw = || name.flaw(format!("`{}` {}", refused.name, refused.why));
+    Some(if says_nothing { Ok(()) } else { Err(flaw().help(refused.instead)) })
+}
+
+/// What is wrong with a parameter of that name, if it is one that is not built.
+pub(super) fn parameter(name: &Word) -> Option<Flaw> {
+    let refused = PARAMETERS.iter().find(|refused| refused.is(name))?;
+    Some(name.flaw(format!("`{name}=` {}", refused.why)).help(refused.instead))
+}
+
+impl Refused {
+    fn is(&self, name: &Word) -> bool {
+        match self.name.strip_suffix('*') {
+            Some(start) => {
+                name.text().get(..start.len()).is_some_and(|own| own.eq_ignore_ascii_case(start))
+            }
+            None => name.is(self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{good, problem};
+    use super::*;
+
+    #[test]
+    fn what_is_not_built_is_refused_with_its_reason() {
+        for refused in &DIRECTIVES {
+            let message =
+                format!("conf:1:1: `{}` {} ({})", refused.name, refused.why, refused.instead);
+            assert_eq!(problem(&format!("{} On", refused.name)), message);
+        }
+        for refused in &PARAMETERS {
+            let name = refused.name.replace('*', "x");
+            let message = format!("conf:1:20: `{name}=` {} ({})", refused.why, refused.instead);
+            assert_eq!(problem(&format!("ProxyPass / ws://b {name}=1")), message);
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_is_accepted() {
+        for refused in &DIRECTIVES {
+            if let Some(accepted) = refused.accepted {
+                let line = format!("{} {accepted}", refused.name.to_ascii_uppercase());
+                assert_eq!(good(&line), good(""));
+            }
+        }
+    }
+}
