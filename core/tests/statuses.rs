@@ -4,9 +4,10 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use underpass_core::balance::NoWorker;
 use underpass_core::exchange::BadChunk;
 use underpass_core::head::BadHead;
-use underpass_core::negotiate::{NoHop, Nonsense, Refusal};
+use underpass_core::negotiate::{BadOrigin, NoHop, Nonsense, Refusal};
 use underpass_core::report::Close;
 use underpass_core::route::{BadPath, Rules};
 use underpass_core::time::Wait;
@@ -19,7 +20,9 @@ use Side::{Backend, Client};
 /// Limits that are easily reached, and a rule for upgrades only.
 const MORE: &str = "LimitRequestLine 80\nLimitRequestFieldSize 9000\nLimitRequestFields 12\n\
                     LimitRequestBody 9\nProxyErrorOverride On 418\n\
-                    ProxyWebsocketFallbackToProxyHttp Off\n";
+                    ProxyWebsocketFallbackToProxyHttp Off\n\
+                    ProxyWebsocketOrigin missing=allow https://app.example\n\
+                    <Location /any>\nProxyWebsocketOrigin https://app.example\n</Location>\n";
 
 fn strict() -> Rules {
     rules(&[CONF, MORE].concat())
@@ -99,6 +102,9 @@ fn requests() -> Vec<Case> {
         Case::new(Refusal::Expectation, 417, heads::get("Expect: x\r\n")),
         ws(Refusal::Version, 426, ": 13", ": 8"),
         ws(Refusal::UpgradeRequired, 426, "websocket", "foo"),
+        ws(Refusal::Origin(BadOrigin::Missing), 403, "/ws/", "/any/"),
+        ws(Refusal::Origin(BadOrigin::Malformed), 403, "Upgrade\r\n", "Upgrade\r\nOrigin: a\r\n"),
+        ws(Refusal::Origin(BadOrigin::Foreign), 403, "Upgrade\r\n", "Upgrade\r\nOrigin: null\r\n"),
     ]
 }
 
@@ -147,7 +153,7 @@ fn backends() -> Vec<Case> {
         Case::says(Refusal::BadBody(BadChunk::Malformed), 502, chunks + "+5\r\n"),
         Case::says(Refusal::Interims, 502, hints),
         Case::says(Refusal::Nonsense(Nonsense::Unasked), 502, heads::switch("")),
-        Case { before: nobody, ..get(Refusal::NoWorker(Wait::from_secs(1)), 503) },
+        Case { before: nobody, ..get(Refusal::NoWorker(NoWorker::Tried), 503) },
         Case { before: blocked, ..get(Refusal::LateWorker, 503).then(waits) },
         get(Refusal::LateAnswer, 504).then(waits),
     ]
@@ -181,7 +187,8 @@ fn place(refusal: Refusal) -> usize {
         Refusal::Nonsense(_) => 22,
         Refusal::BadBody(_) => 23,
         Refusal::Hops(_) => 24,
-        Refusal::Overridden(_) => 25,
+        Refusal::Origin(_) => 25,
+        Refusal::Overridden(_) => 26,
     }
 }
 

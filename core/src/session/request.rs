@@ -13,7 +13,7 @@ use crate::time::Time;
 use crate::{Both, Dial, Side};
 
 /// How every client speaks to us, as long as no listener speaks TLS.
-const SCHEME: &str = "http";
+pub(super) const SCHEME: &str = "http";
 
 impl Session {
     /// That side's handshake is over.
@@ -115,7 +115,7 @@ impl Session {
                 self.lease = Some(lease);
                 self.dial_first(cx);
             }
-            Err(none) => self.refuse(Refusal::NoWorker(none.retry_after()), cx),
+            Err(none) => self.refuse(Refusal::NoWorker(none), cx),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The table of directives, from which they are read, suggested and documented: one part a subject.
 
+mod handshake;
 mod heads;
 mod proxy;
 mod record;
@@ -21,6 +22,7 @@ pub fn directives() -> impl Iterator<Item = &'static Directive> {
         proxy::DIRECTIVES,
         response::DIRECTIVES,
         heads::DIRECTIVES,
+        handshake::DIRECTIVES,
         tunnel::DIRECTIVES,
         record::DIRECTIVES,
     ];
