@@ -198,6 +198,31 @@ fn one_client_has_no_more_handshakes_under_way_than_it_may() {
     assert_eq!(crowd.states(), ["Tunnel", "Linger", "Answer", "Answer"]);
 }
 
+/// Both are ours, and both may be said of a section.
+#[test]
+fn a_tunnel_lives_and_is_half_closed_only_as_long_as_is_said_of_its_path() {
+    let rules = under(
+        "ProxyWebsocketHalfCloseTimeout 5\nProxyWebsocketMaxDuration 90\n\
+         <Location /ws/short>\nProxyWebsocketHalfCloseTimeout 2\nProxyWebsocketMaxDuration 7\n</Location>",
+    );
+    let lives = |path: &str, ended: bool, wait: u64| {
+        let mut world = World::recorded(&rules);
+        world.hear(Client, &heads::ask("").replace("/ws/chat", path));
+        world.hear(Backend, &heads::switch(""));
+        if ended {
+            world.end(Backend);
+        }
+        world.pass(Wait::from_micros(wait * 1_000_000 - 1));
+        assert_eq!(world.close(), None, "{path}");
+        world.pass(Wait::from_micros(1));
+        world.close()
+    };
+    for (path, half_closed, lifetime) in [("/ws/chat", 5, 90), ("/ws/short", 2, 7)] {
+        assert_eq!(lives(path, true, half_closed), Some(Close::HalfClosed));
+        assert_eq!(lives(path, false, lifetime), Some(Close::Lifetime));
+    }
+}
+
 /// Whatever a crowd does, there are never more than may be; and in the end nobody is counted any more.
 #[test]
 fn a_crowd_keeps_to_its_bounds_whatever_happens() {

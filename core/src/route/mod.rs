@@ -4,8 +4,8 @@
 //! [`host`] has rules and sections of paths; [`path`] makes one path out of the many spellings of it,
 //! [`pattern`] says which paths are meant, [`scope`] is what all sections say together. [`rules`] finds
 //! the first rule that matches, [`forward`] is what it says, [`target`] where that leads;
-//! [`origins`] are the pages that may ask for an upgrade,
-//! [`quota`] how many of them there may be, [`overrides`] are the errors that are said in our own words. All of it is plain data, made by
+//! [`origins`] are the pages that may ask for an upgrade, [`quota`] is how many tunnels there may be,
+//! [`overrides`] are the errors that are said in our own words. All of it is plain data, made by
 //! [`config`](crate::config).
 
 pub mod forward;

@@ -189,8 +189,8 @@ impl Said<'_> {
 ///
 /// Two rules for the same paths, one for upgrades (`ws://`) and one for the rest, share them whatever
 /// their order: a request that asks for what one of them accepts is that one's, and any other is that of
-/// the one that is for the rest. So the recipes of two lines mean what they look like. And so does a rule
-/// for the subprotocols that are offered come before one for all of them.
+/// the one that is for the rest. So the recipes of two lines mean what they look like. A rule for
+/// subprotocols that are offered comes before one that is for all of them, in the same way.
 fn find(rules: &[Rule], scope: &Scope, asked: &Asked<'_>) -> Option<usize> {
     let is_passed_over = |rule: &Rule| {
         rule.action.forward().is_some_and(|forward| {
@@ -198,11 +198,12 @@ fn find(rules: &[Rule], scope: &Scope, asked: &Asked<'_>) -> Option<usize> {
         })
     };
     let matches = |rule: &Rule| rule.paths.has(asked.path) && !is_passed_over(rule);
-    let mut matching = rules.iter().enumerate().filter(|(_, rule)| matches(rule));
-    let (number, first) = matching.next()?;
+    let (number, first) = rules.iter().enumerate().find(|(_, rule)| matches(rule))?;
     let Some(forward) = first.action.forward() else { return Some(number) };
     let other = |suits: &dyn Fn(&Forward) -> bool| {
-        let mut same = matching.clone().filter(|(_, rule)| rule.paths == first.paths);
+        let behind = rules.iter().enumerate().skip(number + 1);
+        let mut same =
+            behind.filter(|(_, rule)| rule.paths == first.paths && !is_passed_over(rule));
         same.find(|(_, rule)| rule.action.forward().is_some_and(suits)).map(|(number, _)| number)
     };
     let is_named = |forward: &Forward| !forward.protocols.is_empty();
