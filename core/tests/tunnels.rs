@@ -227,7 +227,7 @@ fn a_tunnel_lives_and_is_half_closed_only_as_long_as_is_said_of_its_path() {
 #[test]
 fn a_crowd_keeps_to_its_bounds_whatever_happens() {
     let lines = "ProxyWebsocketMaxTunnels 3\nProxyWebsocketMaxHandshakes 2\n\
-                 <Location /ws/few>\nProxyWebsocketMaxTunnels 1\n</Location>\n\
+                 <Location /ws/few>\nProxyWebsocketMaxTunnels 2\n</Location>\n\
                  ProxyPass /ws/few ws://backend:9000/ max=1 acquire=400";
     let rules = under(lines);
     let (mut full, mut many) = (0, 0);
@@ -239,7 +239,7 @@ fn a_crowd_keeps_to_its_bounds_whatever_happens() {
             something(&mut crowd, &mut rng);
             let counts = [0, 1].map(|line| crowd.pool.tunnels(QuotaId(line)));
             let open = crowd.states().iter().filter(|&&state| state == "Tunnel").count() as u32;
-            assert!(counts[0] <= 3 && counts[1] <= 1, "{counts:?}");
+            assert!(counts[0] <= 3 && counts[1] <= 2, "{counts:?}");
             assert!(open <= counts[0] + counts[1], "{open} are open, {counts:?} counted");
         }
         let closes = crowd.worlds.iter().flat_map(|world| &world.wires.reports);

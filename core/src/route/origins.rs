@@ -21,7 +21,8 @@ pub enum Pages {
     All,
     /// Those whose origin nobody is to know (`null`), such as a sandboxed frame's: any site can make one.
     Opaque,
-    /// Those of the scheme, host and port that the request itself is for (`same`).
+    /// Those of the scheme, host and port that the request itself is for (`same`), as `Host` has them: a
+    /// page of any name that leads here is one, whoever made it lead here.
     Same,
     /// Those of this origin.
     Of(Origin),
