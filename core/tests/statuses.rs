@@ -4,9 +4,10 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use underpass_core::balance::NoWorker;
 use underpass_core::exchange::BadChunk;
 use underpass_core::head::BadHead;
-use underpass_core::negotiate::{NoHop, Nonsense, Refusal};
+use underpass_core::negotiate::{BadOrigin, NoHop, Nonsense, Refusal};
 use underpass_core::report::Close;
 use underpass_core::route::{BadPath, Rules};
 use underpass_core::time::Wait;
@@ -22,7 +23,9 @@ const MORE: &str = "LimitRequestLine 80\nLimitRequestFieldSize 9000\nLimitReques
                     ProxyWebsocketFallbackToProxyHttp Off\n\
                     SetEnvIf Request_URI bad(.*) rest=$1\n\
                     RequestHeader set X-Rest %{rest}e env=rest\n\
-                    ProxyBlock blocked\n<Location /denied>\nRequire all denied\n</Location>\n";
+                    ProxyBlock blocked\n<Location /denied>\nRequire all denied\n</Location>\n\
+                    ProxyWebsocketOrigin missing=allow https://app.example\n\
+                    <Location /any>\nProxyWebsocketOrigin https://app.example\n</Location>\n";
 
 fn strict() -> Rules {
     // Rules are tried in their order.
@@ -106,6 +109,9 @@ fn requests() -> Vec<Case> {
         Case::new(Refusal::Expectation, 417, heads::get("Expect: x\r\n")),
         ws(Refusal::Version, 426, ": 13", ": 8"),
         ws(Refusal::UpgradeRequired, 426, "websocket", "foo"),
+        ws(Refusal::Origin(BadOrigin::Missing), 403, "/ws/", "/any/"),
+        ws(Refusal::Origin(BadOrigin::Malformed), 403, "Upgrade\r\n", "Upgrade\r\nOrigin: a\r\n"),
+        ws(Refusal::Origin(BadOrigin::Foreign), 403, "Upgrade\r\n", "Upgrade\r\nOrigin: null\r\n"),
     ]
 }
 
@@ -154,7 +160,7 @@ fn backends() -> Vec<Case> {
         Case::says(Refusal::BadBody(BadChunk::Malformed), 502, chunks + "+5\r\n"),
         Case::says(Refusal::Interims, 502, hints),
         Case::says(Refusal::Nonsense(Nonsense::Unasked), 502, heads::switch("")),
-        Case { before: nobody, ..get(Refusal::NoWorker(Wait::from_secs(1)), 503) },
+        Case { before: nobody, ..get(Refusal::NoWorker(NoWorker::Tried), 503) },
         Case { before: blocked, ..get(Refusal::LateWorker, 503).then(waits) },
         get(Refusal::LateAnswer, 504).then(waits),
     ]
@@ -191,7 +197,8 @@ fn place(refusal: Refusal) -> usize {
         Refusal::BadValue => 25,
         Refusal::Denied => 26,
         Refusal::Blocked => 27,
-        Refusal::Overridden(_) => 28,
+        Refusal::Origin(_) => 28,
+        Refusal::Overridden(_) => 29,
     }
 }
 

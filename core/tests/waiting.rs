@@ -2,17 +2,15 @@
 
 mod world;
 
-use std::collections::VecDeque;
-
-use underpass_core::balance::Pool;
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::Close;
 use underpass_core::route::Rules;
 use underpass_core::time::Wait;
-use underpass_core::{Dial, Fault, Op, Side, limits};
+use underpass_core::{Dial, Fault, Op, Side};
+use world::crowd::Crowd;
 use world::seeds::{Failing, only_seed};
 use world::wires::CALM;
-use world::{Luck, Rng, World, heads, rules};
+use world::{Luck, Rng, heads, rules};
 
 use Side::{Backend, Client};
 
@@ -24,60 +22,6 @@ fn one_at_a_time(parameters: &str) -> Rules {
 
 fn millis(millis: u64) -> Wait {
     Wait::from_millis(millis)
-}
-
-/// Sessions that share one pool: it is lent to the one that is pumped.
-struct Crowd<'r> {
-    pool: Pool<usize>,
-    worlds: Vec<World<'r>>,
-}
-
-impl<'r> Crowd<'r> {
-    fn new(rules: &'r Rules, count: usize) -> Self {
-        let mut worlds: Vec<_> = (0..count).map(|_| World::new(rules)).collect();
-        worlds.iter_mut().zip(1..).for_each(|(world, name)| world.wires.who = name);
-        Self { pool: Pool::new(&rules.workers, limits::PENDING), worlds }
-    }
-
-    /// Something happens to one session, and then to those whose turn has come by it.
-    fn with(&mut self, number: usize, happens: impl FnOnce(&mut World<'r>)) {
-        self.lend(number, happens);
-        let mut woken = VecDeque::from(self.pool.take_woken());
-        while let Some(name) = woken.pop_front() {
-            self.go_on(name - 1);
-            woken.extend(self.pool.take_woken());
-        }
-    }
-
-    fn lend(&mut self, number: usize, happens: impl FnOnce(&mut World<'r>)) {
-        let world = &mut self.worlds[number];
-        std::mem::swap(&mut self.pool, &mut world.wires.pool);
-        happens(world);
-        std::mem::swap(&mut self.pool, &mut world.wires.pool);
-    }
-
-    fn go_on(&mut self, number: usize) {
-        self.lend(number, |world| {
-            let _ = world.settle();
-        });
-    }
-
-    fn hear(&mut self, number: usize, from: Side, bytes: &str) {
-        self.with(number, |world| world.hear(from, bytes));
-    }
-
-    /// Time passes for all.
-    fn pass(&mut self, wait: Wait) {
-        (0..self.worlds.len()).for_each(|number| self.with(number, |world| world.pass(wait)));
-    }
-
-    fn states(&self) -> Vec<&'static str> {
-        self.worlds.iter().map(|world| world.session.state()).collect()
-    }
-
-    fn counts(&self) -> (u32, u32) {
-        (self.pool.busy(), self.pool.pending())
-    }
 }
 
 #[test]
@@ -112,10 +56,7 @@ fn a_tunnel_is_one_of_those_that_a_worker_serves() {
     crowd.hear(0, Backend, &heads::switch(""));
     crowd.hear(1, Client, &heads::ask(""));
     assert_eq!((crowd.states(), crowd.counts()), (vec!["Tunnel", "Elect"], (1, 1)));
-    crowd.with(0, |world| {
-        world.end(Client);
-        world.end(Backend);
-    });
+    crowd.leaves(0);
     assert_eq!((crowd.states(), crowd.counts()), (vec!["Closed", "Answer"], (1, 1)));
 }
 
@@ -231,10 +172,7 @@ fn goodbye(crowd: &mut Crowd<'_>) {
             }
             let busy = ["Answer", "Elect"].contains(&crowd.states()[number]);
             if !busy && crowd.states()[number] != "Closed" {
-                crowd.with(number, |world| {
-                    world.end(Client);
-                    world.end(Backend);
-                });
+                crowd.leaves(number);
             }
         }
     }

@@ -7,8 +7,10 @@ use house::{Daemon, Fate, House, Nobody, eventually, heads};
 /// Requests that are bad by themselves; no backend hears of any of them.
 #[test]
 fn bad_requests_have_their_statuses() {
-    let house =
-        House::new("ProxyPass /private/ !\nProxyPass / ws://BACKEND/\nLimitRequestBody 1000");
+    let house = House::new(
+        "ProxyPass /private/ !\nProxyPass / ws://BACKEND/\nLimitRequestBody 1000\n\
+         ProxyWebsocketOrigin missing=allow https://app.example",
+    );
     let long = "x".repeat(9_000);
     let rows = [
         ("400", "no request at all\r\n\r\n".to_owned()),
@@ -23,6 +25,7 @@ fn bad_requests_have_their_statuses() {
         ("400", heads::ask("Content-Length: 5\r\n")),
         ("400", heads::ask("").replace("GET", "POST")),
         ("400", heads::ask("").replace("Sec-WebSocket-Key: dGhlI", "Sec-WebSocket-Key: ")),
+        ("403", heads::ask("Origin: https://evil.example\r\n")),
         ("404", heads::get("/private/x", "")),
         ("404", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n".to_owned()),
         ("411", heads::get("/", "").replace("GET", "POST").replace("HTTP/1.1", "HTTP/1.0")),

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::crowd::Visit;
 use crate::limits;
-use crate::route::WorkerId;
+use crate::route::{Quota, QuotaId, WorkerId};
 use crate::time::Wait;
 
 /// What an election is about.
@@ -16,6 +18,22 @@ pub struct Ask {
     pub worker: WorkerId,
     /// The client's address.
     pub client: IpAddr,
+    /// What it is to be used for.
+    pub purpose: Purpose,
+}
+
+/// What a worker is asked to do, and within which bounds.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub enum Purpose {
+    /// To answer an ordinary request.
+    Exchange,
+    /// To switch protocols.
+    Tunnel {
+        /// How many tunnels there may be where it is asked for, if that is bounded.
+        quota: Option<Quota>,
+        /// How many handshakes of its client may be under way, this one included, if that is bounded.
+        handshakes: Option<NonZeroU32>,
+    },
 }
 
 /// The right to use one worker for one session. It must come back, by
@@ -25,16 +43,22 @@ pub struct Ask {
 #[must_use = "a lease that is dropped keeps its worker busy for ever"]
 pub struct Lease {
     pub(super) worker: WorkerId,
-    /// The client whose handshake this is, while it is under way; boxed, because a tunnel has none
-    /// and there are many of them.
-    pub(super) pending: Option<Box<IpAddr>>,
+    /// The line that bounds its tunnel, if one does.
+    pub(super) line: Option<QuotaId>,
+    /// What its handshake is counted as, while that is under way; boxed, because a tunnel has none and
+    /// there are many of them.
+    pub(super) pending: Option<Box<Visit>>,
 }
 
 /// Why no worker was elected.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum NoWorker {
-    /// Too many handshakes are under way (R53).
+    /// Too many handshakes are under way, in all or with the worker (R53).
     Busy,
+    /// Too many handshakes of the client are under way (R53, `ProxyWebsocketMaxHandshakes`).
+    Client,
+    /// There are as many tunnels as there may be (`ProxyWebsocketMaxTunnels`).
+    Tunnels,
     /// This request has tried every worker that there is.
     Tried,
     /// Every worker is left alone after a failure; the first may be tried after so long.
@@ -42,14 +66,14 @@ pub enum NoWorker {
 }
 
 impl Lease {
-    /// A lease of that worker, for a handshake of that client's.
-    pub(crate) fn new(worker: WorkerId, client: IpAddr) -> Self {
-        Self { worker, pending: Some(Box::new(client)) }
+    /// A lease of that worker, for a handshake that is counted as that.
+    pub(crate) fn new(worker: WorkerId, visit: Visit) -> Self {
+        Self { worker, line: visit.line, pending: Some(Box::new(visit)) }
     }
 
-    /// The handshake is over: whose it was, if that is news.
-    pub(crate) fn confirm(&mut self) -> Option<IpAddr> {
-        self.pending.take().map(|client| *client)
+    /// The handshake is over: what it was counted as, if that is news.
+    pub(crate) fn confirm(&mut self) -> Option<Visit> {
+        self.pending.take().map(|visit| *visit)
     }
 
     /// The worker that it is for.
@@ -67,7 +91,7 @@ impl NoWorker {
     /// What `Retry-After` says.
     pub const fn retry_after(self) -> Wait {
         match self {
-            Self::Busy | Self::Tried => limits::RETRY_AFTER,
+            Self::Busy | Self::Client | Self::Tunnels | Self::Tried => limits::RETRY_AFTER,
             Self::Resting(wait) => wait,
         }
     }
@@ -77,6 +101,8 @@ impl fmt::Display for NoWorker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy => f.write_str("too many handshakes under way"),
+            Self::Client => f.write_str("too many handshakes of this client under way"),
+            Self::Tunnels => f.write_str("as many tunnels as there may be"),
             Self::Tried => f.write_str("no worker is left to be tried"),
             Self::Resting(wait) => write!(f, "every worker failed, the next try is in {wait}"),
         }

@@ -1,15 +1,13 @@
 //! Stage 4 of 6 · elect, confirm, release: who may take a session, who waits, and what was learnt from it.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::net::IpAddr;
 use std::task::Poll;
 
+use super::crowd::Crowd;
 use super::lease::{Ask, Lease, NoWorker};
 use super::queue::Queue;
 use super::worker::Health;
 use crate::limits::Pending;
-use crate::route::{Worker, WorkerId};
+use crate::route::{QuotaId, Worker, WorkerId};
 use crate::time::Time;
 
 /// All workers, and who waits for them; `W` is the driver's name for a session. Plain data: whoever
@@ -23,10 +21,7 @@ use crate::time::Time;
 #[derive(Clone, Debug)]
 pub struct Pool<W> {
     desks: Vec<Desk<W>>,
-    most: Pending,
-    /// Handshakes under way, in all and by client address, those included that wait (R53).
-    pending: u32,
-    clients: BTreeMap<IpAddr, u32>,
+    crowd: Crowd,
     /// Whose turn it has become, in their order.
     woken: Vec<W>,
 }
@@ -43,7 +38,7 @@ impl<W: Copy + Eq> Pool<W> {
     pub fn new(workers: &[Worker], most: Pending) -> Self {
         let desk = |worker| Desk { health: Health::new(worker), queue: Queue::new() };
         let desks = workers.iter().map(desk).collect();
-        Self { desks, most, pending: 0, clients: BTreeMap::new(), woken: Vec::new() }
+        Self { desks, crowd: Crowd::new(most), woken: Vec::new() }
     }
 
     /// Chooses a worker that may take one more session. A lease that failed comes back in the same
@@ -72,9 +67,9 @@ impl<W: Copy + Eq> Pool<W> {
 
     /// The worker has answered: the handshake is no longer under way.
     pub fn confirm(&mut self, lease: &mut Lease) {
-        if let Some(client) = lease.confirm() {
+        if let Some(visit) = lease.confirm() {
             self.desk_mut(lease.worker).health.confirmed();
-            self.forget(client);
+            self.crowd.answered(visit);
         }
     }
 
@@ -109,7 +104,12 @@ impl<W: Copy + Eq> Pool<W> {
 
     /// Handshakes under way, over all workers: leases that are not confirmed, and sessions that wait.
     pub fn pending(&self) -> u32 {
-        self.pending
+        self.crowd.pending()
+    }
+
+    /// Tunnels, handshakes under way included, that are counted by that line (`ProxyWebsocketMaxTunnels`).
+    pub fn tunnels(&self, line: QuotaId) -> u32 {
+        self.crowd.tunnels(line)
     }
 
     /// A lease if it is the turn of `who`. Everybody joins the queue; where places are free, only for
@@ -117,8 +117,10 @@ impl<W: Copy + Eq> Pool<W> {
     fn lease(&mut self, ask: &Ask, who: W) -> Poll<Result<Lease, NoWorker>> {
         let place = match self.desk_mut(ask.worker).queue.place(who) {
             Some(place) => place,
-            None if self.is_crowded(ask) => return Poll::Ready(Err(NoWorker::Busy)),
-            None => self.join(ask, who),
+            None => match self.crowd.admit(ask, self.health(ask.worker).pending()) {
+                Ok(()) => self.join(ask, who),
+                Err(none) => return Poll::Ready(Err(none)),
+            },
         };
         let Desk { health, queue } = self.desk_mut(ask.worker);
         if place >= health.free() as usize {
@@ -128,50 +130,33 @@ impl<W: Copy + Eq> Pool<W> {
         Poll::Ready(Ok(Lease::new(ask.worker, queue.remove(place))))
     }
 
-    /// R53: whether one handshake more would be too many.
-    fn is_crowded(&self, ask: &Ask) -> bool {
-        let of_client = self.clients.get(&ask.client).copied().unwrap_or(0);
-        self.pending >= self.most.total
-            || self.health(ask.worker).pending() >= self.most.worker
-            || of_client >= self.most.client
-    }
-
     fn join(&mut self, ask: &Ask, who: W) -> usize {
-        self.pending += 1;
-        *self.clients.entry(ask.client).or_insert(0) += 1;
+        let visit = self.crowd.enter(ask);
         let desk = self.desk_mut(ask.worker);
         desk.health.asked();
-        desk.queue.join(who, ask.client)
+        desk.queue.join(who, visit)
     }
 
     /// Who waits no longer makes room for the next one, if its own turn had come.
     fn leave(&mut self, who: W) {
         let found = self.desks.iter_mut().find_map(|desk| Some((desk.queue.place(who)?, desk)));
         let Some((place, desk)) = found else { return };
-        let client = desk.queue.remove(place);
+        let visit = desk.queue.remove(place);
         desk.health.abandoned();
         let next = desk.queue.last_of(desk.health.free());
         self.woken.extend(next.filter(|_| place < desk.health.free() as usize));
-        self.forget(client);
+        self.crowd.left(visit.line);
+        self.crowd.answered(visit);
     }
 
     fn take_back(&mut self, lease: Lease) {
         let desk = &mut self.desks[lease.worker.0 as usize];
         desk.health.returned();
         self.woken.extend(desk.queue.last_of(desk.health.free()));
-        if let Some(client) = lease.pending {
+        self.crowd.left(lease.line);
+        if let Some(visit) = lease.pending {
             desk.health.abandoned();
-            self.forget(*client);
-        }
-    }
-
-    fn forget(&mut self, client: IpAddr) {
-        self.pending = self.pending.saturating_sub(1);
-        if let Entry::Occupied(mut pending) = self.clients.entry(client) {
-            *pending.get_mut() -= 1;
-            if *pending.get() == 0 {
-                pending.remove();
-            }
+            self.crowd.answered(*visit);
         }
     }
 
@@ -185,7 +170,10 @@ mod model;
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
+    use crate::balance::Purpose;
     use crate::limits;
     use crate::route::Recovery;
     use crate::time::Wait;
@@ -203,6 +191,10 @@ mod tests {
         Pool::new(&[worker.clone(), worker], most)
     }
 
+    fn ask(worker: u32, client: IpAddr) -> Ask {
+        Ask { worker: WorkerId(worker), client, purpose: Purpose::Exchange }
+    }
+
     fn at(secs: u64) -> Time {
         Time::ZERO.after(Wait::from_secs(secs))
     }
@@ -210,7 +202,7 @@ mod tests {
     impl Pool<char> {
         /// At second 0, without a lease that failed.
         fn ask(&mut self, who: char, worker: u32, client: IpAddr) -> Poll<Result<Lease, NoWorker>> {
-            self.elect(&Ask { worker: WorkerId(worker), client }, None, who, at(0))
+            self.elect(&ask(worker, client), None, who, at(0))
         }
 
         fn lease_for(&mut self, who: char, worker: u32, client: IpAddr) -> Lease {
@@ -219,7 +211,7 @@ mod tests {
         }
 
         fn fail(&mut self, lease: Lease, who: char, secs: u64) -> Poll<Result<Lease, NoWorker>> {
-            self.elect(&Ask { worker: lease.worker(), client: HOME }, Some(lease), who, at(secs))
+            self.elect(&ask(lease.worker().0, HOME), Some(lease), who, at(secs))
         }
     }
 
@@ -235,7 +227,7 @@ mod tests {
         pool.release(Some(first), 'a');
         pool.release(Some(second), 'b');
         pool.release(None, 'c');
-        assert_eq!((pool.busy(), pool.pending(), pool.clients.len()), (0, 0, 0));
+        assert_eq!((pool.busy(), pool.crowd.is_empty()), (0, true));
     }
 
     /// R53: each of the three caps, and the way back below it.
@@ -247,7 +239,7 @@ mod tests {
         leases.push(pool.lease_for('b', B, HOME));
         assert_eq!(pool.ask('c', B, AWAY), Ready(Err(NoWorker::Busy)), "in all");
         pool.confirm(&mut leases[1]);
-        assert_eq!(pool.ask('c', B, HOME), Ready(Err(NoWorker::Busy)), "per client");
+        assert_eq!(pool.ask('c', B, HOME), Ready(Err(NoWorker::Client)), "per client");
         leases.push(pool.lease_for('c', B, AWAY));
         leases.into_iter().for_each(|lease| pool.release(Some(lease), 'x'));
         assert_eq!((pool.busy(), pool.pending()), (0, 0));
@@ -259,7 +251,7 @@ mod tests {
         let mut pool = pool(Recovery::AtOnce, 1, Pending { client: 2, worker: 3, total: 4 });
         let _lease = pool.lease_for('a', A, HOME);
         assert_eq!(pool.ask('b', A, HOME), Waits);
-        assert_eq!(pool.ask('c', A, HOME), Ready(Err(NoWorker::Busy)), "per client");
+        assert_eq!(pool.ask('c', A, HOME), Ready(Err(NoWorker::Client)), "per client");
         assert_eq!(pool.ask('c', A, AWAY), Waits);
         assert_eq!(pool.ask('d', A, AWAY), Ready(Err(NoWorker::Busy)), "per worker");
         assert_eq!(pool.ask('b', A, HOME), Waits, "who waits already may ask again");
@@ -285,7 +277,7 @@ mod tests {
         let mut pool = pool(Recovery::After(Wait::from_secs(5)), 0, limits::PENDING);
         let lease = pool.lease_for('a', A, HOME);
         let resting = |secs| Ready(Err(NoWorker::Resting(Wait::from_secs(secs))));
-        let ask = Ask { worker: WorkerId(A), client: HOME };
+        let ask = ask(A, HOME);
         assert_eq!(pool.fail(lease, 'a', 1), resting(5));
         assert_eq!(pool.elect(&ask, None, 'a', at(4)), resting(2));
         let Ready(Ok(mut lease)) = pool.elect(&ask, None, 'a', at(6)) else { panic!("it rests") };

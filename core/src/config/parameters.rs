@@ -5,6 +5,7 @@ use core::num::NonZeroU32;
 use super::dialling::Dialling;
 use super::pooling::Pooling;
 use super::problem::Flaw;
+use super::protocols::protocols;
 use super::upgrade::upgrade;
 use super::values::{piece, response_line, some_wait, wait};
 use super::words::Word;
@@ -182,6 +183,17 @@ pub static PARAMETERS: &[Parameter] = &[
             Ok(())
         },
     },
+    Parameter {
+        name: "protocol",
+        values: "protocol[,protocol]...",
+        default: None,
+        summary: "Which subprotocols of WebSocket the rule is for: all requests but handshakes that offer \
+                  one of them pass it over; what ProxyWebsocketProtocol says if absent.",
+        apply: |options, value| {
+            options.protocols = Some(protocols(&value.split(','))?);
+            Ok(())
+        },
+    },
 ];
 
 /// What the parameters of one rule say.
@@ -203,6 +215,8 @@ pub(super) struct Options {
     pub(super) pooling: Pooling,
     /// `upgrade=`.
     pub(super) upgrade: Option<Upgrade>,
+    /// `protocol=`.
+    pub(super) protocols: Option<Vec<String>>,
 }
 
 impl Default for Options {
@@ -216,6 +230,7 @@ impl Default for Options {
             piece: None,
             pooling: Pooling::default(),
             upgrade: None,
+            protocols: None,
         }
     }
 }
@@ -257,6 +272,8 @@ mod tests {
             options("upgrade", "ANY").map(|options| options.upgrade),
             Ok(Some(Upgrade::Any))
         );
+        let protocols = options("protocol", "a,b").map(|options| options.protocols);
+        assert_eq!(protocols, Ok(Some(vec!["a".into(), "b".into()])));
     }
 
     #[test]

@@ -21,6 +21,15 @@ pub(super) struct Pass {
     pub(super) forward: Option<(Target, Options)>,
 }
 
+impl Pass {
+    /// It is for those subprotocols, if it does not say for which it is.
+    pub(super) fn name_protocols(&mut self, protocols: Option<&Vec<String>>) {
+        if let Some((_, options)) = &mut self.forward {
+            options.protocols = options.protocols.take().or_else(|| protocols.cloned());
+        }
+    }
+}
+
 /// The rule of a line with at least two arguments; none if there is something wrong with it.
 pub(super) fn pass(args: &[Word], flaws: &mut Vec<Flaw>) -> Option<Pass> {
     let paths = noted(below(&args[0]), flaws);

@@ -87,7 +87,7 @@ pub(super) fn forward(text: &str) -> Forward {
 /// What is said of a request for `/` in the configuration that `text` makes.
 pub(super) fn said<T>(text: &str, look: impl FnOnce(Said<'_>) -> T) -> T {
     let rules = good(text).rules;
-    let asked = Asked { path: b"/", has_upgrade: true, accepts: &|_| true };
+    let asked = Asked { path: b"/", has_upgrade: true, accepts: &|_| true, offers: &|_| true };
     let place = rules.place(0, &asked).expect("it is forwarded");
     look(rules.at(&place).expect("it stands there"))
 }

@@ -56,6 +56,7 @@ impl Needed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balance::NoWorker;
     use crate::head::slots;
     use crate::time::Wait;
 
@@ -98,7 +99,10 @@ mod tests {
         let tokens = Upgrade::Tokens(vec!["foo".into(), "bar".into()]);
         assert_eq!(by(Refusal::UpgradeRequired, &tokens), "foo, bar");
         assert_eq!(by(Refusal::UpgradeRequired, &Upgrade::Any), "WebSocket");
-        let after = |micros| by(Refusal::NoWorker(Wait::from_micros(micros)), &Upgrade::Any);
+        let after = |micros| {
+            let resting = NoWorker::Resting(Wait::from_micros(micros));
+            by(Refusal::NoWorker(resting), &Upgrade::Any)
+        };
         assert_eq!(
             (after(1_200_000).as_str(), after(0).as_str()),
             ("Retry-After: 2, ", "Retry-After: 1, ")

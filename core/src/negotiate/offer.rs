@@ -82,6 +82,11 @@ pub fn accepts(request: &Request<'_, '_>, upgrade: &Upgrade) -> bool {
     chosen(request, upgrade).is_some()
 }
 
+/// Whether the client offers to speak that subprotocol of WebSocket (RFC 6455 §4.1): case matters.
+pub fn offers(request: &Request<'_, '_>, protocol: &str) -> bool {
+    request.fields.list("sec-websocket-protocol").any(|offered| offered == protocol.as_bytes())
+}
+
 /// The first protocol that the client asks for and the rule accepts.
 fn chosen<'b>(request: &Request<'_, 'b>, upgrade: &Upgrade) -> Option<&'b [u8]> {
     if *upgrade == Upgrade::Always && request.version == Version::Http11 {

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NoHop, Nonsense};
+use super::{BadOrigin, NoHop, Nonsense};
+use crate::balance::NoWorker;
 use crate::exchange::BadChunk;
 use crate::head::BadHead;
 use crate::limits;
@@ -50,12 +51,14 @@ pub enum Refusal {
     Key,
     /// Another version of WebSocket than 13 (R2): 426.
     Version,
+    /// An upgrade for a page that may not ask for one (R15): 403.
+    Origin(BadOrigin),
     /// It expects what we cannot do, or an upgrade expects anything (R26): 417.
     Expectation,
     /// The rule is for upgrades only, and this is none that it accepts: 426.
     UpgradeRequired,
-    /// No worker may take it now: 503, to be tried again after so long.
-    NoWorker(Wait),
+    /// No worker may take it now: 503, to be tried again later.
+    NoWorker(NoWorker),
     /// No worker was found in time: 503, to be tried again later.
     LateWorker,
     /// The backend broke off before it answered: 502.
@@ -90,7 +93,7 @@ impl Refusal {
             | Self::Method
             | Self::Body
             | Self::Key => 400,
-            Self::Denied | Self::Blocked => 403,
+            Self::Denied | Self::Blocked | Self::Origin(_) => 403,
             Self::Late | Self::LateBody => 408,
             Self::NoLength => 411,
             Self::TooLarge => 413,
@@ -110,8 +113,8 @@ impl Refusal {
 
     /// How long the client is told to wait before it tries again, where that may help.
     pub(super) const fn retry_after(self) -> Option<Wait> {
-        if let Self::NoWorker(wait) = self {
-            Some(wait)
+        if let Self::NoWorker(none) = self {
+            Some(none.retry_after())
         } else if matches!(self, Self::LateWorker) {
             Some(limits::RETRY_AFTER)
         } else {
@@ -136,6 +139,7 @@ impl fmt::Display for Refusal {
             Self::Head(bad) => return bad.fmt(f),
             Self::Path(bad) => return bad.fmt(f),
             Self::Hops(no) => return no.fmt(f),
+            Self::Origin(bad) => return bad.fmt(f),
             Self::Late => "the request head did not come in time",
             Self::LateBody => "the request body did not come in time",
             Self::Chunk(bad) => return write!(f, "bad request body ({bad})"),
@@ -152,7 +156,9 @@ impl fmt::Display for Refusal {
             Self::Version => "this server speaks WebSocket version 13 only",
             Self::Expectation => "the request expects what cannot be done",
             Self::UpgradeRequired => "this path is for upgrades only",
-            Self::NoWorker(_) => "no backend can take the request now",
+            Self::NoWorker(none) => {
+                return write!(f, "no backend can take the request now ({none})");
+            }
             Self::LateWorker => "no backend could be found in time",
             Self::Lost(fault) => {
                 return write!(f, "the backend was lost before it answered ({fault})");

@@ -20,6 +20,9 @@ pub struct Forward {
     pub blocked: bool,
     /// Which protocols it may switch to.
     pub upgrade: Upgrade,
+    /// Which subprotocols of WebSocket it is for, one of which a client must offer, compared
+    /// case-sensitively (`ProxyWebsocketProtocol`, `protocol=`; RFC 6455 §1.9); if none, all requests.
+    pub protocols: Vec<String>,
     /// Bytes of one line of a response's head (`responsefieldsize=`).
     pub response_line: u32,
     /// How many bytes of a body are moved at a time at the most (`ProxyIOBufferSize`); as many as are
@@ -38,6 +41,7 @@ impl Forward {
     pub fn new(target: Target, worker: WorkerId) -> Self {
         Self {
             upgrade: Upgrade::default_of(target.scheme),
+            protocols: Vec::new(),
             target,
             worker,
             blocked: false,

@@ -187,3 +187,70 @@ impl Entrance {
         named.or(self.hosts.first()).copied().unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::Rules;
+    use super::*;
+
+    fn named(name: &str, aliases: &[&str]) -> Host {
+        let aliases = aliases.iter().map(|alias| (*alias).into()).collect();
+        Host { name: name.into(), aliases, ..Host::default() }
+    }
+
+    fn entrance(ip: Option<[u8; 4]>, port: Option<u16>, hosts: &[usize]) -> Entrance {
+        Entrance { address: Address { ip: ip.map(Into::into), port }, hosts: hosts.into() }
+    }
+
+    fn several() -> Rules {
+        let hosts = ["main", "a", "b", "c"].map(|name| named(name, &[])).into();
+        let own = Some([10, 0, 0, 1]);
+        let entrances = vec![
+            entrance(None, None, &[0]),
+            entrance(None, Some(80), &[1, 2]),
+            entrance(own, Some(80), &[3]),
+            entrance(own, None, &[2]),
+        ];
+        Rules { hosts, entrances, ..Rules::default() }
+    }
+
+    #[test]
+    fn the_address_that_says_most_is_the_door() {
+        let rules = several();
+        let front = |local: &str| rules.front(rules.door(local.parse().unwrap())).name.as_str();
+        let locals = ["10.0.0.2:80", "10.0.0.1:80", "10.0.0.1:81", "[::1]:81"];
+        assert_eq!(locals.map(front), ["a", "c", "b", "main"]);
+        // What came by a socket of IPv6 came to the same address.
+        assert_eq!(front("[::ffff:10.0.0.1]:80"), "c");
+    }
+
+    #[test]
+    fn a_listener_of_all_addresses_may_have_several_doors() {
+        let rules = several();
+        let door = |listener: &str| rules.door_of_all(listener.parse().unwrap());
+        assert_eq!((door("[::]:80"), door("[::]:81")), (None, None));
+        assert_eq!((door("10.0.0.1:80"), door("127.0.0.1:80")), (Some(Door(2)), Some(Door(1))));
+        assert_eq!(Rules::default().door_of_all("[::]:80".parse().unwrap()), Some(Door(0)));
+    }
+
+    #[test]
+    fn hosts_of_one_address_are_told_apart_by_their_names() {
+        let hosts = vec![
+            named("main", &[]),
+            named("a.example", &["*.a.example", "x?.example"]),
+            named("b.example", &["*"]),
+        ];
+        let entrances = vec![entrance(None, None, &[0]), entrance(None, Some(80), &[1, 2])];
+        let rules = Rules { hosts, entrances, ..Rules::default() };
+        let name = |host: usize| rules.hosts[host].name.as_str();
+        let asked = |asked| name(rules.host(Door(1), Some(asked)));
+        for name in ["a.example", "A.Example", "a.example.", "x.y.A.example", "X1.example"] {
+            assert_eq!(asked(name), "a.example", "{name}");
+        }
+        for name in ["b.example", "a.example.org", "x12.example", "main"] {
+            assert_eq!(asked(name), "b.example", "{name}");
+        }
+        assert_eq!(name(rules.host(Door(1), None)), "a.example");
+        assert_eq!(name(rules.host(Door(0), Some("b.example"))), "main");
+    }
+}

@@ -4,15 +4,19 @@
 //! [`host`] has rules and sections of paths; [`path`] makes one path out of the many spellings of it,
 //! [`pattern`] says which paths are meant, [`scope`] is what all sections say together. [`rules`] finds
 //! the first rule that matches, [`forward`] is what it says, [`target`] where that leads;
-//! [`overrides`] are the errors that are said in our own words, and [`mod@explain`] says why. All of it is plain data, made by
+//! [`origins`] are the pages that may ask for an upgrade, [`quota`] is how many tunnels there may be,
+//! [`overrides`] are the errors that are said in our own words, and [`mod@explain`] says why. All of it is
+//! plain data, made by
 //! [`config`](crate::config).
 
 pub mod explain;
 pub mod forward;
 pub mod host;
+pub mod origins;
 pub mod overrides;
 pub mod path;
 pub mod pattern;
+pub mod quota;
 pub mod rules;
 pub mod scope;
 pub mod target;
@@ -20,9 +24,11 @@ pub mod target;
 pub use explain::{Explained, Question, explain};
 pub use forward::{Forward, Park, Terms, Upgrade};
 pub use host::{Address, Caller, Door, Entrance, Host, Via};
+pub use origins::{Origin, Origins, Pages};
 pub use overrides::Overrides;
 pub use path::{BadPath, CleanPath};
 pub use pattern::{Expression, Pattern};
+pub use quota::{Quota, QuotaId};
 pub use rules::{Action, Asked, Place, Rule, Rules, Said};
 pub use scope::{Scope, Section, Setting};
 pub use target::{Idling, Peer, Recovery, Scheme, Target, Tcp, Worker, WorkerId};

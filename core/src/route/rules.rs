@@ -95,6 +95,13 @@ impl Rules {
         Some(Place { host, rule, scope, path })
     }
 
+    /// Every subprotocol of WebSocket that a rule is for.
+    pub fn protocols(&self) -> impl Iterator<Item = &str> {
+        let rules = self.hosts.iter().flat_map(|host| &host.rules);
+        let forwards = rules.filter_map(|rule| rule.action.forward());
+        forwards.flat_map(|forward| forward.protocols.iter().map(String::as_str))
+    }
+
     /// What is said where a request stands, in the same configuration that it was [placed](Self::place) by.
     pub fn at<'a>(&'a self, place: &'a Place) -> Option<Said<'a>> {
         let host = self.hosts.get(place.host)?;
@@ -137,6 +144,17 @@ pub struct Asked<'a> {
     pub has_upgrade: bool,
     /// Whether the request asks for a protocol that may be switched to.
     pub accepts: &'a dyn Fn(&Upgrade) -> bool,
+    /// Whether the request offers that subprotocol of WebSocket.
+    pub offers: &'a dyn Fn(&str) -> bool,
+}
+
+impl Asked<'_> {
+    /// Whether it is for a rule like that: one for subprotocols is for handshakes that offer one of them.
+    fn suits(&self, forward: &Forward) -> bool {
+        let is_offered = |protocol: &String| (self.offers)(protocol);
+        forward.protocols.is_empty()
+            || (self.accepts)(&forward.upgrade) && forward.protocols.iter().any(is_offered)
+    }
 }
 
 /// Where a request stands in the configuration.
@@ -183,23 +201,33 @@ impl Said<'_> {
 ///
 /// Two rules for the same paths, one for upgrades (`ws://`) and one for the rest, share them whatever
 /// their order: a request that asks for what one of them accepts is that one's, and any other is that of
-/// the one that is for the rest. So the recipes of two lines mean what they look like.
+/// the one that is for the rest. So the recipes of two lines mean what they look like. A rule for
+/// subprotocols that are offered comes before one that is for all of them, in the same way.
 fn find(rules: &[Rule], scope: &Scope, asked: &Asked<'_>) -> Option<usize> {
     let is_passed_over = |rule: &Rule| {
-        let only_upgrades = |forward: &Forward| forward.only_upgrades(scope);
-        !asked.has_upgrade && rule.action.forward().is_some_and(only_upgrades)
+        rule.action.forward().is_some_and(|forward| {
+            !asked.suits(forward) || !asked.has_upgrade && forward.only_upgrades(scope)
+        })
     };
     let matches = |rule: &Rule| rule.paths.has(asked.path) && !is_passed_over(rule);
-    let mut matching = rules.iter().enumerate().filter(|(_, rule)| matches(rule));
-    let (number, first) = matching.next()?;
+    let (number, first) = rules.iter().enumerate().find(|(_, rule)| matches(rule))?;
     let Some(forward) = first.action.forward() else { return Some(number) };
+    let other = |suits: &dyn Fn(&Forward) -> bool| {
+        let behind = rules.iter().enumerate().skip(number + 1);
+        let mut same =
+            behind.filter(|(_, rule)| rule.paths == first.paths && !is_passed_over(rule));
+        same.find(|(_, rule)| rule.action.forward().is_some_and(suits)).map(|(number, _)| number)
+    };
+    let is_named = |forward: &Forward| !forward.protocols.is_empty();
+    if is_named(forward) {
+        return Some(number);
+    }
+    if let Some(named) = other(&is_named) {
+        return Some(named);
+    }
     if (asked.accepts)(&forward.upgrade) {
         return Some(number);
     }
-    let other = |suits: &dyn Fn(&Forward) -> bool| {
-        let mut same = matching.clone().filter(|(_, rule)| rule.paths == first.paths);
-        same.find(|(_, rule)| rule.action.forward().is_some_and(suits)).map(|(number, _)| number)
-    };
     let is_plain = |forward: &Forward| forward.target.scheme == Scheme::Http;
     let accepting = other(&|forward| (asked.accepts)(&forward.upgrade));
     let plain = || other(&is_plain).filter(|_| !is_plain(forward));
@@ -229,12 +257,26 @@ mod tests {
 
     /// Whom a request goes to, and for what.
     fn found(rules: &Rules, path: &str, upgrade: Option<&str>) -> Option<(String, String)> {
+        found_by(rules, path, upgrade, &[])
+    }
+
+    fn found_by(
+        rules: &Rules,
+        path: &str,
+        upgrade: Option<&str>,
+        offered: &[&str],
+    ) -> Option<(String, String)> {
         let accepts = |rule: &Upgrade| match rule {
             Upgrade::Tokens(tokens) => upgrade.is_some_and(|asked| tokens.contains(&asked.into())),
             Upgrade::Never | Upgrade::Any | Upgrade::Always => false,
         };
         let has_upgrade = upgrade.is_some();
-        let asked = Asked { path: path.as_bytes(), has_upgrade, accepts: &accepts };
+        let asked = Asked {
+            path: path.as_bytes(),
+            has_upgrade,
+            accepts: &accepts,
+            offers: &|name| offered.contains(&name),
+        };
         let place = rules.place(0, &asked)?;
         let said = rules.at(&place).expect("it stands there");
         let path = String::from_utf8(said.path.to_vec()).unwrap();
@@ -284,6 +326,38 @@ mod tests {
     }
 
     #[test]
+    fn rules_for_subprotocols_share_a_path_by_what_is_offered() {
+        let named = |host: &str, protocols: &[&str]| {
+            let Action::Forward(mut forward) = to(Scheme::Ws, host) else { panic!("it forwards") };
+            forward.protocols = protocols.iter().map(|&protocol| protocol.into()).collect();
+            ("/", Action::Forward(forward))
+        };
+        let (chat, mqtt) = (named("chat", &["chat", "v2.chat"]), named("mqtt", &["mqtt"]));
+        let (ws, http) = (named("ws", &[]), ("/", to(Scheme::Http, "http")));
+        let all = [&chat, &mqtt, &ws, &http].map(Clone::clone);
+        let mut reversed = all.clone();
+        reversed.reverse();
+        for rules in [&all, &reversed] {
+            let host = host(rules);
+            let goes = |upgrade, offered: &[&str]| {
+                found_by(&host, "/x", upgrade, offered).expect("it goes somewhere").0
+            };
+            let websocket = Some("WebSocket");
+            assert_eq!(goes(websocket, &["foo", "v2.chat"]), "chat");
+            assert_eq!(goes(websocket, &["mqtt"]), "mqtt");
+            for offered in [&[][..], &["foo"], &["Chat"], &["cha"]] {
+                assert_eq!(goes(websocket, offered), "ws", "{offered:?}");
+            }
+            // What is offered without a handshake means nothing.
+            assert_eq!(
+                (goes(None, &["chat"]), goes(Some("foo"), &["chat"])),
+                ("http".into(), "http".into())
+            );
+        }
+        assert_eq!(found_by(&host(&[chat, mqtt]), "/x", Some("WebSocket"), &["foo"]), None);
+    }
+
+    #[test]
     fn a_later_section_speaks_over_an_earlier_one() {
         let section = |path: &str, says: &[Setting]| Section {
             paths: Pattern::Below(path.into()),
@@ -300,66 +374,5 @@ mod tests {
         };
         assert_eq!((said("/a/b/c"), said("/a/x")), ((false, false), (false, true)));
         assert_eq!(host.inner_scope(b"/x"), None);
-    }
-
-    fn named(name: &str, aliases: &[&str]) -> Host {
-        let aliases = aliases.iter().map(|alias| (*alias).into()).collect();
-        Host { name: name.into(), aliases, ..Host::default() }
-    }
-
-    fn entrance(ip: Option<[u8; 4]>, port: Option<u16>, hosts: &[usize]) -> Entrance {
-        Entrance { address: Address { ip: ip.map(Into::into), port }, hosts: hosts.into() }
-    }
-
-    fn several() -> Rules {
-        let hosts = ["main", "a", "b", "c"].map(|name| named(name, &[])).into();
-        let own = Some([10, 0, 0, 1]);
-        let entrances = vec![
-            entrance(None, None, &[0]),
-            entrance(None, Some(80), &[1, 2]),
-            entrance(own, Some(80), &[3]),
-            entrance(own, None, &[2]),
-        ];
-        Rules { hosts, entrances, ..Rules::default() }
-    }
-
-    #[test]
-    fn the_address_that_says_most_is_the_door() {
-        let rules = several();
-        let front = |local: &str| rules.front(rules.door(local.parse().unwrap())).name.as_str();
-        let locals = ["10.0.0.2:80", "10.0.0.1:80", "10.0.0.1:81", "[::1]:81"];
-        assert_eq!(locals.map(front), ["a", "c", "b", "main"]);
-        // What came by a socket of IPv6 came to the same address.
-        assert_eq!(front("[::ffff:10.0.0.1]:80"), "c");
-    }
-
-    #[test]
-    fn a_listener_of_all_addresses_may_have_several_doors() {
-        let rules = several();
-        let door = |listener: &str| rules.door_of_all(listener.parse().unwrap());
-        assert_eq!((door("[::]:80"), door("[::]:81")), (None, None));
-        assert_eq!((door("10.0.0.1:80"), door("127.0.0.1:80")), (Some(Door(2)), Some(Door(1))));
-        assert_eq!(Rules::default().door_of_all("[::]:80".parse().unwrap()), Some(Door(0)));
-    }
-
-    #[test]
-    fn hosts_of_one_address_are_told_apart_by_their_names() {
-        let hosts = vec![
-            named("main", &[]),
-            named("a.example", &["*.a.example", "x?.example"]),
-            named("b.example", &["*"]),
-        ];
-        let entrances = vec![entrance(None, None, &[0]), entrance(None, Some(80), &[1, 2])];
-        let rules = Rules { hosts, entrances, ..Rules::default() };
-        let name = |host: usize| rules.hosts[host].name.as_str();
-        let asked = |asked| name(rules.host(Door(1), Some(asked)));
-        for name in ["a.example", "A.Example", "a.example.", "x.y.A.example", "X1.example"] {
-            assert_eq!(asked(name), "a.example", "{name}");
-        }
-        for name in ["b.example", "a.example.org", "x12.example", "main"] {
-            assert_eq!(asked(name), "b.example", "{name}");
-        }
-        assert_eq!(name(rules.host(Door(1), None)), "a.example");
-        assert_eq!(name(rules.host(Door(0), Some("b.example"))), "main");
     }
 }

@@ -1,8 +1,12 @@
 //! What a directory says: settings of a host, of the sections of its paths that a request falls under,
 //! one over the other.
 
+use std::num::NonZeroU32;
+
+use super::origins::Origins;
 use super::overrides::Overrides;
 use super::pattern::Pattern;
+use super::quota::Quota;
 use crate::time::Wait;
 
 /// Everything that a section of paths may say, all of them merged.
@@ -24,6 +28,13 @@ pub struct Scope {
     /// passed over by those without an `Upgrade` field, and those with one that it does not accept are
     /// answered with 426.
     pub falls_back: bool,
+    /// Who may ask for an upgrade (`ProxyWebsocketOrigin`); anybody if it does not say.
+    pub origins: Option<Origins>,
+    /// How many tunnels there may be at once (`ProxyWebsocketMaxTunnels`); any number if it does not say.
+    pub tunnels: Option<Quota>,
+    /// How many handshakes of one client's may be under way at once for one more to be let in here
+    /// (`ProxyWebsocketMaxHandshakes`, R53); any number if it does not say.
+    pub handshakes: Option<NonZeroU32>,
     /// How long a tunnel may be silent in both directions (`ProxyWebsocketIdleTimeout`).
     pub idle: Wait,
     /// How long a tunnel may be silent once one direction has ended (`ProxyWebsocketHalfCloseTimeout`); what
@@ -47,6 +58,9 @@ impl Scope {
         pass_expect: true,
         overrides: Overrides::None,
         falls_back: true,
+        origins: None,
+        tunnels: None,
+        handshakes: None,
         idle: Wait::FOREVER,
         half_closed: None,
         lifetime: Wait::FOREVER,
@@ -64,6 +78,9 @@ impl Scope {
             Setting::PassExpect(is) => self.pass_expect = *is,
             Setting::Overrides(overrides) => self.overrides = overrides.clone(),
             Setting::FallsBack(is) => self.falls_back = *is,
+            Setting::Origins(origins) => self.origins = origins.clone(),
+            Setting::Tunnels(quota) => self.tunnels = *quota,
+            Setting::Handshakes(most) => self.handshakes = *most,
             Setting::Idle(wait) => self.idle = *wait,
             Setting::HalfClosed(wait) => self.half_closed = Some(*wait),
             Setting::Lifetime(wait) => self.lifetime = *wait,
@@ -90,6 +107,9 @@ pub enum Setting {
     PassExpect(bool),
     Overrides(Overrides),
     FallsBack(bool),
+    Origins(Option<Origins>),
+    Tunnels(Option<Quota>),
+    Handshakes(Option<NonZeroU32>),
     Idle(Wait),
     HalfClosed(Wait),
     Lifetime(Wait),

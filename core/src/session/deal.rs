@@ -4,13 +4,14 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use super::heads;
-use crate::balance::Ask;
+use super::request::SCHEME;
+use crate::balance::{Ask, Purpose};
 use crate::edit::{Changes, vars};
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
 use crate::limits::Pace;
-use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, hops, offer};
-use crate::route::{Asked, Caller, CleanPath, Place, Rules, Terms, Upgrade};
+use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, admit_origin, hops, offer};
+use crate::route::{Asked, Caller, CleanPath, Place, Rules, Said, Scope, Terms, Upgrade};
 use crate::time::Time;
 use crate::tunnel::Flow;
 use crate::{Both, Dial, Side};
@@ -113,8 +114,7 @@ impl Deal {
         let place = place(request, &changes, rules)
             .map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
         let said = rules.at(&place).ok_or(Refusal::NoRule).map_err(no(&Upgrade::Never, None))?;
-        let offer = Offer::of(request, said.forward, said.scope)
-            .map_err(no(&said.forward.upgrade, None))?;
+        let offer = judged(request, &said).map_err(no(&said.forward.upgrade, None))?;
         let consent = Consent::of(request, said.scope).map_err(no(&Upgrade::Never, None))?;
         let keeper = keeper.filter(|_| offer == Offer::None);
         let hops = hops::onward(request, host.max_forwards).map_err(Refusal::Hops);
@@ -125,7 +125,7 @@ impl Deal {
             dial: Dial::Address(0),
             keeps: keeper,
             reusable: false,
-            ask: Ask { worker: said.forward.worker, client: caller.client },
+            ask: ask(&offer, &said, caller),
             offer,
             hops,
             terms: Terms { half_closes: !changes.is_set(vars::NO_HALF_CLOSE), ..said.terms() },
@@ -159,6 +159,25 @@ impl Deal {
     }
 }
 
+/// What is asked of the pool: upgrades are bounded by what is said of their path.
+fn ask(offer: &Offer, said: &Said<'_>, caller: Caller) -> Ask {
+    let Scope { tunnels: quota, handshakes, .. } = *said.scope;
+    let purpose = match offer {
+        Offer::None => Purpose::Exchange,
+        Offer::WebSocket(_) | Offer::Other(_) => Purpose::Tunnel { quota, handshakes },
+    };
+    Ask { worker: said.forward.worker, client: caller.client, purpose }
+}
+
+/// What a request asks for, if whoever sends it may.
+fn judged(request: &Request<'_, '_>, said: &Said<'_>) -> Result<Offer, Refusal> {
+    let offer = Offer::of(request, said.forward, said.scope)?;
+    if offer != Offer::None {
+        admit_origin(request, SCHEME, said.scope)?;
+    }
+    Ok(offer)
+}
+
 /// Whether a request may be sent twice, and all of it is there to be sent again (RFC 9110 §9.2.2; other
 /// methods may be idempotent, but nobody says so).
 fn may_be_repeated(request: &Request<'_, '_>) -> bool {
@@ -182,6 +201,7 @@ fn place(request: &Request<'_, '_>, changes: &Changes, rules: &Rules) -> Result<
         path: path.as_bytes(),
         has_upgrade: request.fields.has("upgrade"),
         accepts: &|upgrade| offer::accepts(request, upgrade),
+        offers: &|protocol| offer::offers(request, protocol),
     };
     let place = rules.place(changes.host(), &asked).ok_or(Refusal::NoRule)?;
     let said = rules.at(&place).ok_or(Refusal::NoRule)?;

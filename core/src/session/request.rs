@@ -117,7 +117,7 @@ impl Session {
                 self.lease = Some(lease);
                 self.dial_first(cx);
             }
-            Err(none) => self.refuse(Refusal::NoWorker(none.retry_after()), cx),
+            Err(none) => self.refuse(Refusal::NoWorker(none), cx),
         }
     }
 

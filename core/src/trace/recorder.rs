@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use super::event::{Event, Move, Outcome};
 use super::seen::Seen;
-use super::stream::{Heads, Stream};
+use super::stream::Stream;
 use crate::balance::{Ask, Lease, NoWorker};
 use crate::head::BadHeader;
 use crate::io::Io;
@@ -27,7 +27,8 @@ pub struct Tape {
 impl Tape {
     /// The tape of a session that has had no turn yet, under those rules.
     pub fn new(rules: &Rules) -> Self {
-        let streams = Both { client: Some(Stream::new(Heads::Requests)), backend: None };
+        let requests = Stream::requests(rules.protocols().map(Into::into).collect());
+        let streams = Both { client: Some(requests), backend: None };
         Self { events: Vec::new(), streams, bad_header: rules.bad_header }
     }
 

@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use super::event::{Event, Move, Outcome};
 use super::recorder::narrow;
-use crate::balance::{Ask, Lease, NoWorker};
+use crate::balance::{Ask, Lease, NoWorker, Visit};
 use crate::io::Io;
 use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
@@ -100,7 +100,7 @@ impl Io for Replay<'_> {
         let asked = Move::Elect { worker: ask.worker, failed: failed.is_some() };
         self.play(asked, |_, outcome| {
             if let Outcome::Leased(worker) = outcome {
-                Some(Ok(Lease::new(*worker, ask.client)))
+                Some(Ok(Lease::new(*worker, Visit::of(ask))))
             } else if let Outcome::NoWorker(none) = outcome {
                 Some(Err(*none))
             } else {

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::seen::Seen;
-use super::veil::{Veil, mask};
+use super::veil::{Known, Veil, mask};
 use crate::exchange::{BadChunk, Body};
 use crate::head::{BadHeader, Framing, Request, Response, Scan, slots};
 use crate::limits::{HEAD_MOST, Limits};
@@ -18,6 +18,8 @@ use crate::negotiate::offer::Accept;
 pub(super) struct Stream {
     at: At,
     heads: Heads,
+    /// The subprotocols that rules are for.
+    protocols: Vec<String>,
 }
 
 /// Which heads a stream has, and what they are read by.
@@ -52,7 +54,12 @@ enum Behind {
 impl Stream {
     /// A stream that begins with a head.
     pub(super) fn new(heads: Heads) -> Self {
-        Self { at: At::head(), heads }
+        Self { at: At::head(), heads, protocols: Vec::new() }
+    }
+
+    /// The requests of a client, by rules that are for those subprotocols.
+    pub(super) fn requests(protocols: Vec<String>) -> Self {
+        Self { protocols, ..Self::new(Heads::Requests) }
     }
 
     /// What answers the head of a request that went to a backend, with what stands behind it.
@@ -98,8 +105,8 @@ impl Stream {
         match scan.find(bytes, &wide(self.heads.bad_header())) {
             Ok(Some(head)) => return self.whole(head, before, seen),
             Ok(None) => {
-                let proof = self.heads.proof();
-                fresh.iter().for_each(|&byte| seen.keep(veil.veil(byte, proof)));
+                let known = Known { proof: self.heads.proof(), protocols: &self.protocols };
+                fresh.iter().for_each(|&byte| seen.keep(veil.veil(byte, known)));
             }
             Err(_) => {
                 fresh.iter().for_each(|&byte| seen.keep(mask(byte)));
@@ -121,9 +128,10 @@ impl Stream {
         let ended = bytes[..head.end].ends_with(b"\r\n\r\n");
         let line = bytes[head.end..].iter().position(|&byte| byte == b'\n').filter(|_| !ended);
         let end = head.end + line.map_or(0, |last| last + 1);
+        let known = Known { proof: self.heads.proof(), protocols: &self.protocols };
         for (place, &byte) in (before..end).zip(&bytes[before..end]) {
             let body = place >= head.end && !matches!(self.at, At::Body(..));
-            seen.keep(if body { mask(byte) } else { veil.veil(byte, self.heads.proof()) });
+            seen.keep(if body { mask(byte) } else { veil.veil(byte, known) });
         }
         let _ = self.saw(&bytes[head.end..end]);
         end - before

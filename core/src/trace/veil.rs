@@ -14,8 +14,9 @@ const KEY: &[u8; 24] = b"dGhlIHNhbXBsZSBub25jZQ==";
 const PROOF: &[u8; 28] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// Fields whose values stay: those by which core decides, and those that say which software speaks.
-/// Not `Sec-WebSocket-Protocol`: some applications put tokens of their users there.
-const KEPT: [&str; 15] = [
+/// Of `Sec-WebSocket-Protocol` only the subprotocols stay that a rule is for: some applications put tokens
+/// of their users there.
+const KEPT: [&str; 16] = [
     "accept",
     "connection",
     "content-length",
@@ -25,6 +26,7 @@ const KEPT: [&str; 15] = [
     "host",
     "keep-alive",
     "max-forwards",
+    "origin",
     "sec-websocket-extensions",
     "sec-websocket-version",
     "server",
@@ -37,8 +39,17 @@ const KEPT: [&str; 15] = [
 #[derive(Clone, Debug, Default)]
 pub(super) struct Veil {
     at: At,
-    /// The name of the field, as far as it is known.
-    name: Vec<u8>,
+    /// The name of the field, or the element of the list in its value, as far as it is known.
+    word: Vec<u8>,
+}
+
+/// What is known of a head before it comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    /// What it must prove, if it is an answer to a handshake.
+    pub(super) proof: Option<&'a Accept>,
+    /// The subprotocols that rules are for, if it is a request.
+    pub(super) protocols: &'a [String],
 }
 
 /// What the next byte belongs to.
@@ -65,23 +76,27 @@ enum Value {
     Masked,
     Key,
     Proof,
+    /// A list of subprotocols.
+    Protocols,
 }
 
 impl Veil {
-    /// What is written down for the next byte of a head; `proof` is what its answer must prove, if the
-    /// head is an answer to a handshake.
-    pub(super) fn veil(&mut self, byte: u8, proof: Option<&Accept>) -> u8 {
+    /// What is written down for the next byte of a head.
+    pub(super) fn veil(&mut self, byte: u8, known: Known<'_>) -> u8 {
         let (next, veiled) = match (self.at, byte) {
             (At::Before, b'\r' | b'\n') => (At::Before, byte),
             (_, b'\n') => {
-                self.name.clear();
+                self.word.clear();
                 (At::Name, byte)
             }
             (At::Start, b'?') => (At::Query, byte),
             (At::Query, b' ') => (At::Version, byte),
-            (At::Name, b':') => (At::Value(Value::of(&self.name), 0), byte),
+            (At::Name, b':') => {
+                let value = Value::of(&std::mem::take(&mut self.word));
+                (At::Value(value, 0), byte)
+            }
             (At::Name, byte) if is_token_byte(byte) => {
-                self.name.push(byte);
+                self.word.push(byte);
                 (At::Name, byte)
             }
             (At::Before, byte) => (At::Start, byte),
@@ -89,11 +104,31 @@ impl Veil {
             // The byte that makes it doubtful is what core refuses it for.
             (At::Name, byte) => (At::Doubtful, byte),
             (At::Value(value, 0), b' ' | b'\t') => (At::Value(value, 0), byte),
-            (At::Value(value, at), byte) => (At::Value(value, at + 1), value.veil(at, byte, proof)),
+            (At::Value(Value::Protocols, at), byte) => {
+                (At::Value(Value::Protocols, at + 1), self.protocol(byte, known.protocols))
+            }
+            (At::Value(value, at), byte) => {
+                (At::Value(value, at + 1), value.veil(at, byte, known.proof))
+            }
             (At::Query | At::Doubtful, byte) => (self.at, mask(byte)),
         };
         self.at = next;
         veiled
+    }
+
+    /// What is written down for the next byte of a list of subprotocols: a known one stays, and what is none
+    /// does not become one.
+    fn protocol(&mut self, byte: u8, known: &[String]) -> u8 {
+        if byte == b',' || byte.is_ascii_whitespace() {
+            self.word.clear();
+            return byte;
+        }
+        let is_known = |word: &[u8]| known.iter().any(|known| known.as_bytes().starts_with(word));
+        let so_far = self.word.len();
+        self.word.push(mask(byte));
+        let becomes_known = is_known(&self.word);
+        self.word[so_far] = byte;
+        if is_known(&self.word) || becomes_known { byte } else { mask(byte) }
     }
 }
 
@@ -104,6 +139,8 @@ impl Value {
             Self::Key
         } else if is("sec-websocket-accept") {
             Self::Proof
+        } else if is("sec-websocket-protocol") {
+            Self::Protocols
         } else if KEPT.into_iter().any(is) {
             Self::Kept
         } else {
@@ -117,7 +154,7 @@ impl Value {
         }
         match self {
             Self::Kept => byte,
-            Self::Masked => mask(byte),
+            Self::Masked | Self::Protocols => mask(byte),
             Self::Key => KEY.get(at).copied().filter(|_| may_stand(at, byte)).unwrap_or(NONE),
             Self::Proof => {
                 let due = proof.and_then(|proof| proof.as_bytes().get(at));
@@ -159,7 +196,9 @@ mod tests {
 
     fn veiled(head: &str, key: &str) -> String {
         let (mut veil, proof) = (Veil::default(), Accept::of(key.as_bytes()));
-        let bytes = head.bytes().map(|byte| veil.veil(byte, Some(&proof))).collect();
+        let protocols = &["chat".into(), "chat.x".into()];
+        let known = Known { proof: Some(&proof), protocols };
+        let bytes = head.bytes().map(|byte| veil.veil(byte, known)).collect();
         String::from_utf8(bytes).expect("what is UTF-8 stays so")
     }
 
@@ -172,6 +211,19 @@ mod tests {
                         Authorization: xxxxx xxxx\r\nSec-WebSocket-Protocol: xxx\r\nX-Api-Key:\t x\u{c0}x \r\nUpgrade: foo\r\nno xxxxx\r\n \
                         xxxxxx, x\r\n\r\n";
         assert_eq!(veiled(head, ""), expected);
+    }
+
+    /// What is veiled leads to the same rule.
+    #[test]
+    fn only_subprotocols_that_rules_are_for_can_be_read() {
+        let offered = |list: &str| {
+            let veiled = veiled(&format!("a\nSec-WebSocket-Protocol: {list}\r\n"), "");
+            veiled[26..].trim().to_owned()
+        };
+        assert_eq!(offered("t0k, chat,v1 chat"), "xxx, chat,xx chat");
+        assert_eq!(offered("chat.x\t, Chat, chatter, cha"), "chat.x\t, xxxx, chatxxx, cha");
+        // It must not become what it is not.
+        assert_eq!(offered("chat.s3cret, chat.y"), "chat.sxxxxx, chat.y");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::task::Poll;
 
-use underpass_core::balance::{Ask, Lease};
+use underpass_core::balance::{Ask, Lease, Purpose};
 use underpass_core::route::{Rules, WorkerId};
 use underpass_core::time::Time;
 use underpass_core::{Both, Op, Pumped, Side};
@@ -63,7 +63,8 @@ impl<'s> Scene<'s> {
     /// Somebody else takes the worker's place, for a tunnel.
     fn occupy(&mut self) {
         let (pool, now) = (&mut self.world.wires.pool, self.world.wires.now);
-        let ask = Ask { worker: WorkerId(0), client: [192, 0, 2, 8].into() };
+        let ask =
+            Ask { worker: WorkerId(0), client: [192, 0, 2, 8].into(), purpose: Purpose::Exchange };
         let Poll::Ready(Ok(mut lease)) = pool.elect(&ask, None, OTHER, now) else {
             panic!("a fresh worker has a place")
         };

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 #![allow(unused_imports, reason = "no test uses all of it")]
 
+pub(crate) mod crowd;
 pub(crate) mod heads;
 pub(crate) mod luck;
 pub(crate) mod plan;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub struct Met(BTreeMap<&'static str, u64>);
 
 /// Everything that should happen sometimes.
-pub const MARKS: [&str; 41] = [
+pub const MARKS: [&str; 42] = [
     "a 101 came in pieces",
     "a backend could not be dialled for want of descriptors",
     "a body came in chunks for a client of HTTP/1.0",
@@ -34,6 +34,7 @@ pub const MARKS: [&str; 41] = [
     "a tunnel broke on the side of the client",
     "a tunnel carried bytes after one side had ended",
     "a tunnel ended well",
+    "a tunnel was one too many",
     "an answer came too late",
     "an answer was no HTTP, or a lie",
     "an error was told in the proxy's own words",

@@ -3,6 +3,7 @@
 
 use std::num::NonZeroU32;
 
+use underpass_core::balance::NoWorker;
 use underpass_core::limits::Pace;
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
@@ -28,6 +29,8 @@ pub(super) struct Sessions {
     bound: Bound,
     /// As many sessions as each worker takes at least.
     most: u32,
+    /// As many tunnels as there may be at once.
+    tunnels: u32,
     /// Since when somebody waits for a worker although each has a place.
     idle: Option<Time>,
 }
@@ -70,6 +73,7 @@ impl Sessions {
                 .map(|it| it.most.map_or(u32::MAX, NonZeroU32::get))
                 .min()
                 .unwrap_or(0),
+            tunnels: host.scope.tunnels.map_or(u32::MAX, |quota| quota.most.get()),
             idle: None,
         }
     }
@@ -152,6 +156,11 @@ impl Sessions {
             let why = format!("{} leases are out for {leased} sessions", counts.busy);
             found.violate(Kind::Count, event, why);
         }
+        let open = states(&["Tunnel"]);
+        if open > self.tunnels {
+            let why = format!("{open} tunnels are open, and {} may be", self.tunnels);
+            found.violate(Kind::Count, event, why);
+        }
         let live = self.live.len() as u32;
         if counts.sessions != live {
             let why = format!("{} sessions of {live}", counts.sessions);
@@ -180,6 +189,10 @@ impl Live {
             Op::Elect if outcome == Outcome::Pending => {
                 self.waits.get_or_insert(clock);
                 found.met.add("a full worker made a request wait");
+            }
+            Op::Elect => {
+                let is = outcome == Outcome::None(NoWorker::Tunnels);
+                found.meet("a tunnel was one too many", is);
             }
             Op::Flush(Side::Client) if self.state() == "Answer" && self.pieces > 0 => {
                 found.meet("an interim response came first", !self.answered);

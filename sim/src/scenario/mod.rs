@@ -128,6 +128,12 @@ impl Scenario {
                 let most = rng.within(1, 2);
                 let acquire = rng.pick(&["", " acquire=900ms", " acquire=20s"]);
                 parameters = format!(" max={most}{acquire}");
+                let tunnels = rng.within(1, 3);
+                let bounds = [
+                    format!("ProxyWebsocketMaxTunnels {tunnels}"),
+                    "ProxyWebsocketMaxHandshakes 1".to_owned(),
+                ];
+                lines.extend(bounds.into_iter().filter(|_| rng.one_in(3)));
             }
             Self::LongIdle | Self::HalfClose | Self::Swarm => {
                 let idle = rng.pick(&[0, 0, 7, 45]);

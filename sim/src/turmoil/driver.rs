@@ -95,7 +95,7 @@ impl<'t> Turn<'_, 't> {
     fn begin(&mut self, lease: &Lease, address: u8) -> Result<(), Fault> {
         let worker = &self.world.proxy.rules.workers[lease.worker().0 as usize];
         let mut backends = self.world.plan.backends.iter();
-        let place = backends.position(|backend| backend.name == worker.host);
+        let place = backends.position(|backend| backend.name == worker.peer.name());
         let place = place.ok_or(Fault::Unresolved)?;
         let dead = self.world.plan.backends[place].dead;
         if address > dead {

@@ -1,15 +1,19 @@
 //! Every state that a small pool can come into: nobody is forgotten, overtaken or counted wrongly.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use super::*;
-use crate::route::Recovery;
+use crate::balance::{Purpose, Visit};
+use crate::route::{Quota, Recovery};
 use crate::time::Wait;
 
-const ALL: usize = 5;
+const ALL: usize = 6;
 const MAX: u32 = 2;
 const CAPS: Pending = Pending { total: 9, worker: 4, client: 3 };
 const WORKER: WorkerId = WorkerId(0);
+const QUOTA: Quota = Quota { line: QuotaId(0), most: NonZeroU32::new(3).unwrap() };
 
 /// What one session has of the pool.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -104,7 +108,8 @@ impl Model {
                 Has::Lease(false)
             }
             Poll::Ready(Err(none)) => {
-                assert!(none != NoWorker::Busy || !waits, "{who} had its place already");
+                let crowded = [NoWorker::Busy, NoWorker::Client, NoWorker::Tunnels].contains(&none);
+                assert!(!crowded || !waits, "{who} had its place already");
                 Has::Nothing
             }
         };
@@ -113,11 +118,11 @@ impl Model {
     /// The lease of `who`, if it has one: there is no other way to have one in two states.
     fn lease(&self, who: usize) -> Option<Lease> {
         let pending = match self.has[who] {
-            Has::Lease(false) => Some(Box::new(ask(who).client)),
+            Has::Lease(false) => Some(Box::new(Visit::of(&ask(who)))),
             Has::Lease(true) => None,
             Has::Nothing | Has::Place(_) => return None,
         };
-        Some(Lease { worker: WORKER, pending })
+        Some(Lease { worker: WORKER, line: Visit::of(&ask(who)).line, pending })
     }
 
     fn busy(&self) -> u32 {
@@ -136,7 +141,11 @@ impl Model {
         let pending = self.has.iter().filter(pending).count() as u32;
         let counted = (self.pool.pending(), self.pool.health(WORKER).pending());
         assert_eq!(counted, (pending, pending), "waiting or unconfirmed");
-        assert_eq!(self.pool.clients.values().sum::<u32>(), pending, "by client");
+        assert_eq!(self.pool.crowd.by_client().0, pending, "by client");
+        let counted = |(who, has): &(usize, &Has)| **has != Has::Nothing && is_bounded(*who);
+        let tunnels = self.has.iter().enumerate().filter(counted).count() as u32;
+        assert_eq!(self.pool.tunnels(QUOTA.line), tunnels, "waiting, unconfirmed or open");
+        assert!(tunnels <= QUOTA.most.get(), "more tunnels than there may be");
         for (place, &who) in self.queue.iter().enumerate() {
             assert_eq!(self.pool.desks[0].queue.place(who), Some(place), "the queue's order");
             let turn = place < (MAX - busy) as usize;
@@ -146,7 +155,14 @@ impl Model {
 }
 
 fn ask(who: usize) -> Ask {
-    Ask { worker: WORKER, client: IpAddr::from([127, 0, 0, who as u8 % 2]) }
+    let quota = is_bounded(who).then_some(QUOTA);
+    let purpose = Purpose::Tunnel { quota, handshakes: None };
+    Ask { worker: WORKER, client: IpAddr::from([127, 0, 0, who as u8 % 2]), purpose }
+}
+
+/// Some ask where a line bounds tunnels, and some elsewhere.
+const fn is_bounded(who: usize) -> bool {
+    who < 4
 }
 
 /// Goes everywhere: each state that is new is left by every move that there is.

@@ -2,6 +2,7 @@
 
 mod backends;
 mod edits;
+mod handshake;
 mod heads;
 mod proxy;
 mod record;
@@ -29,6 +30,7 @@ pub fn directives() -> impl Iterator<Item = &'static Directive> {
         edits::DIRECTIVES,
         reverse::DIRECTIVES,
         variables::DIRECTIVES,
+        handshake::DIRECTIVES,
         tunnel::DIRECTIVES,
         record::DIRECTIVES,
     ];

@@ -8,7 +8,7 @@ mod warnings;
 
 use core::mem;
 use core::net::SocketAddr;
-use core::num::NonZeroU16;
+use core::num::{NonZeroU16, NonZeroU32};
 
 use super::backends::{Backends, Sets};
 use super::problem::Flaw;
@@ -17,7 +17,9 @@ use super::words::Word;
 use super::{Config, Listen, LogLevel, Recording};
 use crate::edit::{Heads, Of};
 use crate::head::BadHeader;
-use crate::route::{Address, Entrance, Host, Pattern, Rules, Section, Setting, Worker};
+use crate::route::{
+    Address, Entrance, Host, Pattern, Quota, QuotaId, Rules, Section, Setting, Worker,
+};
 pub(super) use settings::Settings;
 
 /// Everything that has been said.
@@ -32,6 +34,8 @@ pub(super) struct Draft {
     pub(super) recording: Recording,
     /// `ProxyBadHeader`.
     pub(super) bad_header: BadHeader,
+    /// How many lines bound tunnels (`ProxyWebsocketMaxTunnels`).
+    quotas: u16,
     /// The servers, the main one first.
     hosts: Vec<Server>,
     /// The number of the server that is being described.
@@ -48,6 +52,8 @@ struct Server {
     says: Vec<Say>,
     passes: Vec<Pass>,
     sections: Vec<Paths>,
+    /// `ProxyWebsocketProtocol`.
+    protocols: Option<Vec<String>>,
     heads: Heads,
     backends: Vec<Backends>,
 }
@@ -71,6 +77,8 @@ type Say = Box<dyn Fn(&mut Settings)>;
 struct Paths {
     section: Section,
     passes: Vec<Pass>,
+    /// `ProxyWebsocketProtocol`.
+    protocols: Option<Vec<String>>,
 }
 
 impl Default for Draft {
@@ -81,6 +89,7 @@ impl Default for Draft {
             log_level: LogLevel::default(),
             recording: Recording::default(),
             bad_header: BadHeader::IsError,
+            quotas: 0,
             hosts: vec![Server::default()],
             host: 0,
             inside: Inside::Whole,
@@ -114,7 +123,7 @@ impl Draft {
     /// A section begins, for those paths of the present server.
     pub(super) fn open_section(&mut self, paths: Pattern) {
         let section = Section { paths, says: Vec::new() };
-        self.hosts[self.host].sections.push(Paths { section, passes: Vec::new() });
+        self.hosts[self.host].sections.push(Paths { section, passes: Vec::new(), protocols: None });
         self.inside = Inside::Paths;
     }
 
@@ -185,6 +194,32 @@ impl Draft {
         Ok(())
     }
 
+    /// At most so many tunnels there may be of all that the present line is about, if that is bounded.
+    pub(super) fn set_tunnels(
+        &mut self,
+        most: Result<Option<NonZeroU32>, Flaw>,
+        word: &Word,
+    ) -> Result<(), Flaw> {
+        let quota = most?.map(|most| Quota { line: QuotaId(self.quotas), most });
+        let next = self.quotas.checked_add(1);
+        self.quotas = next.ok_or_else(|| word.flaw("there are too many such lines"))?;
+        self.set(Ok(Setting::Tunnels(quota)))
+    }
+
+    /// The rules of the present section of paths, or of the present server, are for those subprotocols.
+    pub(super) fn set_protocols(
+        &mut self,
+        protocols: Result<Vec<String>, Flaw>,
+    ) -> Result<(), Flaw> {
+        let in_paths = self.inside == Inside::Paths;
+        let host = &mut self.hosts[self.host];
+        match host.sections.last_mut().filter(|_| in_paths) {
+            Some(paths) => paths.protocols = Some(protocols?),
+            None => host.protocols = Some(protocols?),
+        }
+        Ok(())
+    }
+
     /// One more rule of the present section of paths, or of the present server.
     pub(super) fn pass(&mut self, pass: Pass) {
         let host = &mut self.hosts[self.host];
@@ -214,7 +249,8 @@ impl Draft {
 
     /// What it all means.
     pub(super) fn finish(mut self) -> Config {
-        let servers = mem::take(&mut self.hosts);
+        let mut servers = mem::take(&mut self.hosts);
+        name_protocols(&mut servers);
         let main = servers[0].settings(Settings::default());
         let mut workers = Vec::new();
         let hosts = servers.iter().enumerate().map(|(number, server)| {
@@ -260,6 +296,19 @@ impl Server {
         let backends = said.filter(|said| !said.says.is_empty()).cloned().collect();
         let heads: Vec<_> = own().map(|server| &server.heads).collect();
         settings.host(sections, backends, rules, Heads::all_of(&heads))
+    }
+}
+
+/// Rules that name no subprotocols are for those that the nearest line beside or around them names.
+fn name_protocols(servers: &mut [Server]) {
+    let main = servers[0].protocols.clone();
+    for server in servers {
+        let of_server = server.protocols.take().or_else(|| main.clone());
+        for paths in &mut server.sections {
+            let of_paths = paths.protocols.take().or_else(|| of_server.clone());
+            paths.passes.iter_mut().for_each(|pass| pass.name_protocols(of_paths.as_ref()));
+        }
+        server.passes.iter_mut().for_each(|pass| pass.name_protocols(of_server.as_ref()));
     }
 }
 

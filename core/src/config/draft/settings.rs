@@ -117,6 +117,7 @@ impl Settings {
             answer,
             acquire: options.pooling.acquire.unwrap_or(answer),
             upgrade: options.upgrade.clone().unwrap_or(plain.upgrade),
+            protocols: options.protocols.clone().unwrap_or_default(),
             ..plain
         }
     }
