@@ -21,7 +21,9 @@ mod paths;
 mod pooling;
 mod problem;
 mod proxy_pass;
+mod rewrite;
 mod sections;
+mod substitution;
 mod suggest;
 mod table;
 #[cfg(test)]

@@ -24,18 +24,18 @@ pub(super) fn location(word: &Word) -> Result<Pattern, Flaw> {
     if !word.text().contains(['*', '?', '[']) {
         return Ok(paths);
     }
-    compiled(word, &from_wildcards(word.text()))
+    compiled(word, &from_wildcards(word.text())).map(Pattern::Wild)
 }
 
 /// The paths in which a regular expression is found.
 pub(super) fn expression(word: &Word) -> Result<Pattern, Flaw> {
-    compiled(word, word.text())
+    compiled(word, word.text()).map(Pattern::Matching)
 }
 
-fn compiled(word: &Word, text: &str) -> Result<Pattern, Flaw> {
+fn compiled(word: &Word, text: &str) -> Result<Expression, Flaw> {
     let mut builder = RegexBuilder::new(text);
     match builder.unicode(false).size_limit(EXPRESSION_MOST).build() {
-        Ok(regex) => Ok(Pattern::Matching(Expression(regex))),
+        Ok(regex) => Ok(Expression(regex)),
         Err(error) => Err(refused(word, text, &error)),
     }
 }

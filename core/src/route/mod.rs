@@ -3,12 +3,14 @@
 //! A connection comes in at a [`Door`]: the [`host`]s of its address, which are told apart by name. A
 //! [`host`] has rules and sections of paths; [`path`] makes one path out of the many spellings of it,
 //! [`pattern`] says which paths are meant, [`scope`] is what all sections say together. [`rules`] finds
-//! the first rule that matches, [`forward`] is what it says, [`target`] where that leads;
+//! the first rule that matches, [`forward`] is what it says, [`target`] where that leads, and [`mapping`] by
+//! which path;
 //! [`overrides`] are the errors that are said in our own words. All of it is plain data, made by
 //! [`config`](crate::config).
 
 pub mod forward;
 pub mod host;
+pub mod mapping;
 pub mod overrides;
 pub mod path;
 pub mod pattern;
@@ -18,6 +20,7 @@ pub mod target;
 
 pub use forward::{Forward, Park, Terms, Upgrade};
 pub use host::{Address, Caller, Door, Entrance, Host, Via};
+pub use mapping::Mapping;
 pub use overrides::Overrides;
 pub use path::{BadPath, CleanPath};
 pub use pattern::{Expression, Pattern};

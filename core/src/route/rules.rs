@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use super::forward::{Forward, Terms, Upgrade};
 use super::host::{Address, Door, Entrance, Host};
+use super::mapping::Mapping;
+use super::path::CleanPath;
 use super::pattern::Pattern;
 use super::scope::Scope;
 use super::target::{Scheme, Worker};
@@ -80,13 +82,14 @@ impl Rules {
         entrance.named(name, &self.hosts)
     }
 
-    /// Where a request for the host of that number stands; nothing if no rule forwards it.
+    /// Where a request for the host of that number stands; nothing if no rule forwards it, or the first one
+    /// for its path does not take a path that hides a separator.
     pub fn place(&self, host: usize, asked: &Asked<'_>) -> Option<Place> {
         let hosted = self.hosts.get(host)?;
-        let scope = hosted.inner_scope(asked.path);
+        let scope = hosted.inner_scope(asked.path.as_bytes());
         let rule = find(&hosted.rules, scope.as_deref().unwrap_or(&hosted.scope), asked)?;
         let found = &hosted.rules[rule];
-        let path = found.action.forward()?.path(found.paths.rest(asked.path)?);
+        let path = found.onward(asked.path)?;
         Some(Place { host, rule, scope, path })
     }
 
@@ -108,6 +111,20 @@ pub struct Rule {
     pub action: Action,
 }
 
+impl Rule {
+    /// Whether it is for that path. One that excludes paths is for those too that hide a separator.
+    fn has(&self, path: &CleanPath<'_>) -> bool {
+        let mapping = self.action.forward().map_or(Mapping::Decoded, |forward| forward.mapping);
+        mapping.has(&self.paths, path)
+    }
+
+    /// The path that the backend sees, if the rule takes this one.
+    fn onward(&self, path: &CleanPath<'_>) -> Option<Vec<u8>> {
+        let forward = self.action.forward()?;
+        forward.mapping.onward(&self.paths, &forward.target.path, path)
+    }
+}
+
 /// What becomes of a request that matches a rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Action {
@@ -126,8 +143,8 @@ impl Action {
 
 /// What a rule is found by.
 pub struct Asked<'a> {
-    /// The path, cleaned.
-    pub path: &'a [u8],
+    /// The path.
+    pub path: &'a CleanPath<'a>,
     /// Whether there is an `Upgrade` field.
     pub has_upgrade: bool,
     /// Whether the request asks for a protocol that may be switched to.
@@ -177,7 +194,7 @@ fn find(rules: &[Rule], scope: &Scope, asked: &Asked<'_>) -> Option<usize> {
         let only_upgrades = |forward: &Forward| forward.only_upgrades(scope);
         !asked.has_upgrade && rule.action.forward().is_some_and(only_upgrades)
     };
-    let matches = |rule: &Rule| rule.paths.has(asked.path) && !is_passed_over(rule);
+    let matches = |rule: &Rule| rule.has(asked.path) && !is_passed_over(rule);
     let mut matching = rules.iter().enumerate().filter(|(_, rule)| matches(rule));
     let (number, first) = matching.next()?;
     let Some(forward) = first.action.forward() else { return Some(number) };
@@ -221,7 +238,8 @@ mod tests {
             Upgrade::Never | Upgrade::Any | Upgrade::Always => false,
         };
         let has_upgrade = upgrade.is_some();
-        let asked = Asked { path: path.as_bytes(), has_upgrade, accepts: &accepts };
+        let path = CleanPath::parse(path.as_bytes()).expect("it is a good path");
+        let asked = Asked { path: &path, has_upgrade, accepts: &accepts };
         let place = rules.place(0, &asked)?;
         let said = rules.at(&place).expect("it stands there");
         let path = String::from_utf8(said.path.to_vec()).unwrap();

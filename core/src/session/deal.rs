@@ -8,7 +8,7 @@ use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
 use crate::limits::Pace;
 use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, hops, offer};
-use crate::route::{Asked, Caller, CleanPath, Place, Rules, Terms, Upgrade};
+use crate::route::{Asked, BadPath, Caller, CleanPath, Place, Rules, Terms, Upgrade};
 use crate::time::Time;
 use crate::tunnel::Flow;
 use crate::{Both, Dial, Side};
@@ -170,9 +170,10 @@ fn place(request: &Request<'_, '_>, host: usize, rules: &Rules) -> Result<Place,
     }
     let path = CleanPath::parse(request.path).map_err(Refusal::Path)?;
     let asked = Asked {
-        path: path.as_bytes(),
+        path: &path,
         has_upgrade: request.fields.has("upgrade"),
         accepts: &|upgrade| offer::accepts(request, upgrade),
     };
-    rules.place(host, &asked).ok_or(Refusal::NoRule)
+    let hidden = if path.hides() { Refusal::Path(BadPath::Hidden) } else { Refusal::NoRule };
+    rules.place(host, &asked).ok_or(hidden)
 }

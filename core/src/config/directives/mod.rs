@@ -3,6 +3,7 @@
 mod heads;
 mod proxy;
 mod record;
+pub(super) mod refused;
 mod request;
 mod response;
 mod sections;

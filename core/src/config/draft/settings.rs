@@ -98,6 +98,8 @@ impl Settings {
             answer,
             acquire: options.pooling.acquire.unwrap_or(answer),
             upgrade: options.upgrade.clone().unwrap_or(plain.upgrade),
+            mapping: options.mapping,
+            passes_query: options.passes_query,
             ..plain
         }
     }

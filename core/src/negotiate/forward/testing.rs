@@ -42,7 +42,7 @@ impl Told<'_> {
         let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
         let parsed = Request::parse(self.head.as_bytes(), &mut slots).unwrap();
         let (host, scope, forward) = (&self.host, &self.scope, &self.forward);
-        let said = Said { host, scope, forward, path: &forward.path(b"a b\r\n") };
+        let said = Said { host, scope, forward, path: b"/base/a%20b%0D%0A" };
         let (client, scheme, hops, offer) = (self.client, self.scheme, self.hops, &self.offer);
         let way = Way { said, client, scheme, hops, offer, reuses: self.reuses };
         request(&parsed, way, &mut out, &mut buffers);
