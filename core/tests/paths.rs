@@ -133,6 +133,18 @@ const RULES: &[Case] = &[
         rows: &[("/a", "a /"), ("/b", "b:8080 /"), ("/c", "[::1]:9000 /")],
     },
     Case {
+        row: "no path that a servlet takes for another falls under another rule than that",
+        conf: "ProxyPass /no !\nProxyPass / http://a/ mapping=servlet\n<Location /host>\n\
+               ProxyPreserveHost On\n</Location>",
+        rows: &[
+            ("/x/..;/no/x", "404"),
+            ("/no;a/x", "404"),
+            ("/x/..;/y;z", "a /y;z"),
+            ("/x/..;/host", "h /host"),
+            ("/host/..;/x", "a /x"),
+        ],
+    },
+    Case {
         row: "no path that hides something falls through to a later rule",
         conf: "ProxyPass /no !\nProxyPass /old http://old\nProxyPass / http://a/ mapping=encoded",
         rows: &[

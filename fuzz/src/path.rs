@@ -173,7 +173,9 @@ fn rest<'p>(prefix: &str, path: &'p [u8]) -> Option<&'p [u8]> {
 fn must_be_refused(rule: &Rule, path: &CleanPath<'_>) {
     let hides = matches!(mapping(rule), Mapping::Decoded | Mapping::Verbatim) && path.hides();
     let excluded = rule.action.forward().is_none();
-    assert!(hides || excluded || rule.paths.is_expression(), "a rule takes it");
+    // The path that a servlet takes it for may be another rule's.
+    let servlet = mapping(rule) == Mapping::Servlet;
+    assert!(hides || excluded || servlet || rule.paths.is_expression(), "a rule takes it");
 }
 
 fn must_be_mapped(rule: &Rule, path: &CleanPath<'_>, said: Said<'_>) {

@@ -30,6 +30,12 @@ impl Mapping {
         }
     }
 
+    /// The path that the backend takes this one for, if that may be another one: that without parameters.
+    pub fn taken_for(self, path: &CleanPath<'_>) -> Option<Vec<u8>> {
+        let differs = self == Self::Servlet && path.raw().contains(&b';');
+        differs.then(|| bare(&path.encoded_for_servlets()))
+    }
+
     /// The path that the backend sees under a rule for those paths with that URL's path; nothing if the rule
     /// does not take it, as it hides a separator, or an expression would have it lead elsewhere.
     pub fn onward(self, paths: &Pattern, url: &str, path: &CleanPath<'_>) -> Option<Vec<u8>> {

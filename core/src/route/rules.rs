@@ -86,9 +86,17 @@ impl Rules {
     /// for its path does not take a path that hides a separator.
     pub fn place(&self, host: usize, asked: &Asked<'_>) -> Option<Place> {
         let hosted = self.hosts.get(host)?;
-        let scope = hosted.inner_scope(asked.path.as_bytes());
-        let rule = find(&hosted.rules, scope.as_deref().unwrap_or(&hosted.scope), asked)?;
+        let (rule, mut scope) = hosted.find(asked)?;
         let found = &hosted.rules[rule];
+        // Nobody may write one path so that its backend takes it for another, of which other things are said.
+        if let Some(plain) = found.taken_for(asked.path) {
+            let plain = CleanPath::parse(&plain).ok()?;
+            let again;
+            (again, scope) = hosted.find(&Asked { path: &plain, ..*asked })?;
+            if again != rule {
+                return None;
+            }
+        }
         let path = found.onward(asked.path)?;
         Some(Place { host, rule, scope, path })
     }
@@ -116,6 +124,11 @@ impl Rule {
     fn has(&self, path: &CleanPath<'_>) -> bool {
         let mapping = self.action.forward().map_or(Mapping::Decoded, |forward| forward.mapping);
         mapping.has(&self.paths, path)
+    }
+
+    /// The path that the backend takes this one for, if that may be another one.
+    fn taken_for(&self, path: &CleanPath<'_>) -> Option<Vec<u8>> {
+        self.action.forward()?.mapping.taken_for(path)
     }
 
     /// The path that the backend sees, if the rule takes this one.
@@ -181,6 +194,15 @@ impl Said<'_> {
     /// The clocks of the session.
     pub fn terms(&self) -> Terms {
         Terms::of(self.forward, self.scope, self.host.timeout)
+    }
+}
+
+impl Host {
+    /// The number of the rule that a request falls under, and what sections say of its path.
+    fn find(&self, asked: &Asked<'_>) -> Option<(usize, Option<Box<Scope>>)> {
+        let scope = self.inner_scope(asked.path.as_bytes());
+        let rule = find(&self.rules, scope.as_deref().unwrap_or(&self.scope), asked)?;
+        Some((rule, scope))
     }
 }
 
