@@ -74,10 +74,8 @@ fn the_dictionary_of_configurations_is_whole() {
     let words = include_str!("../config.dict");
     let names =
         directives().map(|directive| format!("\"{} \"", directive.name.trim_end_matches('>')));
-    let parameters = PARAMETERS.iter().map(|parameter| {
-        let sign = if parameter.values.is_empty() { "" } else { "=" };
-        format!("\"{}{sign}\"", parameter.name)
-    });
+    let parameters =
+        PARAMETERS.iter().map(|parameter| format!("\"{}{}\"", parameter.name, parameter.sign()));
     let missing = names.chain(parameters).filter(|word| !words.lines().any(|line| line == word));
     assert_eq!(missing.collect::<Vec<_>>(), [""; 0]);
 }

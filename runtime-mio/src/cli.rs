@@ -18,11 +18,14 @@ pub(crate) enum Command {
     /// Run the proxy until SIGTERM or SIGINT.
     Run(Run),
     /// Read the configuration, report everything that is wrong with it, and end.
-    Check(Configuration),
+    Check(Check),
     /// Describe the directives, or the one of that name.
     Directives {
         /// The directive, in any case.
         name: Option<String>,
+        /// Write the whole manual as a page of Markdown.
+        #[arg(long, conflicts_with = "name")]
+        markdown: bool,
     },
     /// Run the proxy in front of a WebSocket echo server of its own, with a page to try it on.
     Demo {
@@ -40,6 +43,17 @@ pub(crate) struct Run {
     /// Record every connection into that folder, or as many as `RecordTunnels` says.
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<String>,
+}
+
+/// What is checked, and what is asked of it.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    /// Say which host, rule and backend a request for that URL would reach, and why no earlier rule takes
+    /// it; ws:// stands for a WebSocket's handshake.
+    #[arg(long, value_name = "URL")]
+    pub(crate) explain: Option<String>,
 }
 
 /// Where the configuration comes from.

@@ -1,27 +1,20 @@
 //! From the command line to a checked configuration, or to every problem with a caret under it.
 
 use std::fs;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::num::NonZeroU32;
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use underpass_core::config::{self, Config, Input, Problem, Source};
+use underpass_core::config::{self, Input, Problem, Read, Severity, Source};
 
 use crate::cli::{Configuration, Run};
 
 /// Where the configuration is looked for if the command line names no file.
 const DEFAULT_FILES: [&str; 2] = ["underpass.conf", "/etc/underpass/underpass.conf"];
 
-/// A configuration, and the directives that say it without any file.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) config: Config,
-    pub(crate) directives: Vec<String>,
-}
-
 /// Reads the configuration of what is to be run: the command line may say that it is recorded.
-pub(crate) fn load_to_run(given: &Run) -> Result<Loaded, String> {
+pub(crate) fn load_to_run(given: &Run) -> Result<Read, String> {
     let mut loaded = load(&given.configuration)?;
     if let Some(folder) = &given.record {
         let recording = &mut loaded.config.recording;
@@ -32,7 +25,7 @@ pub(crate) fn load_to_run(given: &Run) -> Result<Loaded, String> {
 }
 
 /// Reads the configuration; a failure is text for the operator, ready to be printed.
-pub(crate) fn load(given: &Configuration) -> Result<Loaded, String> {
+pub(crate) fn load(given: &Configuration) -> Result<Read, String> {
     let defines: Vec<_> = given.defines.iter().map(|text| define(text)).collect();
     let inputs: Vec<_> =
         file(given)?.into_iter().map(Input::File).chain(lines(&given.directives)).collect();
@@ -40,14 +33,17 @@ pub(crate) fn load(given: &Configuration) -> Result<Loaded, String> {
 }
 
 /// Reads directives alone: no file, wherever the daemon is started.
-pub(crate) fn load_lines(directives: &[String]) -> Result<Loaded, String> {
+pub(crate) fn load_lines(directives: &[String]) -> Result<Read, String> {
     read(&lines(directives).collect::<Vec<_>>(), &[])
 }
 
-fn read(inputs: &[Input], defines: &[(String, String)]) -> Result<Loaded, String> {
-    let read = config::transcribe(&mut System, inputs, defines);
-    let (config, directives) = read.map_err(|problems| render(&problems))?;
-    Ok(Loaded { config, directives })
+fn read(inputs: &[Input], defines: &[(String, String)]) -> Result<Read, String> {
+    let read = config::read(&mut System, inputs, defines).map_err(|problems| render(&problems))?;
+    if !read.warnings.is_empty() {
+        // Where standard error is gone there is nobody left to be warned.
+        let _ = io::stderr().write_all(render(&read.warnings).as_bytes());
+    }
+    Ok(read)
 }
 
 /// The files and the environment of this machine.
@@ -121,15 +117,25 @@ fn render(problems: &[Problem]) -> String {
     for problem in problems {
         let annotation = AnnotationKind::Primary.span(problem.span.clone());
         let snippet = Snippet::source(&problem.text).path(&problem.file).annotation(annotation);
-        let mut group = Level::ERROR.primary_title(&problem.message).element(snippet);
+        let level = match problem.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = level.primary_title(&problem.message).element(snippet);
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help));
         }
         text.push_str(&renderer.render(&[group]));
         text.push_str("\n\n");
     }
-    let plural = if problems.len() == 1 { "" } else { "s" };
-    text + &format!("underpass: {} problem{plural} in the configuration\n", problems.len())
+    let counted = |severity, what: &str| {
+        let count = problems.iter().filter(|problem| problem.severity == severity).count();
+        let plural = if count == 1 { "" } else { "s" };
+        (count > 0).then(|| format!("{count} {what}{plural}"))
+    };
+    let counts = [counted(Severity::Error, "problem"), counted(Severity::Warning, "warning")];
+    let counts: Vec<_> = counts.into_iter().flatten().collect();
+    text + &format!("underpass: {} in the configuration\n", counts.join(" and "))
 }
 
 #[cfg(test)]

@@ -11,10 +11,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use socket2::Socket;
+use underpass_core::config::Read;
 use underpass_core::config::{Listen, LogLevel};
 
 use crate::accept;
-use crate::configure::Loaded;
 use crate::event_loop::{Ears, EventLoop};
 use crate::record::Recorder;
 use crate::resolve;
@@ -51,8 +51,8 @@ impl fmt::Display for CannotRun {
 }
 
 /// Runs until SIGTERM or SIGINT; `ready` is told the addresses that are listened on.
-pub(crate) fn run(loaded: Loaded, ready: impl FnOnce(&[SocketAddr])) -> Result<(), CannotRun> {
-    let Loaded { config, directives } = loaded;
+pub(crate) fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(), CannotRun> {
+    let Read { config, directives, .. } = loaded;
     log_to_stderr(config.log_level);
     // Before anybody can know that we run: the first signal must find its listener.
     let signals = Signals::new([SIGTERM, SIGINT])?;

@@ -21,8 +21,10 @@ mod demo;
 mod describe;
 mod dial;
 mod event_loop;
+mod explain;
 mod idle_legs;
 mod leg;
+mod manual;
 mod record;
 mod resolve;
 mod shared;
@@ -36,8 +38,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use cli::{Cli, Command, Configuration};
-use configure::Loaded;
+use cli::{Check, Cli, Command};
+use underpass_core::config::Read;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -45,7 +47,8 @@ fn main() -> ExitCode {
             configure::load_to_run(&given).and_then(|it| run(it, daemon::announce))
         }
         Command::Check(given) => check(&given),
-        Command::Directives { name } => {
+        Command::Directives { markdown: true, .. } => say(&manual::manual()),
+        Command::Directives { name, .. } => {
             describe::describe(name.as_deref()).and_then(|text| say(&text))
         }
         Command::Demo { listen } => run_demo(listen),
@@ -60,12 +63,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(loaded: Loaded, ready: impl FnOnce(&[SocketAddr])) -> Result<(), String> {
+fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(), String> {
     daemon::run(loaded, ready).map_err(|error| format!("underpass: {error}\n"))
 }
 
-fn check(given: &Configuration) -> Result<(), String> {
-    let config = configure::load(given)?.config;
+fn check(given: &Check) -> Result<(), String> {
+    let config = configure::load(&given.configuration)?.config;
+    if let Some(url) = &given.explain {
+        return explain::explain(&config, url).and_then(|text| say(&text));
+    }
     let rules: usize = config.rules.hosts.iter().map(|host| host.rules.len()).sum();
     let listens = config.listens.len();
     say(&format!("The configuration is good. Rules: {rules}. Addresses to listen on: {listens}.\n"))

@@ -127,11 +127,42 @@ fn directives_are_described() {
     assert!(all.out.lines().any(|line| line.starts_with("ProxyWebsocketIdleTimeout ")));
     let one = underpass(&["directives", "proxypass"]);
     assert_eq!(one.status, Some(0));
-    for part in ["ProxyPass path !|url [key=value]...", "connectiontimeout=", "Origin:"] {
+    for part in ["ProxyPass [path] !|url [key=value]...", "connectiontimeout=", "Origin:"] {
         assert!(one.out.contains(part), "no {part} in {}", one.out);
     }
     let none = underpass(&["directives", "ProxyPasta"]);
     assert_eq!((none.status, none.err.lines().count()), (Some(1), 1), "{}", none.err);
+}
+
+#[test]
+fn the_manual_is_a_page_of_markdown() {
+    let page = underpass(&["directives", "--markdown"]);
+    assert_eq!(page.status, Some(0));
+    assert!(page.out.starts_with("# Directives\n"), "{}", page.out);
+}
+
+#[test]
+fn what_is_hardly_meant_is_warned_of_and_runs_all_the_same() {
+    let path = file("odd.conf", "Listen 80\nProxyPass /a/ ws://127.0.0.1:9/b\n");
+    let said = underpass(&["check", "-f", &path]);
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    assert!(said.err.contains("warning: the path ends with `/`"), "{}", said.err);
+    assert!(said.err.ends_with("underpass: 1 warning in the configuration\n"), "{}", said.err);
+}
+
+#[test]
+fn a_url_is_explained() {
+    let rules = ["-C", "Listen 80", "-C", "ProxyPass /no !", "-C", "ProxyPass / ws://b.example:9/"];
+    let said = underpass(&[&["check", "--explain", "ws://a.example/chat"], &rules[..]].concat());
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    let expected = "host      underpass: it is the main server, and no virtual host is for that address\n\
+                    not       /no !: it is for other paths\n\
+                    rule      / ws://b.example:9/\n\
+                    backend   ws://b.example:9, asked for /chat\n";
+    assert_eq!(said.out, expected);
+    let bad = underpass(&[&["check", "--explain", "http://a.example/%zz"], &rules[..]].concat());
+    assert_eq!((bad.status, bad.out.as_str()), (Some(1), ""));
+    assert!(bad.err.contains("would be refused: bad %-escape in the path"), "{}", bad.err);
 }
 
 #[test]

@@ -80,6 +80,8 @@ pub enum What {
     Switches(u32, usize),
     /// The request will have no answer.
     Unanswered(usize),
+    /// It is asked for the body of its request.
+    Welcome(usize),
     /// The answer to the request is whole.
     Whole(usize),
     /// The bytes that came are not those that were sent; so many were good.
@@ -187,6 +189,7 @@ impl fmt::Display for What {
             Self::Smuggled(count) => write!(f, "gets {count} smuggled bytes"),
             Self::Switches(client, ask) => write!(f, "switches for request {ask} of c{client}"),
             Self::Unanswered(ask) => write!(f, "has no answer to request {ask}"),
+            Self::Welcome(ask) => write!(f, "is to send the body of request {ask}"),
             Self::Whole(ask) => write!(f, "has the whole answer to request {ask}"),
             Self::Wrong(good) => write!(f, "hears wrong bytes behind {good} good ones"),
             Self::Counts(counts) => counts.fmt(f),

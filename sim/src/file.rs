@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::engine::Engine;
 use crate::event::Event;
 use crate::plan::{BadPlan, Plan, VERSION};
 use crate::run::Run;
@@ -19,9 +20,16 @@ pub struct Parting {
     pub other: Option<String>,
 }
 
-/// The trace of a run whose events were kept.
-pub fn trace(plan: &Plan, run: &Run) -> String {
-    let mut text = json!({ "version": VERSION, "plan": plan }).to_string();
+/// The trace of a run by that engine, whose events were kept.
+pub fn trace(engine: Engine, plan: &Plan, run: &Run) -> String {
+    let skipped: Vec<_> = run.skipped.iter().map(|fault| plan.faults[*fault].to_string()).collect();
+    let head = json!({
+        "version": VERSION,
+        "engine": engine.name(),
+        "skipped": skipped,
+        "plan": plan,
+    });
+    let mut text = head.to_string();
     text.push('\n');
     for event in &run.events {
         line(&mut text, &of(event));
@@ -47,13 +55,20 @@ fn of(event: &Event) -> Value {
 ///
 /// Why there is none.
 pub fn plan_of(text: &str) -> Result<Plan, BadPlan> {
-    let first = text.lines().next().unwrap_or_default();
-    match serde_json::from_str::<Value>(first) {
-        Ok(Value::Object(head)) if head.contains_key("plan") => {
-            Plan::parse(&head["plan"].to_string())
-        }
-        _ => Plan::parse(text),
+    match head_of(text) {
+        Some(head) => Plan::parse(&head["plan"].to_string()),
+        None => Plan::parse(text),
     }
+}
+
+/// The engine that a trace is of.
+pub fn engine_of(text: &str) -> Option<Engine> {
+    Engine::of(head_of(text)?["engine"].as_str()?)
+}
+
+fn head_of(text: &str) -> Option<Value> {
+    let head: Value = serde_json::from_str(text.lines().next()?).ok()?;
+    head.get("plan").is_some().then_some(head)
 }
 
 /// Whether a file is a trace, and not a plan.
@@ -81,18 +96,17 @@ pub fn parting(one: &str, other: &str) -> Option<Parting> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::des::{self, Bug};
     use crate::scenario::Scenario;
 
     #[test]
     fn a_trace_has_its_plan_and_is_the_same_when_that_is_run_again() {
         let plan = Scenario::Restart.draw(3);
-        let run = |plan: &Plan| des::run(plan, Bug::None, true).expect("it can be run");
-        let text = trace(&plan, &run(&plan));
+        let run = |plan: &Plan| Engine::Des.run(plan, true).expect("it can be run");
+        let text = trace(Engine::Des, &plan, &run(&plan));
         assert!(is_trace(&text) && !is_trace(&plan.to_json()));
         let again = plan_of(&text).expect("the plan is in it");
         assert_eq!((&again, plan_of(&plan.to_json())), (&plan, Ok(plan.clone())));
-        assert_eq!(parting(&text, &trace(&again, &run(&again))), None);
+        assert_eq!(parting(&text, &trace(Engine::Des, &again, &run(&again))), None);
     }
 
     #[test]

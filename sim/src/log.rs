@@ -2,9 +2,12 @@
 
 use std::hash::{Hash as _, Hasher as _};
 
+use underpass_core::time::Time;
+
 use crate::event::Event;
 use crate::fnv::Fnv;
-use crate::oracle::Oracle;
+use crate::oracle::{Left, Oracle};
+use crate::run::Run;
 
 /// The log of one run.
 #[derive(Debug)]
@@ -14,27 +17,31 @@ pub(crate) struct Log {
     pub(crate) oracle: Oracle,
     kept: Option<Vec<Event>>,
     count: u64,
+    /// When the last one was.
+    last: Time,
 }
 
 impl Log {
     /// A log that keeps its events if they are wanted.
     pub(crate) fn new(oracle: Oracle, keeps: bool) -> Self {
-        Self { hash: Fnv::default(), oracle, kept: keeps.then(Vec::new), count: 0 }
+        Self {
+            hash: Fnv::default(),
+            oracle,
+            kept: keeps.then(Vec::new),
+            count: 0,
+            last: Time::ZERO,
+        }
     }
 
     /// Adds an event.
     pub(crate) fn add(&mut self, event: Event) {
         event.hash(&mut self.hash);
         self.count += 1;
+        self.last = event.at;
         self.oracle.see(&event);
         if let Some(kept) = &mut self.kept {
             kept.push(event);
         }
-    }
-
-    /// The number that stands for all events.
-    pub(crate) fn hash(&self) -> u64 {
-        self.hash.finish()
     }
 
     /// How many events there were.
@@ -42,8 +49,11 @@ impl Log {
         self.count
     }
 
-    /// The oracles, and the events that were kept.
-    pub(crate) fn end(self) -> (Oracle, Vec<Event>) {
-        (self.oracle, self.kept.unwrap_or_default())
+    /// What came of a run that left that.
+    pub(crate) fn finish(self, left: &Left) -> Run {
+        let (hash, count, ended) = (self.hash.finish(), self.count, self.last);
+        let (violations, met) = self.oracle.end(ended, left);
+        let (events, skipped) = (self.kept.unwrap_or_default(), Vec::new());
+        Run { hash, count, ended, events, violations, met, skipped }
     }
 }

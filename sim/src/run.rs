@@ -12,7 +12,7 @@ pub struct Run {
     pub hash: u64,
     /// How many events there were.
     pub count: u64,
-    /// When nothing more could happen, in virtual time.
+    /// When the last of them was, in virtual time.
     pub ended: Time,
     /// Every event, if they were to be kept.
     pub events: Vec<Event>,
@@ -20,6 +20,8 @@ pub struct Run {
     pub violations: Vec<Violation>,
     /// What should happen sometimes, and did.
     pub met: Met,
+    /// The faults of the plan that the engine cannot do, by their numbers.
+    pub skipped: Vec<usize>,
 }
 
 impl Run {
@@ -28,8 +30,8 @@ impl Run {
         let why = "what it says is on the standard error".to_owned();
         let (kind, at, who) = (Kind::Panic, Time::ZERO, Who::Network);
         let violations = vec![Violation { kind, at, who, why }];
-        let (events, met) = (Vec::new(), Met::default());
-        Self { hash: 0, count: 0, ended: Time::ZERO, events, violations, met }
+        let (events, met, skipped) = (Vec::new(), Met::default(), Vec::new());
+        Self { hash: 0, count: 0, ended: Time::ZERO, events, violations, met, skipped }
     }
 
     /// What kind of thing went wrong first, if anything did.

@@ -201,7 +201,7 @@ fn sizes(op: Option<&mut Op>) -> Vec<&mut u32> {
             }
             all
         }
-        Op::Abort | Op::Dribble(_) | Op::Garbage(_) | Op::HalfClose => Vec::new(),
+        Op::Abort | Op::Dribble(_) | Op::Garbage(_) | Op::HalfClose | Op::Sip(_) => Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use underpass_sim::des::{self, Bug};
+use underpass_sim::engine::Engine;
 use underpass_sim::file;
 use underpass_sim::oracle::{Kind, Met};
 use underpass_sim::plan::Plan;
@@ -41,7 +42,11 @@ fn the_same_seed_is_the_same_run_and_another_seed_is_not() {
         let traces: Vec<_> = (0..6)
             .map(|seed| {
                 let plan = scenario.draw(seed / 2);
-                file::trace(&plan, &des::run(&plan, Bug::None, true).expect("it can be run"))
+                file::trace(
+                    Engine::Des,
+                    &plan,
+                    &Engine::Des.run(&plan, true).expect("it can be run"),
+                )
             })
             .collect();
         for pair in traces.chunks(2) {

@@ -44,3 +44,20 @@ fn what_is_no_trace_cannot_be_read() {
     assert_eq!(replayed(&changed("none.trace", "underpass_trace", "trace")).0, Some(3));
     assert_eq!(replayed(Path::new("nowhere.trace")).0, Some(3));
 }
+
+#[test]
+fn what_was_recorded_is_shown_as_lines_and_as_a_page() {
+    let page = Path::new(env!("CARGO_TARGET_TMPDIR")).join("get.html");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underpass-sim"));
+    command.args(["replay", GET, "--timeline", "--html"]).arg(&page);
+    let said = String::from_utf8(command.output().expect("it runs").stdout).expect("it is text");
+    let page = std::fs::read_to_string(page).expect("it was written");
+    for words in ["fill client: GET /x HTTP/1.1: 65", "reports: answered, status 200"] {
+        assert!(said.contains(words) && page.contains(words), "{said}");
+    }
+    let trace = command.args(["--trace", "nowhere"]).output().expect("it runs");
+    assert_eq!(trace.status.code(), Some(3), "it is a trace already");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underpass-sim"));
+    let engine = command.args(["replay", GET, "--engine", "des"]).output().expect("it runs");
+    assert_eq!(engine.status.code(), Some(3), "no engine runs it");
+}

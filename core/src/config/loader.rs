@@ -11,7 +11,7 @@ use super::problem::{Flaw, Place, Problem, Text};
 use super::rewrite::Conditions;
 use super::sections::Open;
 use super::words::{Word, split};
-use super::{Config, Input, PROBLEMS_MOST, Source, table};
+use super::{Input, PROBLEMS_MOST, Read, Source, table};
 
 /// How deep files may include each other.
 const DEPTH_MOST: usize = 16;
@@ -58,8 +58,8 @@ impl<'s> Loader<'s> {
         }
     }
 
-    /// The configuration of all inputs and its transcript, or all that is wrong with them.
-    pub(super) fn load(mut self, inputs: &[Input]) -> Result<(Config, Vec<String>), Vec<Problem>> {
+    /// What all inputs say, or all that is wrong with them.
+    pub(super) fn load(mut self, inputs: &[Input]) -> Result<Read, Vec<Problem>> {
         for input in inputs {
             self.input(input);
         }
@@ -68,11 +68,16 @@ impl<'s> Loader<'s> {
             let flaw = Place::default().flaw("there is no `Listen`");
             self.flaws.push(flaw.help("write `Listen 8080`"));
         }
+        let warnings = self.draft.warnings();
+        let texts = &self.texts;
+        let located = |flaws: Vec<Flaw>| flaws.into_iter().map(|flaw| flaw.locate(texts)).collect();
         if self.flaws.is_empty() {
-            return Ok((self.draft.finish(), self.transcript));
+            let (config, directives) = (self.draft.finish(), self.transcript);
+            return Ok(Read { config, directives, warnings: located(warnings) });
         }
+        self.flaws.extend(warnings);
         self.flaws.truncate(PROBLEMS_MOST);
-        Err(self.flaws.into_iter().map(|flaw| flaw.locate(&self.texts)).collect())
+        Err(located(self.flaws))
     }
 
     fn input(&mut self, input: &Input) {

@@ -27,7 +27,7 @@ mod substitution;
 mod suggest;
 mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod upgrade;
 mod url;
 mod values;
@@ -41,7 +41,7 @@ use crate::route::Rules;
 pub use context::Context;
 pub use directives::directives;
 pub use parameters::{PARAMETERS, Parameter};
-pub use problem::Problem;
+pub use problem::{Problem, Severity};
 pub use table::{Directive, Origin};
 
 /// What [`load`] reports at most; what comes behind so many problems is not looked at.
@@ -53,27 +53,39 @@ pub const PROBLEMS_MOST: usize = 100;
 ///
 /// # Errors
 ///
-/// Every problem of every input, up to [`PROBLEMS_MOST`], in the order of reading.
+/// Every problem of every input, up to [`PROBLEMS_MOST`], in the order of reading, and then what is to be
+/// warned of.
 pub fn load(
     source: &mut dyn Source,
     inputs: &[Input],
     defines: &[(String, String)],
 ) -> Result<Config, Vec<Problem>> {
-    transcribe(source, inputs, defines).map(|(config, _)| config)
+    read(source, inputs, defines).map(|read| read.config)
 }
 
-/// As [`load`], with the directives that said it: one in each line, every `${VAR}` replaced and every file
-/// included, so that they can be loaded from [`Nowhere`].
+/// As [`load`], with all else that there is to know of it.
 ///
 /// # Errors
 ///
 /// Those of [`load`].
-pub fn transcribe(
+pub fn read(
     source: &mut dyn Source,
     inputs: &[Input],
     defines: &[(String, String)],
-) -> Result<(Config, Vec<String>), Vec<Problem>> {
+) -> Result<Read, Vec<Problem>> {
     loader::Loader::new(source, defines).load(inputs)
+}
+
+/// What was read, if it can be used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Read {
+    /// What it means.
+    pub config: Config,
+    /// The directives that say it: one in each line, every `${VAR}` replaced and every file included, so that
+    /// they can be loaded from [`Nowhere`].
+    pub directives: Vec<String>,
+    /// What can be used, but is hardly what was meant.
+    pub warnings: Vec<Problem>,
 }
 
 /// Where text comes from: core itself reads no file and no environment.
@@ -295,11 +307,14 @@ LogLevel debug
     fn a_transcript_makes_the_same_configuration() {
         let mut files = Files::new(&[("etc/main.conf", SAMPLE), ("etc/more.conf", "Threads 8\n")]);
         let inputs = [Input::File("etc/main.conf".into())];
-        let (config, directives) = transcribe(&mut files, &inputs, &[]).expect("it is valid");
+        let first = read(&mut files, &inputs, &[]).expect("it is valid");
         let line = |text: &String| Input::Line { name: "again".into(), text: text.clone() };
-        let again: Vec<_> = directives.iter().map(line).collect();
-        assert_eq!(transcribe(&mut Nowhere, &again, &[]), Ok((config, directives.clone())));
-        assert!(!directives.iter().any(|line| line.contains("Include") || line.contains("${")));
+        let again: Vec<_> = first.directives.iter().map(line).collect();
+        let second = read(&mut Nowhere, &again, &[]).expect("it is valid");
+        assert_eq!((&second.config, &second.directives), (&first.config, &first.directives));
+        assert!(
+            !first.directives.iter().any(|line| line.contains("Include") || line.contains("${"))
+        );
     }
 
     #[test]

@@ -25,6 +25,11 @@ pub struct Parameter {
 }
 
 impl Parameter {
+    /// What stands behind its name: `=` before a value, or nothing.
+    pub const fn sign(&self) -> &'static str {
+        if self.values.is_empty() { "" } else { "=" }
+    }
+
     /// Writes what `value` says into `options`.
     pub(super) fn apply(&self, options: &mut Options, value: &Word) -> Result<(), Flaw> {
         (self.apply)(options, value)

@@ -3,9 +3,20 @@
 use core::fmt;
 use core::ops::Range;
 
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// It can, but it hardly means what was meant.
+    Warning,
+}
+
 /// Something that is wrong, with all that it takes to show it to the operator.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
     /// The file, or the name of the command line's directive.
     pub file: String,
     /// The whole text of that file.
@@ -37,6 +48,7 @@ impl core::error::Error for Problem {}
 /// A problem before its place has been looked up: it knows its file by number only.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Flaw {
+    severity: Severity,
     place: Place,
     message: String,
     help: Option<String>,
@@ -46,6 +58,11 @@ impl Flaw {
     /// The same flaw with a clause that helps.
     pub(super) fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+
+    /// The same flaw, with which the configuration can be used.
+    pub(super) fn warning(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
     }
 
     /// The flaw with its place looked up in `texts`.
@@ -58,6 +75,7 @@ impl Flaw {
         let before = text.get(..self.place.start).unwrap_or_default();
         let begin = before.rfind('\n').map_or(0, |at| at + 1);
         Problem {
+            severity: self.severity,
             file: file.into(),
             text: text.into(),
             span: self.place.start..self.place.end,
@@ -98,7 +116,7 @@ impl Place {
 
     /// Something wrong here.
     pub(super) fn flaw(self, message: impl Into<String>) -> Flaw {
-        Flaw { place: self, message: message.into(), help: None }
+        Flaw { severity: Severity::Error, place: self, message: message.into(), help: None }
     }
 }
 

@@ -13,6 +13,8 @@ use crate::route::{Mapping, Pattern, Target};
 pub(super) struct Pass {
     /// Which paths it is for.
     pub(super) paths: Pattern,
+    /// Where it is written.
+    pub(super) word: Word,
     /// Where it is forwarded, and how; none for `!`.
     pub(super) forward: Option<(Target, Options)>,
 }
@@ -36,7 +38,7 @@ pub(super) fn pass(
         return None;
     }
     let paths = noted(read(path), flaws);
-    pass_to(paths, rest, flaws)
+    pass_to(paths, path, rest, flaws)
 }
 
 /// The rule of a line that stands in a section of those paths: it names none.
@@ -52,35 +54,41 @@ pub(super) fn pass_here(paths: Pattern, args: &[Word], flaws: &mut Vec<Flaw>) ->
         flaws.push(flaw.help("write `<LocationMatch>` and a regular expression"));
         return None;
     }
-    pass_to(Some(paths), args, flaws)
+    pass_to(Some(paths), &args[0], args, flaws)
 }
 
-fn pass_to(paths: Option<Pattern>, args: &[Word], flaws: &mut Vec<Flaw>) -> Option<Pass> {
+fn pass_to(
+    paths: Option<Pattern>,
+    word: &Word,
+    args: &[Word],
+    flaws: &mut Vec<Flaw>,
+) -> Option<Pass> {
     let (url, parameters) = (&args[0], &args[1..]);
     let forward = if url.text() == "!" {
         flaws.extend(parameters.iter().map(|word| word.flaw("`!` takes no parameters")));
         None
     } else {
         let target = noted(target(url, paths.as_ref()), flaws);
-        let options = options(parameters, flaws);
-        let finds = paths.as_ref().is_some_and(Pattern::is_expression);
-        if finds && options.mapping == Mapping::Servlet {
-            let flaw = url.flaw("`mapping=servlet` is for a path, and not for an expression");
-            flaws.push(flaw.help("write `mapping=encoded`, or `ProxyPass` with a path"));
-        }
+        let options = options(parameters, paths.as_ref(), flaws);
         Some((target?, options))
     };
-    Some(Pass { paths: paths?, forward })
+    Some(Pass { paths: paths?, word: word.clone(), forward })
 }
 
 fn noted<T>(result: Result<T, Flaw>, flaws: &mut Vec<Flaw>) -> Option<T> {
     result.map_err(|flaw| flaws.push(flaw)).ok()
 }
 
-fn options(words: &[Word], flaws: &mut Vec<Flaw>) -> Options {
+fn options(words: &[Word], paths: Option<&Pattern>, flaws: &mut Vec<Flaw>) -> Options {
     let (mut options, mut seen) = (Options::default(), Vec::new());
+    let finds = paths.is_some_and(Pattern::is_expression);
     for word in words {
+        let before = options.mapping;
         noted(set_option(&mut options, &mut seen, word), flaws);
+        if finds && before != options.mapping && options.mapping == Mapping::Servlet {
+            let flaw = word.flaw("`mapping=servlet` is for a path, and not for an expression");
+            flaws.push(flaw.help("write `mapping=encoded`, or `ProxyPass` with a path"));
+        }
     }
     options
 }
@@ -100,7 +108,7 @@ fn set_option(
         return Err(word.flaw(format!("`{}=` is given twice", parameter.name)));
     }
     seen.push(parameter.name);
-    if parameter.values.is_empty() {
+    if parameter.sign().is_empty() {
         let alone = name.text().len() == word.text().len();
         let flaw = || word.flaw(format!("`{}` has no value", parameter.name));
         return if alone { parameter.apply(options, &name) } else { Err(flaw()) };
@@ -151,7 +159,7 @@ mod tests {
     fn a_virtual_host_has_the_rules_of_the_main_server_before_its_own() {
         let hosts = |inherit: &str| {
             let text = format!(
-                "<VirtualHost *:1>\nProxyPass /a ws://h1\nProxyPassInherit {inherit}\n</VirtualHost>\n\
+                "<VirtualHost *>\nProxyPass /a ws://h1\nProxyPassInherit {inherit}\n</VirtualHost>\n\
                  ProxyPass /b ws://h2"
             );
             let rules = good(&text).rules;
@@ -228,7 +236,7 @@ mod tests {
         let few = "conf:1:11: a rule outside of `<Location>` has a path and a URL \
                    (write `ProxyPass path url`)";
         assert_eq!(problem("ProxyPass ~ x"), few);
-        let servlet = "conf:1:19: `mapping=servlet` is for a path, and not for an expression \
+        let servlet = "conf:1:26: `mapping=servlet` is for a path, and not for an expression \
                        (write `mapping=encoded`, or `ProxyPass` with a path)";
         assert_eq!(problem("ProxyPassMatch ^a ws://b mapping=servlet"), servlet);
     }

@@ -163,11 +163,11 @@ mod tests {
 
     #[test]
     fn a_directive_stands_where_it_may() {
-        let text = "<VirtualHost *:1>\nThreads 2\n</VirtualHost>";
+        let text = "<VirtualHost *>\nThreads 2\n</VirtualHost>";
         let threads = "conf:2:1: `Threads` may not stand in `<VirtualHost>` \
                        (it may stand outside of sections)";
         assert_eq!(problem(text), threads);
-        let text = "<Location />\n<VirtualHost *:1>\n</VirtualHost>\n</Location>";
+        let text = "<Location />\n<VirtualHost *>\n</VirtualHost>\n</Location>";
         assert!(
             problem(text).starts_with("conf:2:2: `<VirtualHost>` may not stand in `<Location>`")
         );

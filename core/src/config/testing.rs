@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::lines::lines;
 use super::problem::{Flaw, Text};
 use super::words::{Word, split};
-use super::{Config, Input, Source, load};
+use super::{Config, Input, Source, load, read};
 use crate::route::{Asked, CleanPath, Forward, Said};
 
 /// Files and variables that are not really there.
@@ -64,8 +64,15 @@ pub(super) fn problem(text: &str) -> String {
     problems.remove(0)
 }
 
+/// What is to be warned of in `text`, which need not say where to listen.
+pub(super) fn warnings(text: &str) -> Vec<String> {
+    let mut files = Files::new(&[("conf", &format!("{text}\nListen 1234"))]);
+    let read = read(&mut files, &[Input::File("conf".into())], &[]).expect("it can be used");
+    read.warnings.iter().map(ToString::to_string).collect()
+}
+
 /// The configuration that `text` makes, which need not say where to listen.
-pub(super) fn good(text: &str) -> Config {
+pub(crate) fn good(text: &str) -> Config {
     let text = format!("{text}\nListen 1234");
     load(&mut Files::new(&[("conf", &text), ("other", "")]), &[Input::File("conf".into())], &[])
         .expect("nothing is wrong")

@@ -61,8 +61,8 @@ impl Host {
         inner
     }
 
-    /// Whether it goes by that name, which is in lower case or not.
-    fn is_called(&self, name: &str) -> bool {
+    /// Whether it goes by that name, in whatever case.
+    pub fn goes_by(&self, name: &str) -> bool {
         let name = name.strip_suffix('.').unwrap_or(name);
         self.name.eq_ignore_ascii_case(name)
             || self.aliases.iter().any(|alias| is_like(alias.as_bytes(), name.as_bytes()))
@@ -164,8 +164,8 @@ impl Entrance {
     /// The number of the host that goes by that name among `hosts`; the first one, if none does or none is
     /// asked for.
     pub(super) fn named(&self, name: Option<&str>, hosts: &[Host]) -> usize {
-        let is_called = |host: &&usize| name.is_some_and(|name| hosts[**host].is_called(name));
-        let named = self.hosts.iter().find(is_called);
+        let goes_by = |host: &&usize| name.is_some_and(|name| hosts[**host].goes_by(name));
+        let named = self.hosts.iter().find(goes_by);
         named.or(self.hosts.first()).copied().unwrap_or(0)
     }
 }

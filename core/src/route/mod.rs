@@ -4,10 +4,11 @@
 //! [`host`] has rules and sections of paths; [`path`] makes one path out of the many spellings of it,
 //! [`pattern`] says which paths are meant, [`scope`] is what all sections say together. [`rules`] finds
 //! the first rule that matches, [`forward`] is what it says, [`target`] where that leads, and [`mapping`] by
-//! which path;
-//! [`overrides`] are the errors that are said in our own words. All of it is plain data, made by
+//! which path; [`overrides`] are the errors that are said in our own words, and [`mod@explain`] says why. All
+//! of it is plain data, made by
 //! [`config`](crate::config).
 
+pub mod explain;
 pub mod forward;
 pub mod host;
 pub mod mapping;
@@ -18,6 +19,7 @@ pub mod rules;
 pub mod scope;
 pub mod target;
 
+pub use explain::{Explained, Question, explain};
 pub use forward::{Forward, Park, Terms, Upgrade};
 pub use host::{Address, Caller, Door, Entrance, Host, Via};
 pub use mapping::Mapping;

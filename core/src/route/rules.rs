@@ -121,7 +121,7 @@ pub struct Rule {
 
 impl Rule {
     /// Whether it is for that path. One that excludes paths is for those too that hide a separator.
-    fn has(&self, path: &CleanPath<'_>) -> bool {
+    pub(super) fn has(&self, path: &CleanPath<'_>) -> bool {
         let mapping = self.action.forward().map_or(Mapping::Decoded, |forward| forward.mapping);
         mapping.has(&self.paths, path)
     }
@@ -175,6 +175,13 @@ pub struct Place {
     scope: Option<Box<Scope>>,
     /// The path that the backend sees.
     path: Vec<u8>,
+}
+
+impl Place {
+    /// The number of the rule among those of its host.
+    pub fn rule(&self) -> usize {
+        self.rule
+    }
 }
 
 /// All that is said where a request stands.

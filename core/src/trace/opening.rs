@@ -24,7 +24,7 @@ pub struct Opening {
     pub door: Door,
     /// When the connection was accepted.
     pub at: Time,
-    /// The configuration: its directives as [`config::transcribe`] gives them.
+    /// The configuration: its directives as [`config::read`] gives them.
     pub directives: Vec<String>,
 }
 

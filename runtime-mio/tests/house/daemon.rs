@@ -27,7 +27,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Runs these directives, one a line, on a free port.
+    /// Runs these directives, one a line, on a free port unless they say where.
     pub(crate) fn run(directives: &str) -> Self {
         Self::start(Command::new(UNDERPASS).args(arguments(directives)))
     }
@@ -140,8 +140,10 @@ impl Drop for Daemon {
 }
 
 fn arguments(directives: &str) -> impl Iterator<Item = &str> {
-    let lines = directives.lines().map(str::trim).filter(|line| !line.is_empty());
-    let directives = ["Listen 127.0.0.1:0"].into_iter().chain(lines);
+    let lines = || directives.lines().map(str::trim).filter(|line| !line.is_empty());
+    let listens = lines().any(|line| line.starts_with("Listen "));
+    let listen = (!listens).then_some("Listen 127.0.0.1:0");
+    let directives = listen.into_iter().chain(lines());
     // What is about keep-alive says so: everything else is easier to follow one request at a time.
     let run = ["run", "-C", "KeepAlive Off"].into_iter();
     run.chain(directives.flat_map(|directive| ["-C", directive]))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::hunt::Hunt;
+use crate::engine::Engine;
 use crate::scenario::Scenario;
 
 /// Runs the core of Underpass on a simulated network: looks for what goes wrong, and runs it again.
@@ -26,6 +27,9 @@ pub(super) enum Command {
         /// The seed.
         #[arg(long)]
         seed: u64,
+        /// What runs it: des, or turmoil.
+        #[arg(long, value_parser = engine, default_value = "des")]
+        engine: Engine,
         #[command(flatten)]
         show: Show,
     },
@@ -41,12 +45,18 @@ pub(super) enum Command {
         /// How often a plan is run at the most.
         #[arg(long, default_value_t = 5_000)]
         most: u32,
+        /// What runs the plans: des, or turmoil; the engine of the trace, if not said.
+        #[arg(long, value_parser = engine)]
+        engine: Option<Engine>,
     },
     /// Run plans again, or play what was recorded; a trace must come out as it is.
     Replay {
         /// Plans, traces of runs, or traces of `underpass run --record DIR`.
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// What runs the plans: des, or turmoil; the engine of the trace, if not said.
+        #[arg(long, value_parser = engine)]
+        engine: Option<Engine>,
         #[command(flatten)]
         show: Show,
     },
@@ -62,6 +72,9 @@ pub(super) enum Command {
         /// How many seeds of each scenario.
         #[arg(long, default_value_t = 100)]
         count: u64,
+        /// What runs them: des, or turmoil.
+        #[arg(long, value_parser = engine, default_value = "des")]
+        engine: Engine,
     },
 }
 
@@ -71,6 +84,9 @@ pub(super) struct Show {
     /// Print what happens, line by line.
     #[arg(long)]
     pub(super) timeline: bool,
+    /// Write a page with a sequence diagram to that file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
     /// Write the trace to that file, one JSON value a line.
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
@@ -80,6 +96,12 @@ pub(super) struct Show {
 pub(super) fn scenario(name: &str) -> Result<Scenario, String> {
     let names = || Scenario::ALL.map(Scenario::name).join(", ");
     Scenario::of(name).ok_or_else(|| format!("there are {}", names()))
+}
+
+/// An engine by its name.
+pub(super) fn engine(name: &str) -> Result<Engine, String> {
+    let names = || Engine::ALL.map(Engine::name).join(" and ");
+    Engine::of(name).ok_or_else(|| format!("there are {}", names()))
 }
 
 #[cfg(test)]

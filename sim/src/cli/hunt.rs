@@ -2,15 +2,19 @@
 
 use std::fs;
 use std::io::Write;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 #[expect(clippy::disallowed_types, reason = "the hunter's own time, which no run sees")]
 use std::time::Instant;
 
 use clap::Args;
 
-use super::args::scenario;
-use super::{Failure, Outcome, run};
+use super::args::{engine, scenario};
+use super::{Failure, Outcome, replay_of, run};
+use crate::engine::Engine;
 use crate::oracle::Met;
 use crate::plan::Plan;
 use crate::run::Run;
@@ -28,9 +32,15 @@ pub(super) struct Hunt {
     /// How many seeds of each scenario.
     #[arg(long, default_value_t = 1_000)]
     count: u64,
+    /// What runs the plans: des, or turmoil.
+    #[arg(long, value_parser = engine, default_value = "des")]
+    engine: Engine,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// How many threads hunt.
+    #[arg(long, default_value_t = NonZeroU64::MIN)]
+    jobs: NonZeroU64,
     /// Where plans that fail are written.
     #[arg(long, default_value = "failures")]
     failures: PathBuf,
@@ -47,35 +57,76 @@ fn scenarios(name: &str) -> Result<Scenarios, String> {
     scenario(name).map(|one| Scenarios(vec![one])).map_err(|names| format!("{names}, or all"))
 }
 
+/// What one thread has found.
+#[derive(Debug, Default)]
+struct Haul {
+    seeds: u64,
+    met: Met,
+    /// Faults that the engine could not do.
+    skipped: u64,
+    found: Option<Box<(Plan, Run)>>,
+}
+
+/// When a hunt is over.
+#[derive(Debug)]
+struct Until {
+    #[expect(clippy::disallowed_types, reason = "the hunter's own time, which no run sees")]
+    began: Instant,
+    span: Option<Duration>,
+    /// Somebody has found something.
+    found: AtomicBool,
+}
+
 impl Hunt {
     #[expect(clippy::disallowed_types, reason = "the hunter's own time, which no run sees")]
     pub(super) fn run(&self, out: &mut impl Write) -> Result<Outcome, Failure> {
-        let (began, mut seeds, mut met) = (Instant::now(), 0, Met::default());
         let span = self.minutes.map(|minutes| Duration::from_secs_f64(minutes.max(0.0) * 60.0));
-        for seed in self.from.. {
-            let over = match span {
-                Some(span) => began.elapsed() >= span,
-                None => seed - self.from >= self.count,
+        let until = Until { began: Instant::now(), span, found: AtomicBool::new(false) };
+        let haul = thread::scope(|scope| {
+            let start = |job| {
+                let until = &until;
+                scope.spawn(move || self.search(job, until))
             };
-            if over {
-                break;
-            }
-            for scenario in &self.scenario.0 {
-                let plan = scenario.draw(seed);
-                let run = run(&plan, false)?;
-                seeds += 1;
-                met.join(&run.met);
-                if !run.violations.is_empty() {
-                    return self.tell(&plan, &run, out);
-                }
-            }
+            let hunters: Vec<_> = (0..self.jobs.get()).map(start).collect();
+            let hauls = hunters.into_iter().map(|hunter| hunter.join().expect("panics are caught"));
+            hauls.reduce(|one, other| Ok(one?.with(other?))).expect("there is at least one")
+        })?;
+        if let Some(found) = &haul.found {
+            return self.tell(&found.0, &found.1, out);
         }
-        let minutes = began.elapsed().as_secs_f64() / 60.0;
-        for (what, count) in met.all() {
+        let minutes = until.began.elapsed().as_secs_f64() / 60.0;
+        for (what, count) in haul.met.all() {
             writeln!(out, "{count:>9}  {what}")?;
+        }
+        let (seeds, name) = (haul.seeds, self.engine.name());
+        if haul.skipped > 0 {
+            writeln!(out, "{} faults that {name} cannot do were left out", haul.skipped)?;
         }
         writeln!(out, "{seeds} seeds, {:.0} a minute, no violation", seeds as f64 / minutes)?;
         Ok(Outcome::Well)
+    }
+
+    /// Runs every seed whose turn is that job's.
+    fn search(&self, job: u64, until: &Until) -> Result<Haul, Failure> {
+        let mut haul = Haul::default();
+        let mut seeds = (self.from + job..).step_by(self.jobs.get() as usize);
+        while let Some(seed) =
+            seeds.next().filter(|seed| !until.is_over(seed - self.from, self.count))
+        {
+            for scenario in &self.scenario.0 {
+                let plan = scenario.draw(seed);
+                let run = run(self.engine, &plan, false)?;
+                haul.seeds += 1;
+                haul.skipped += run.skipped.len() as u64;
+                haul.met.join(&run.met);
+                if !run.violations.is_empty() {
+                    until.found.store(true, Ordering::Relaxed);
+                    haul.found = Some(Box::new((plan, run)));
+                    return Ok(haul);
+                }
+            }
+        }
+        Ok(haul)
     }
 
     /// Keeps the plan that fails, and says how it is run again.
@@ -87,7 +138,29 @@ impl Hunt {
         for violation in &run.violations {
             writeln!(out, "{violation}")?;
         }
-        writeln!(out, "underpass-sim replay {} --timeline", file.display())?;
+        writeln!(out, "{}", replay_of(&file, self.engine))?;
         Ok(Outcome::Violation)
+    }
+}
+
+impl Until {
+    /// Whether that seed, counted from the first one, is not run any more.
+    fn is_over(&self, number: u64, count: u64) -> bool {
+        let late = match self.span {
+            Some(span) => self.began.elapsed() >= span,
+            None => number >= count,
+        };
+        late || self.found.load(Ordering::Relaxed)
+    }
+}
+
+impl Haul {
+    /// What both have found; the smaller seed, if both failed.
+    fn with(mut self, other: Self) -> Self {
+        self.seeds += other.seeds;
+        self.skipped += other.skipped;
+        self.met.join(&other.met);
+        let found = [self.found, other.found].into_iter().flatten();
+        Self { found: found.min_by_key(|found| found.0.seed), ..self }
     }
 }

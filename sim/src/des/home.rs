@@ -10,7 +10,8 @@ use underpass_core::{Both, Session};
 
 use super::Due;
 use super::net::Net;
-use super::socket::{Owner, Tip};
+use super::socket::Owner;
+use crate::party::{Sockets as _, Tip};
 
 /// One loop.
 #[derive(Debug)]

@@ -1,45 +1,37 @@
 //! Engine one: an own network of discrete events under the real sessions, without threads and without
 //! waiting. Time jumps from one event to the next.
 //!
-//! `agenda` is what is to happen, `net` the connections with their `socket`s. On them `client` and
-//! `backend` do what the plan says (`asking` is a client's connection): `hand` is what they work with, `http` as much of that as they need,
-//! `talk` what either does in a tunnel, `pattern` the bytes that they send. The `proxy` has its loops
+//! `agenda` is what is to happen, `net` the connections with their `socket`s, and `road` the ways that
+//! they go. The `proxy` has its loops
 //! (`home`), which pump the sessions (`turn`).
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each part looks at what concerns it")]
 
 mod agenda;
-mod asking;
-mod backend;
-mod client;
-mod hand;
 mod home;
-mod http;
 mod net;
-mod pattern;
 mod proxy;
+mod road;
 mod socket;
-mod talk;
 mod turn;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::panic::{self, AssertUnwindSafe};
 
 use underpass_core::Fault;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
 
+use crate::engine::Engine;
 use crate::event::{Event, What, Who};
 use crate::log::Log;
 use crate::oracle::{Left, Oracle};
+use crate::party::{Client, Serving, Tip};
 use crate::plan::{self, BadPlan, End, Leg, Link, Plan};
 use crate::run::Run;
-use backend::Serving;
-use client::Client;
 use net::Net;
 use proxy::Proxy;
-use socket::{Owner, Route, Tip};
+use socket::{Owner, Route};
 
 /// Something that is wrong on purpose, in this engine's driver: so that it can be seen that the oracles see.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -94,7 +86,7 @@ pub fn run(plan: &Plan, bug: Bug, keeps: bool) -> Result<Run, BadPlan> {
 }
 
 fn run_by(plan: &Plan, rules: Rules, bug: Bug, keeps: bool) -> Run {
-    let log = Log::new(Oracle::new(plan, &rules), keeps);
+    let log = Log::new(Oracle::new(plan, &rules, Engine::Des.manners(plan)), keeps);
     let net = Net::new(plan.network.clone(), plan.clients.len(), &plan.backends);
     let client = |(place, client)| Client::new(client, place);
     let mut world = World {
@@ -155,10 +147,7 @@ impl World<'_> {
             servings: self.servings.values().filter(|serving| !serving.is_over()).count() as u32,
             counts: self.proxy.counts(),
         };
-        let (hash, count, now) = (self.log.hash(), self.log.count(), self.net.now);
-        let (oracle, events) = self.log.end();
-        let (violations, met) = oracle.end(now, &left);
-        Run { hash, count, ended: now, events, violations, met }
+        self.log.finish(&left)
     }
 
     fn happens(&mut self, due: Due) {
@@ -267,7 +256,7 @@ impl World<'_> {
             Fault::Crash { backend, .. } => self.crash(backend, until),
             Fault::Cut { link, way, .. } => {
                 if let Some(route) = self.route(link) {
-                    self.net.block(route, *way, until);
+                    self.net.road(route).block(*way, until);
                 }
             }
             Fault::Descriptors { most, .. } => {
@@ -286,6 +275,12 @@ impl World<'_> {
                 }
             }
             Fault::Reset { leg, end } => self.reset(*leg, *end),
+            Fault::Slow { link, latency, bandwidth, .. } => {
+                if let Some(route) = self.route(link) {
+                    let more = Wait::from_millis(u64::from(*latency));
+                    self.net.road(route).slow(more, *bandwidth, until);
+                }
+            }
         }
     }
 
@@ -335,11 +330,6 @@ impl World<'_> {
 /// The moment of so many milliseconds.
 fn at(millis: u64) -> Time {
     Time::ZERO.after(Wait::from_millis(millis))
-}
-
-/// A number of bytes that is not zero.
-fn moved(count: usize) -> Option<NonZeroU32> {
-    NonZeroU32::new(u32::try_from(count).expect("no call moves 4 GiB"))
 }
 
 /// How long a connection is silent before its peer is asked whether it is there.

@@ -11,8 +11,10 @@ use underpass_core::time::{Time, Wait};
 
 use super::Due;
 use super::agenda::Agenda;
-use super::socket::{Flight, Life, Owner, Route, Socket, Tip};
-use crate::plan::{Backend, Network, Way};
+use super::road::Road;
+use super::socket::{Flight, Life, Owner, Route, Socket};
+use crate::party::{Sockets, Tip};
+use crate::plan::{Backend, Network};
 use crate::rng::Rng;
 
 /// Every connection there ever was.
@@ -22,16 +24,16 @@ pub(super) struct Net {
     pub(super) agenda: Agenda<Due>,
     pub(super) knobs: Network,
     sockets: Vec<Socket>,
-    /// Until when nothing goes from the proxy, and to it, on the way of each client and of each backend.
-    blocked: [Vec<[Time; 2]>; 2],
+    /// The ways of the clients, and of the backends.
+    roads: [Vec<Road>; 2],
     backends: Vec<Backend>,
 }
 
 impl Net {
     pub(super) fn new(knobs: Network, clients: usize, backends: &[Backend]) -> Self {
-        let blocked = [clients, backends.len()].map(|count| vec![[Time::ZERO; 2]; count]);
+        let roads = [clients, backends.len()].map(|count| vec![Road::default(); count]);
         let (now, agenda, sockets) = (Time::ZERO, Agenda::new(), Vec::new());
-        Self { now, agenda, knobs, sockets, blocked, backends: backends.to_vec() }
+        Self { now, agenda, knobs, sockets, roads, backends: backends.to_vec() }
     }
 
     /// The place of the backend of that name, and how many of its addresses refuse.
@@ -41,7 +43,7 @@ impl Net {
     }
 
     /// Begins to connect; `name` is what the connection's own chance begins with.
-    pub(super) fn dial(&mut self, owner: Owner, route: Route, name: u64) -> Tip {
+    pub(super) fn begin(&mut self, owner: Owner, route: Route, name: u64) -> Tip {
         let tip = Tip(u32::try_from(self.sockets.len()).expect("few connections"));
         for (end, owner) in ["dialler", "acceptor"].into_iter().zip([owner, Owner::Nobody]) {
             let chance = Rng::of(self.knobs.chance, end, name);
@@ -92,100 +94,6 @@ impl Net {
         pending.then(|| self.breaks(dialler, fault))
     }
 
-    /// How connecting went, once it is known.
-    pub(super) fn connected(&mut self, dialler: Tip) -> Poll<Result<(), Fault>> {
-        let socket = self.at(dialler);
-        match socket.life {
-            Life::Connecting => Poll::Pending,
-            Life::Up => Poll::Ready(Ok(())),
-            Life::Dead => Poll::Ready(Err(socket.error.take().unwrap_or(Fault::Closed))),
-        }
-    }
-
-    /// Reads what has arrived; 0 is the end.
-    pub(super) fn read(&mut self, tip: Tip, room: &mut [u8]) -> Poll<Result<usize, Fault>> {
-        let socket = self.at(tip);
-        let count = room.len().min(socket.arrived.len());
-        if count > 0 {
-            for (place, byte) in room.iter_mut().zip(socket.arrived.drain(..count)) {
-                *place = byte;
-            }
-            let at = self.arrival(tip);
-            self.agenda.note(at, Due::Credits(tip.peer(), count as u32));
-            return Poll::Ready(Ok(count));
-        }
-        match (socket.ended, socket.error.take(), socket.life) {
-            (true, error, _) => {
-                socket.error = error;
-                Poll::Ready(Ok(0))
-            }
-            (false, Some(fault), _) => Poll::Ready(Err(fault)),
-            (false, None, Life::Dead) => Poll::Ready(Ok(0)),
-            (false, None, Life::Connecting | Life::Up) => Poll::Pending,
-        }
-    }
-
-    /// Writes as many of the bytes as there is room for.
-    pub(super) fn write(&mut self, tip: Tip, bytes: &[u8]) -> Poll<Result<usize, Fault>> {
-        let segment = self.knobs.segment as usize;
-        let socket = self.at(tip);
-        if let Some(fault) = socket.error.take() {
-            return Poll::Ready(Err(fault));
-        }
-        if socket.shut || socket.life == Life::Dead {
-            return Poll::Ready(Err(Fault::Closed));
-        }
-        let count = bytes.len().min(socket.credit);
-        socket.credit -= count;
-        socket.starved = count < bytes.len();
-        if count == 0 {
-            return Poll::Pending;
-        }
-        for piece in bytes[..count].chunks(segment) {
-            if !self.at(tip).holed {
-                self.at(tip.peer()).coming_bytes.extend(piece);
-                self.send(tip, Flight::Bytes(piece.len() as u32));
-            }
-        }
-        Poll::Ready(Ok(count))
-    }
-
-    /// Says that nothing more will come: FIN.
-    pub(super) fn shut(&mut self, tip: Tip) -> Result<(), Fault> {
-        if self.at(tip).life != Life::Up {
-            return Err(Fault::Closed);
-        }
-        if !std::mem::replace(&mut self.at(tip).shut, true) {
-            self.send(tip, Flight::Fin);
-        }
-        Ok(())
-    }
-
-    /// Lets go of the socket: in order if everything was read, by a reset if not.
-    pub(super) fn close(&mut self, tip: Tip) {
-        if !self.at(tip).arrived.is_empty() {
-            return self.abort(tip);
-        }
-        // What is dead has nobody to be told.
-        let _ = self.shut(tip);
-        self.at(tip).owner = Owner::Nobody;
-    }
-
-    /// Lets go of the socket by a reset. Whether what is on its way arrives is chance.
-    pub(super) fn abort(&mut self, tip: Tip) {
-        if self.at(tip).life == Life::Up {
-            if self.at(tip).chance.one_in(2) {
-                let peer = self.at(tip.peer());
-                peer.coming.clear();
-                peer.coming_bytes.clear();
-            }
-            self.send(tip, Flight::Reset);
-        }
-        let socket = self.at(tip);
-        (socket.owner, socket.life, socket.shut) = (Owner::Nobody, Life::Dead, true);
-        socket.arrived.clear();
-    }
-
     /// What has broken the connection: known without reading, and told once.
     pub(super) fn breakage(&mut self, tip: Tip) -> Option<Fault> {
         self.at(tip).error.take()
@@ -224,6 +132,9 @@ impl Net {
         while let Some(&(_, flight)) = self.at(tip).coming.front().filter(|(at, _)| *at <= now) {
             self.at(tip).coming.pop_front();
             news |= self.lands(tip, flight);
+        }
+        if let Some(&(at, _)) = self.at(tip).coming.front() {
+            self.agenda.note(at, Due::Arrives(tip));
         }
         news.then(|| self.at(tip).owner)
     }
@@ -280,20 +191,11 @@ impl Net {
         }
     }
 
-    /// From now on until then nothing arrives that way.
-    pub(super) fn block(&mut self, route: Route, way: Way, until: Time) {
-        let blocked = self.blocked(route);
-        match way {
-            Way::FromProxy => blocked[0] = blocked[0].max(until),
-            Way::ToProxy => blocked[1] = blocked[1].max(until),
-            Way::Both => *blocked = blocked.map(|at| at.max(until)),
-        }
-    }
-
-    fn blocked(&mut self, route: Route) -> &mut [Time; 2] {
+    /// The way of that route.
+    pub(super) fn road(&mut self, route: Route) -> &mut Road {
         match route {
-            Route::Client(place) => &mut self.blocked[0][place as usize],
-            Route::Backend(place, _) => &mut self.blocked[1][place as usize],
+            Route::Client(place) => &mut self.roads[0][place as usize],
+            Route::Backend(place, _) => &mut self.roads[1][place as usize],
         }
     }
 
@@ -306,7 +208,8 @@ impl Net {
         let [least, most] = self.knobs.latency;
         let route = self.route(from);
         let to_proxy = matches!(route, Route::Client(_)) == (from.0 & 1 == 0);
-        let begins = self.blocked(route)[usize::from(to_proxy)].max(self.now);
+        let now = self.now;
+        let begins = self.road(route).begins(to_proxy, now);
         let spread = (most - least) as usize;
         let extra = if spread == 0 { 0 } else { self.at(from).chance.below(spread + 1) };
         begins.after(Wait::from_micros(u64::from(least) + extra as u64))
@@ -316,12 +219,117 @@ impl Net {
         if self.at(from).holed {
             return;
         }
-        let at = self.arrival(from);
+        let (at, route, now) = (self.arrival(from), self.route(from), self.now);
+        let bytes = if let Flight::Bytes(count) = flight { count } else { 0 };
+        let takes = self.road(route).takes(bytes, now);
         let peer = self.at(from.peer());
-        let at = at.max(peer.last);
+        let at = at.max(peer.last).after(takes);
         peer.last = at;
+        // One arrival is noted at a time: what comes behind it is noted when it has landed.
+        let first = peer.coming.is_empty();
         peer.coming.push_back((at, flight));
-        self.agenda.note(at, Due::Arrives(from.peer()));
+        if first {
+            self.agenda.note(at, Due::Arrives(from.peer()));
+        }
+    }
+}
+
+impl Sockets for Net {
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn dial(&mut self, place: u32, name: u64) -> Tip {
+        self.begin(Owner::Client(place), Route::Client(place), name)
+    }
+
+    fn connected(&mut self, dialler: Tip) -> Poll<Result<(), Fault>> {
+        let socket = self.at(dialler);
+        match socket.life {
+            Life::Connecting => Poll::Pending,
+            Life::Up => Poll::Ready(Ok(())),
+            Life::Dead => Poll::Ready(Err(socket.error.take().unwrap_or(Fault::Closed))),
+        }
+    }
+
+    fn read(&mut self, tip: Tip, room: &mut [u8]) -> Poll<Result<usize, Fault>> {
+        let socket = self.at(tip);
+        let count = room.len().min(socket.arrived.len());
+        if count > 0 {
+            for (place, byte) in room.iter_mut().zip(socket.arrived.drain(..count)) {
+                *place = byte;
+            }
+            let at = self.arrival(tip);
+            self.agenda.note(at, Due::Credits(tip.peer(), count as u32));
+            return Poll::Ready(Ok(count));
+        }
+        match (socket.ended, socket.error.take(), socket.life) {
+            (true, error, _) => {
+                socket.error = error;
+                Poll::Ready(Ok(0))
+            }
+            (false, Some(fault), _) => Poll::Ready(Err(fault)),
+            (false, None, Life::Dead) => Poll::Ready(Ok(0)),
+            (false, None, Life::Connecting | Life::Up) => Poll::Pending,
+        }
+    }
+
+    fn write(&mut self, tip: Tip, bytes: &[u8]) -> Poll<Result<usize, Fault>> {
+        let segment = self.knobs.segment as usize;
+        let socket = self.at(tip);
+        if let Some(fault) = socket.error.take() {
+            return Poll::Ready(Err(fault));
+        }
+        if socket.shut || socket.life == Life::Dead {
+            return Poll::Ready(Err(Fault::Closed));
+        }
+        let count = bytes.len().min(socket.credit);
+        socket.credit -= count;
+        socket.starved = count < bytes.len();
+        if count == 0 {
+            return Poll::Pending;
+        }
+        for piece in bytes[..count].chunks(segment) {
+            if !self.at(tip).holed {
+                self.at(tip.peer()).coming_bytes.extend(piece);
+                self.send(tip, Flight::Bytes(piece.len() as u32));
+            }
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn shut(&mut self, tip: Tip) -> Result<(), Fault> {
+        if self.at(tip).life != Life::Up {
+            return Err(Fault::Closed);
+        }
+        if !std::mem::replace(&mut self.at(tip).shut, true) {
+            self.send(tip, Flight::Fin);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, tip: Tip) {
+        if !self.at(tip).arrived.is_empty() {
+            return self.abort(tip);
+        }
+        // What is dead has nobody to be told.
+        let _ = self.shut(tip);
+        self.at(tip).owner = Owner::Nobody;
+    }
+
+    fn abort(&mut self, tip: Tip) {
+        if self.at(tip).life == Life::Up {
+            // Whether what is on its way arrives is chance.
+            if self.at(tip).chance.one_in(2) {
+                let peer = self.at(tip.peer());
+                peer.coming.clear();
+                peer.coming_bytes.clear();
+            }
+            self.send(tip, Flight::Reset);
+        }
+        let socket = self.at(tip);
+        (socket.owner, socket.life, socket.shut) = (Owner::Nobody, Life::Dead, true);
+        socket.arrived.clear();
     }
 }
 

@@ -9,11 +9,13 @@ use underpass_core::{Cx, Pumped, Session, limits, pump};
 
 use super::home::{Home, Slot};
 use super::net::Net;
-use super::socket::{Owner, Tip};
+use super::socket::Owner;
 use super::turn::Turn;
 use super::{Bug, Due};
 use crate::event::{Counts, Event, Rest, What, Who};
 use crate::log::Log;
+use crate::party::{Sockets as _, Tip};
+use crate::telling::Telling;
 
 /// The proxy.
 #[derive(Debug)]
@@ -149,7 +151,8 @@ impl Proxy {
         let home = &mut self.homes[place as usize];
         let Some(slot) = home.slots.get_mut(&number) else { return };
         slot.queued = false;
-        let mut turn = Turn {
+        let at = net.now;
+        let io = Turn {
             number,
             now,
             rules: &self.rules,
@@ -160,8 +163,8 @@ impl Proxy {
             free,
             bug: self.bug,
             net,
-            log,
         };
+        let mut turn = Telling { io, log, at, session: number };
         let mut cx = Cx { now, rules: &self.rules, buffers: &mut home.buffers };
         let pumped = pump(&mut slot.session, &mut turn, &mut cx, limits::BUDGET);
         let session = &slot.session;

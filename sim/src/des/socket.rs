@@ -7,22 +7,6 @@ use underpass_core::time::Time;
 
 use crate::rng::Rng;
 
-/// One end of a connection: the dialler's is even, the other one is next to it.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct Tip(pub(super) u32);
-
-impl Tip {
-    /// The other end.
-    pub(super) const fn peer(self) -> Self {
-        Self(self.0 ^ 1)
-    }
-
-    /// The number of the connection.
-    pub(super) const fn connection(self) -> u32 {
-        self.0 >> 1
-    }
-}
-
 /// Who is told when something happens to a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Owner {

@@ -1,4 +1,4 @@
-//! One turn of one session: the [`Io`] of this engine, which tells what it is asked and answers.
+//! One turn of one session: the [`Io`] of this engine.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -8,15 +8,13 @@ use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
 use underpass_core::report::Report;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
-use underpass_core::{Dial, Fault, Io, Op, Read, Side};
+use underpass_core::{Dial, Fault, Io, Read, Side};
 
 use super::home::{Backend, Kept, Legs};
 use super::net::Net;
-use super::socket::{Owner, Route, Tip};
-use super::{Bug, Due, moved};
-use crate::event::{Event, Told, What, Who};
-use crate::log::Log;
-use crate::outcome::Outcome;
+use super::socket::{Owner, Route};
+use super::{Bug, Due};
+use crate::party::{Sockets as _, Tip, moved};
 
 /// What the ops of one session are made with.
 pub(super) struct Turn<'a> {
@@ -32,26 +30,9 @@ pub(super) struct Turn<'a> {
     pub(super) free: u32,
     pub(super) bug: Bug,
     pub(super) net: &'a mut Net,
-    pub(super) log: &'a mut Log,
 }
 
 impl Turn<'_> {
-    fn tell(&mut self, what: What) {
-        self.log.add(Event { at: self.net.now, who: Who::Session(self.number), what });
-    }
-
-    /// Tells what came of a move; that it is "not now" is no news.
-    fn made<T: Copy + Into<Outcome>>(
-        &mut self,
-        op: Op,
-        polled: Poll<Result<T, Fault>>,
-    ) -> Poll<Result<T, Fault>> {
-        if polled.is_ready() {
-            self.tell(What::Makes(op, polled.into()));
-        }
-        polled
-    }
-
     /// The socket of that side; core asks only for those that are up.
     fn tip(&self, side: Side) -> Tip {
         match (side, self.legs.backend) {
@@ -117,12 +98,11 @@ impl Turn<'_> {
             return Poll::Ready(Err(Fault::Exhausted));
         }
         if self.free == 0 {
-            self.log.oracle.met("a backend could not be dialled for want of descriptors");
             return Poll::Ready(Err(Fault::Resources));
         }
         self.legs.name += 1;
         let (owner, route) = (Owner::Session(self.number), Route::Backend(place, address));
-        let tip = self.net.dial(owner, route, self.legs.name);
+        let tip = self.net.begin(owner, route, self.legs.name);
         self.legs.backend = Backend::Dialling(address, tip);
         Poll::Pending
     }
@@ -134,43 +114,29 @@ impl Io for Turn<'_> {
     }
 
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
-        let got = self.read(side, room);
-        self.made(Op::Fill(side), got)
+        self.read(side, room)
     }
 
     fn flush(&mut self, to: Side, bytes: &[u8]) -> Poll<Result<NonZeroU32, Fault>> {
-        let put = self.write(to, bytes);
-        self.made(Op::Flush(to), put)
+        self.write(to, bytes)
     }
 
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
         if failed.is_some() {
             self.legs.backend.close(self.net);
         }
-        let elected = self.pool.elect(ask, failed, self.number, self.now);
-        let outcome = match &elected {
-            Poll::Pending => Outcome::Pending,
-            Poll::Ready(Ok(_)) => Outcome::Done,
-            Poll::Ready(Err(none)) => Outcome::None(*none),
-        };
-        self.tell(What::Makes(Op::Elect, outcome));
-        elected
+        self.pool.elect(ask, failed, self.number, self.now)
     }
 
     fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
-        let up = match dial {
+        match dial {
             Dial::Idle => Poll::Ready(self.take_idle(lease)),
             Dial::Address(address) => self.dial(lease, address),
-        };
-        if up.is_ready() {
-            self.tell(What::Dials(dial, up.into()));
         }
-        up
     }
 
     fn confirm(&mut self, lease: &mut Lease) {
         self.pool.confirm(lease);
-        self.tell(What::Makes(Op::Confirm, Outcome::Done));
     }
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
@@ -183,7 +149,6 @@ impl Io for Turn<'_> {
         self.legs.abrupt |= report.close.is_abrupt();
         let lease = lease.filter(|_| self.bug != Bug::LeaksLease);
         self.pool.release(lease, self.number);
-        self.tell(What::Reports(Box::new(Told(*report))));
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {
@@ -195,7 +160,7 @@ impl Io for Turn<'_> {
             self.legs.carriers[from].extend(&scratch[..count.get() as usize]);
         }
         *self.scratch = scratch;
-        self.made(Op::Pull(from), got)
+        got
     }
 
     fn push(&mut self, to: Side) -> Poll<Result<NonZeroU32, Fault>> {
@@ -209,24 +174,20 @@ impl Io for Turn<'_> {
             carrier.drain(..count.get() as usize);
         }
         self.legs.carriers[!to] = carrier;
-        self.made(Op::Push(to), put)
+        put
     }
 
     fn shut(&mut self, side: Side) -> Poll<Result<(), Fault>> {
         let tip = ready!(self.hesitates(side));
-        let shut = if self.bug == Bug::ForgetsEnd { Ok(()) } else { self.net.shut(tip) };
-        self.made(Op::Shut(side), Poll::Ready(shut))
+        Poll::Ready(if self.bug == Bug::ForgetsEnd { Ok(()) } else { self.net.shut(tip) })
     }
 
     fn watch(&mut self, side: Side) -> Poll<Fault> {
-        let Some(fault) = self.net.breakage(self.tip(side)) else { return Poll::Pending };
-        self.tell(What::Makes(Op::Watch(side), Outcome::Broke(fault)));
-        Poll::Ready(fault)
+        self.net.breakage(self.tip(side)).map_or(Poll::Pending, Poll::Ready)
     }
 
     fn park(&mut self) {
         // What was for a side that is gone is dropped.
         self.legs.carriers.iter_mut().for_each(VecDeque::clear);
-        self.tell(What::Makes(Op::Park, Outcome::Done));
     }
 }

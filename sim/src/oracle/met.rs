@@ -7,12 +7,17 @@ use std::collections::BTreeMap;
 pub struct Met(BTreeMap<&'static str, u64>);
 
 /// Everything that should happen sometimes.
-pub const MARKS: [&str; 34] = [
+pub const MARKS: [&str; 41] = [
     "a 101 came in pieces",
     "a backend could not be dialled for want of descriptors",
+    "a body came in chunks for a client of HTTP/1.0",
+    "a body waited until it was welcome",
     "a body was cut",
+    "a body was sent in chunks",
     "a client broke while others were waited for",
     "a client ended before its tunnel opened",
+    "a client of HTTP/1.0 was kept",
+    "a client was kept behind a byte too many",
     "a client was turned away",
     "a connect took longer than it may",
     "a fault while bytes were under way",
@@ -31,12 +36,14 @@ pub const MARKS: [&str; 34] = [
     "a tunnel ended well",
     "an answer came too late",
     "an answer was no HTTP, or a lie",
+    "an error was told in the proxy's own words",
     "an idle connection served again",
     "an idle connection was forgotten",
     "an idle connection was stale, and the request was sent once more",
     "an upgrade on a connection that had carried exchanges",
     "early bytes waited for their tunnel",
     "early bytes waited while an address failed",
+    "no rule took a request",
     "no worker was free in time",
     "the client's head came too slowly",
     "the clock jumped while a tunnel was open",

@@ -1,11 +1,14 @@
 //! What must be true of every run, whatever engine made it: judged from events alone.
 //!
-//! `streams` judges the bytes of tunnels and their ends, `requests` which answer belongs to whom,
-//! `sessions` clocks, leases and what core holds; `met` counts what should happen sometimes.
+//! `streams` judges the bytes of tunnels and their ends, `requests` which answer belongs to whom, `reports`
+//! what is told of it, `sessions` clocks and leases, `held` how much core may hold; `met` counts what should happen
+//! sometimes.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each oracle looks at what concerns it")]
 
+mod held;
 mod met;
+mod reports;
 mod requests;
 mod sessions;
 mod streams;
@@ -16,10 +19,12 @@ use std::fmt;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
 
+use crate::engine::Manners;
 use crate::event::{Counts, Event, What, Who};
 use crate::plan::{Fault, Plan};
 
 pub use met::{MARKS, Met};
+use reports::Reports;
 use requests::Requests;
 use sessions::Sessions;
 use streams::Streams;
@@ -46,6 +51,8 @@ pub enum Kind {
     Busy,
     /// A count is wrong, or something lent is not given back.
     Count,
+    /// What was recorded of a session does not replay.
+    Diverged,
     /// A clock rang before its time.
     Early,
     /// An answer belongs to another request, or to none.
@@ -68,6 +75,8 @@ pub enum Kind {
     Smuggled,
     /// Something does not finish.
     Stuck,
+    /// What was done is not what is reported of it.
+    Untold,
     /// Bytes are not those that were sent.
     Wrong,
 }
@@ -91,6 +100,7 @@ pub struct Oracle {
     /// How far the proxy's clock is ahead.
     ahead: Wait,
     streams: Streams,
+    reports: Reports,
     requests: Requests,
     sessions: Sessions,
 }
@@ -103,15 +113,16 @@ struct Found {
 }
 
 impl Oracle {
-    /// Judges runs of that plan, under those rules.
-    pub fn new(plan: &Plan, rules: &Rules) -> Self {
+    /// Judges runs of that plan, under those rules, by an engine that is so exact.
+    pub fn new(plan: &Plan, rules: &Rules, manners: Manners) -> Self {
         Self {
             found: Found::default(),
             faults: plan.faults.iter().map(|timed| timed.fault.clone()).collect(),
             ahead: Wait::ZERO,
-            streams: Streams::new(plan),
+            streams: Streams::new(plan, manners),
+            reports: Reports::default(),
             requests: Requests::new(plan),
-            sessions: Sessions::new(plan, rules),
+            sessions: Sessions::new(plan, rules, manners),
         }
     }
 
@@ -138,6 +149,7 @@ impl Oracle {
         }
         self.sessions.see(event, event.at.after(self.ahead), &mut self.found);
         self.streams.see(event, &mut self.found);
+        self.reports.see(event, &mut self.found);
         self.requests.see(event, &mut self.found);
     }
 
@@ -149,7 +161,12 @@ impl Oracle {
     /// The run is cut off, because it does not end by itself.
     pub fn busy(&mut self, at: Time) {
         let why = "too much happens".to_owned();
-        self.found.violations.push(Violation { kind: Kind::Busy, at, who: Who::Network, why });
+        self.finds(Violation { kind: Kind::Busy, at, who: Who::Network, why });
+    }
+
+    /// Something was found by who knows more than events tell.
+    pub fn finds(&mut self, violation: Violation) {
+        self.found.violations.push(violation);
     }
 
     /// Judges what is left; gives all that was found.
@@ -174,6 +191,7 @@ impl Oracle {
             }
         }
         self.streams.end(&mut self.found);
+        self.reports.end(at, &mut self.found);
         (self.found.violations, self.found.met)
     }
 }

@@ -1,10 +1,11 @@
-//! Each answer belongs to its request, and no backend is asked twice for what may not be done twice.
+//! Each answer belongs to its request, and no backend is asked twice for what may not be done twice, or
+//! asked on a used connection for what may not go there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Each, Found, Kind};
 use crate::event::{Event, What, Who};
-use crate::plan::{Answer, Client, Op, Plan, Then};
+use crate::plan::{self, Answer, Ask, Client, Framing, Op, Plan, Then};
 
 /// The requests of a run.
 #[derive(Debug)]
@@ -12,20 +13,21 @@ pub(super) struct Requests {
     clients: Each<Asker>,
     /// How often each request came to a backend, and whether it was granted a tunnel.
     got: BTreeMap<(u32, usize), (u32, bool)>,
+    /// The connections of backends that have served.
+    used: BTreeSet<u32>,
 }
 
 /// One client's requests.
 #[derive(Debug, Default)]
 struct Asker {
+    /// What stands at each place of its script, if that is a request.
+    asks: Vec<Option<Box<Ask>>>,
+    /// Nothing hinders its requests.
+    calm: bool,
     /// Those that have no answer yet.
     open: VecDeque<usize>,
-    /// Those that may be sent to a backend twice, and those with the status that must be answered.
-    twice: Vec<bool>,
-    must: Vec<Option<u16>>,
-    pipelined: Vec<bool>,
-    upgrades: Vec<bool>,
-    /// Answers on the present connection.
-    answered: u32,
+    /// Those that were answered on the present connection.
+    answered: Vec<usize>,
 }
 
 impl Requests {
@@ -42,13 +44,15 @@ impl Requests {
             .clients
             .iter()
             .map(|client| (client.id, Asker::new(client, calm && is_routed(client, plan))));
-        Self { clients: clients.collect(), got: BTreeMap::new() }
+        Self { clients: clients.collect(), got: BTreeMap::new(), used: BTreeSet::new() }
     }
 
     pub(super) fn see(&mut self, event: &Event, found: &mut Found) {
         match (event.who, &event.what) {
             (Who::Client(id), what) => self.client(id, what, event, found),
-            (Who::Backend(_), &What::Gets(client, ask)) => self.gets(client, ask, event, found),
+            (Who::Backend(number), &What::Gets(client, ask)) => {
+                self.gets(number, (client, ask), event, found);
+            }
             (Who::Backend(_), &What::Switches(client, ask)) => {
                 self.got.entry((client, ask)).or_default().1 = true;
             }
@@ -56,13 +60,18 @@ impl Requests {
         }
     }
 
-    fn gets(&mut self, client: u32, ask: usize, event: &Event, found: &mut Found) {
-        let count = &mut self.got.entry((client, ask)).or_default().0;
+    fn gets(&mut self, number: u32, (client, at): (u32, usize), event: &Event, found: &mut Found) {
+        let count = &mut self.got.entry((client, at)).or_default().0;
         *count += 1;
-        let asker = self.clients.get(&client);
-        let twice = asker.and_then(|asker| asker.twice.get(ask)).is_some_and(|twice| *twice);
-        if *count > if twice { 2 } else { 1 } {
-            let why = format!("request {ask} of c{client} came {count} times");
+        let used = !self.used.insert(number);
+        let Some(ask) = self.clients.get(&client).and_then(|asker| asker.ask(at)) else { return };
+        if *count > if ask.may_be_sent_twice() { 2 } else { 1 } {
+            let why = format!("request {at} of c{client} came {count} times");
+            found.violate(Kind::Repeated, event, why);
+        }
+        // It might be stale, and what was sent could not be sent again.
+        if used && !ask.may_be_sent_twice() {
+            let why = format!("request {at} of c{client} came on a connection that has served");
             found.violate(Kind::Repeated, event, why);
         }
     }
@@ -72,7 +81,7 @@ impl Requests {
         match what {
             What::Connects(_) => {
                 asker.open.clear();
-                asker.answered = 0;
+                asker.answered.clear();
             }
             What::Asks(ask) => asker.open.push_back(*ask),
             What::Heads(status, whose) => {
@@ -80,9 +89,10 @@ impl Requests {
             }
             What::Whole(ask) => {
                 asker.open.retain(|open| open != ask);
-                asker.answered += 1;
+                asker.answered.push(*ask);
             }
-            What::Unanswered(ask) if asker.must.get(*ask).is_some_and(Option::is_some) => {
+            What::Welcome(_) => found.met.add("a body waited until it was welcome"),
+            What::Unanswered(ask) if asker.must(*ask).is_some() => {
                 let why = format!("request {ask} has no answer, and nothing hinders it");
                 found.violate(Kind::Refused, event, why);
             }
@@ -93,23 +103,22 @@ impl Requests {
 
 impl Asker {
     fn new(client: &Client, calm: bool) -> Self {
-        let calm = calm && is_calm(client);
-        let asks =
-            client.script.iter().map(|op| if let Op::Ask(ask) = op { Some(ask) } else { None });
-        let mut asker = Self::default();
-        for ask in asks {
-            asker.twice.push(ask.is_some_and(|ask| ask.may_be_sent_twice()));
-            asker.pipelined.push(ask.is_some_and(|ask| ask.pipelined));
-            asker
-                .upgrades
-                .push(ask.is_some_and(|ask| matches!(ask.kind, crate::plan::Kind::Upgrade(_))));
-            asker.must.push(ask.filter(|_| calm).and_then(|ask| match &ask.reply.answer {
-                Answer::Body { status, .. } => Some(*status),
-                Answer::Switch { .. } => Some(101),
-                _ => None,
-            }));
+        let ask = |op: &Op| if let Op::Ask(ask) = op { Some(ask.clone()) } else { None };
+        let asks = client.script.iter().map(ask).collect();
+        Self { asks, calm: calm && is_calm(client), ..Self::default() }
+    }
+
+    fn ask(&self, at: usize) -> Option<&Ask> {
+        self.asks.get(at)?.as_deref()
+    }
+
+    /// The status by which that request must be answered.
+    fn must(&self, at: usize) -> Option<u16> {
+        match self.ask(at).filter(|_| self.calm)?.reply.answer {
+            Answer::Body { status, .. } => Some(status),
+            Answer::Switch { .. } => Some(101),
+            _ => None,
         }
-        asker
     }
 
     fn heads(
@@ -121,26 +130,48 @@ impl Asker {
         found: &mut Found,
     ) {
         // What stands before any request is garbage, and its answer is the proxy's.
-        let Some(&ask) = self.open.front() else { return };
-        let foreign = whose.is_some_and(|whose| whose != (id, ask));
+        let Some(&at) = self.open.front() else { return };
+        let foreign = whose.is_some_and(|whose| whose != (id, at));
         if foreign || whose.is_none() && status < 400 {
-            found.violate(Kind::Foreign, event, format!("a {status} for request {ask}: {whose:?}"));
+            found.violate(Kind::Foreign, event, format!("a {status} for request {at}: {whose:?}"));
         }
-        let granted = got.get(&(id, ask)).is_some_and(|(_, granted)| *granted);
-        if status == 101 && !granted {
-            found.violate(Kind::Foreign, event, format!("request {ask} was not granted a tunnel"));
+        let got = got.get(&(id, at));
+        if status == 101 && !got.is_some_and(|(_, granted)| *granted) {
+            found.violate(Kind::Foreign, event, format!("request {at} was not granted a tunnel"));
         }
-        if self.must[ask].is_some_and(|must| must != status) {
-            let why = format!("a {status} for request {ask}, and nothing hinders it");
+        if self.must(at).is_some_and(|must| must != status) {
+            let why = format!("a {status} for request {at}, and nothing hinders it");
             found.violate(Kind::Refused, event, why);
         }
-        let upgrade = self.upgrades[ask];
-        found.meet("a request for an upgrade was not granted", upgrade && status != 101);
-        let behind = self.answered > 0;
-        found
-            .meet("an upgrade on a connection that had carried exchanges", behind && status == 101);
-        let before = ask.checked_sub(1).is_some_and(|before| self.pipelined[before]);
-        found.meet("a pipelined request was answered", behind && before && status < 400);
+        let own = whose.is_none() && got.is_some();
+        self.ask(at).into_iter().for_each(|ask| self.remember((at, ask), status, own, found));
+    }
+
+    /// What is remarkable in the head of an answer; the proxy's own, perhaps, to what a backend got.
+    fn remember(&self, (at, ask): (usize, &Ask), status: u16, own: bool, found: &mut Found) {
+        let before = |at: &usize| self.ask(*at).map(|ask| &ask.reply.answer);
+        let last = self.answered.last().and_then(before);
+        let exceeds = |answer: &Answer| matches!(answer, Answer::Body { then: Then::Excess, framing, .. } if *framing != Framing::Close);
+        let told = |answer: &Answer| matches!(answer, Answer::Body { status: theirs, .. } if *theirs == status);
+        let chunks =
+            |answer: &Answer| matches!(answer, Answer::Body { framing: Framing::Chunks, .. });
+        let pipelined =
+            at.checked_sub(1).and_then(|at| self.ask(at)).is_some_and(|ask| ask.pipelined);
+        let behind = last.is_some();
+        let (good, answer) = (!own && status < 400, &ask.reply.answer);
+        let upgrade = matches!(ask.kind, plan::Kind::Upgrade(_));
+        let sent = ask.upload().is_some_and(|upload| upload.framing == Framing::Chunks);
+        let all = [
+            ("a body came in chunks for a client of HTTP/1.0", good && ask.old && chunks(answer)),
+            ("a body was sent in chunks", good && sent && !ask.reply.early),
+            ("a client of HTTP/1.0 was kept", behind && ask.old),
+            ("a client was kept behind a byte too many", last.is_some_and(exceeds)),
+            ("a pipelined request was answered", behind && pipelined && status < 400),
+            ("a request for an upgrade was not granted", upgrade && status != 101),
+            ("an error was told in the proxy's own words", own && told(answer)),
+            ("an upgrade on a connection that had carried exchanges", behind && status == 101),
+        ];
+        all.into_iter().for_each(|(what, is)| found.meet(what, is));
     }
 }
 
@@ -164,6 +195,6 @@ fn is_calm(client: &Client) -> bool {
         }
         Op::Sleep(millis) | Op::Rest(millis) => *millis < 2_000,
         Op::Expect(_) | Op::Send(_) | Op::HalfClose => true,
-        Op::Abort | Op::Dribble(_) | Op::Garbage(_) => false,
+        Op::Abort | Op::Dribble(_) | Op::Garbage(_) | Op::Sip(_) => false,
     })
 }

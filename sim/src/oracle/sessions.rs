@@ -3,14 +3,16 @@
 
 use std::num::NonZeroU32;
 
-use underpass_core::limits::{HEAD_MOST, Pace};
+use underpass_core::limits::Pace;
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
 use underpass_core::route::{Rules, Terms};
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, Dial, Fault, Op, Side};
 
+use super::held::Bound;
 use super::{Each, Found, Kind};
+use crate::engine::Manners;
 use crate::event::{Counts, Event, Rest, What, Who};
 use crate::outcome::Outcome;
 use crate::plan::Plan;
@@ -23,6 +25,7 @@ pub(super) struct Sessions {
     head: Pace,
     /// How late a clock may ring.
     tick: Wait,
+    bound: Bound,
     /// As many sessions as each worker takes at least.
     most: u32,
     /// Since when somebody waits for a worker although each has a place.
@@ -44,20 +47,23 @@ struct Live {
     /// Sides that were told that nothing more comes.
     shut: Both<bool>,
     under_way: Both<u64>,
+    /// When each side of the tunnel broke as one that sends.
+    broke: Both<Option<Time>>,
     /// Pieces that came of the backend's head.
     pieces: u32,
     answered: bool,
 }
 
 impl Sessions {
-    pub(super) fn new(plan: &Plan, rules: &Rules) -> Self {
+    pub(super) fn new(plan: &Plan, rules: &Rules, manners: Manners) -> Self {
         let host = rules.main();
         let forwards = host.rules.iter().filter_map(|rule| rule.action.forward());
         Self {
             live: Each::new(),
             terms: forwards.map(|forward| Terms::of(forward, &host.scope, host.timeout)).collect(),
             head: host.limits.head,
-            tick: Wait::from_micros(u64::from(plan.network.lag) + 10),
+            tick: manners.tick,
+            bound: Bound::of(plan),
             most: rules
                 .workers
                 .iter()
@@ -74,6 +80,7 @@ impl Sessions {
             let tunnel = live.rest.is_some_and(|rest| rest.state == "Tunnel");
             found.meet("the clock jumped while a tunnel was open", tunnel);
             live.rest = live.rest.map(|rest| Rest { deadline: None, ..rest });
+            live.broke = Both::default();
         }
     }
 
@@ -107,7 +114,12 @@ impl Sessions {
                 let wait = |of: fn(&Terms) -> Wait| self.terms.iter().map(of).min();
                 live.reports(&told.0, wait, &self.head, event, found);
             }
-            What::Rests(rest) => live.rests(*rest, self.tick, event, found),
+            What::Rests(rest) => {
+                let stall = self.terms.iter().map(|terms| terms.answer).max().unwrap_or_default();
+                let most = self.bound.bytes(rest.state);
+                live.rests(*rest, self.tick, most, event, found);
+                live.ends(*rest, self.tick.plus(stall), event, found);
+            }
             _ => {}
         }
     }
@@ -141,9 +153,15 @@ impl Sessions {
             found.violate(Kind::Count, event, why);
         }
         let live = self.live.len() as u32;
-        if counts.sessions != live || counts.buffers > 4 * live {
-            let why = format!("{} sessions of {live}, {} buffers", counts.sessions, counts.buffers);
+        if counts.sessions != live {
+            let why = format!("{} sessions of {live}", counts.sessions);
             found.violate(Kind::Count, event, why);
+        }
+        let buffers = |live: &Live| live.rest.map_or(0, |rest| Bound::buffers(rest.state));
+        let most: u32 = self.live.values().map(buffers).sum();
+        if counts.buffers > most {
+            let why = format!("{} buffers are leased of {most} that may be", counts.buffers);
+            found.violate(Kind::Held, event, why);
         }
     }
 }
@@ -183,6 +201,15 @@ impl Live {
         }
         if let Outcome::Broke(fault) = outcome {
             self.breaks(op, fault, found);
+            if let (Op::Pull(side), "Tunnel") = (op, self.state()) {
+                self.broke[side] = Some(clock);
+            }
+        }
+        if let (Op::Pull(from), Outcome::Moved(_)) = (op, outcome)
+            && self.broke[!from].is_some()
+        {
+            let why = format!("the {from} is read for the {}, which is gone", !from);
+            found.violate(Kind::AfterEnd, event, why);
         }
         if outcome != Outcome::Pending && !matches!(op, Op::Confirm | Op::Park) {
             self.moved = clock;
@@ -207,6 +234,8 @@ impl Live {
 
     fn dials(&mut self, dial: Dial, outcome: Outcome, clock: Time, found: &mut Found) {
         let done = outcome == Outcome::Done;
+        let none = outcome == Outcome::Broke(Fault::Resources);
+        found.meet("a backend could not be dialled for want of descriptors", none);
         found.meet("an idle connection served again", done && dial == Dial::Idle);
         let next = matches!(dial, Dial::Address(number) if number > 0);
         found.meet("the next address was dialled", done && next);
@@ -221,7 +250,7 @@ impl Live {
         (self.dialled, self.moved) = (clock, clock);
     }
 
-    fn rests(&mut self, rest: Rest, tick: Wait, event: &Event, found: &mut Found) {
+    fn rests(&mut self, rest: Rest, tick: Wait, most: usize, event: &Event, found: &mut Found) {
         let before = self.rest.replace(rest);
         let late = before.and_then(|before| before.deadline).filter(|_| !rest.again);
         if let Some(deadline) = late.filter(|at| at.after(tick) < rest.clock) {
@@ -234,12 +263,25 @@ impl Live {
         let grows = before.is_some_and(|before| {
             before.state == "Tunnel" && rest.state == "Tunnel" && rest.held > before.held
         });
-        if grows || rest.held as usize > HELD_MOST {
+        if grows || rest.held as usize > most {
             found.violate(Kind::Held, event, format!("{} bytes in {}", rest.held, rest.state));
         }
         let dialling = before.is_some_and(|before| before.state == "Connect");
         let timed = before.and_then(|before| before.deadline).is_some_and(|at| at <= rest.clock);
         found.meet("a connect took longer than it may", dialling && timed);
+    }
+
+    /// Where one side has broken, the other is told all that it has sent, and then the end: sooner, or as
+    /// soon as it has not read for too long.
+    fn ends(&self, rest: Rest, most: Wait, event: &Event, found: &mut Found) {
+        let broke = self.broke.client.or(self.broke.backend).filter(|_| rest.state == "Tunnel");
+        if let Some(at) = broke.filter(|at| self.moved.max(*at).after(most) < rest.clock) {
+            found.violate(
+                Kind::Late,
+                event,
+                format!("one side broke at {at}, and the other lives"),
+            );
+        }
     }
 
     fn reports(
@@ -270,6 +312,7 @@ impl Live {
         (self.waits, self.answered, self.pieces, self.reuses) = (None, false, 0, false);
         self.shut.backend = false;
         self.under_way = Both::default();
+        self.broke = Both::default();
     }
 
     fn remember(&self, report: &Report, found: &mut Found) {
@@ -283,6 +326,7 @@ impl Live {
             ("a side that did not read was given up", matches!(report.close, Close::Stalled(_))),
             ("a tunnel ended well", matches!(report.close, Close::Ended(_))),
             ("an answer came too late", refusal == Some(Refusal::LateAnswer)),
+            ("no rule took a request", refusal == Some(Refusal::NoRule)),
             ("no worker was free in time", refusal == Some(Refusal::LateWorker)),
             ("the client's head came too slowly", refusal == Some(Refusal::Late)),
             (
@@ -294,7 +338,5 @@ impl Live {
     }
 }
 
-/// Bytes that core may hold for one session: two heads of the largest size, in and out.
-const HELD_MOST: usize = 4 * HEAD_MOST;
 /// What is held beyond a head of this crate's, and so is early bytes.
 const EARLY: u32 = 300;

@@ -7,9 +7,10 @@ use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, Side};
 
 use super::{Each, Found, Kind, Violation};
+use crate::engine::Manners;
 use crate::event::{Event, What, Who};
 use crate::outcome::Outcome;
-use crate::plan::{Answer, Fault, Op, Plan};
+use crate::plan::{self, Answer, Fault, Op, Plan};
 
 /// The tunnels of a run.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Streams {
     asked: Each<Vec<(u32, usize)>>,
     /// Within this time an end arrives; none where something may hold it up.
     prompt: Option<Wait>,
+    /// Within this time a side hears that the proxy has let go of it; none where it may not hear of it.
+    told: Option<Wait>,
 }
 
 /// A tunnel, or what may become one.
@@ -39,6 +42,8 @@ struct Tunnel {
     excused: bool,
     /// A leg of it broke, or was given up.
     broken: bool,
+    /// When the proxy let go of it.
+    over: Option<Time>,
 }
 
 /// One end of it.
@@ -56,11 +61,14 @@ struct End {
 }
 
 impl Streams {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan, manners: Manners) -> Self {
         let holds_up = plan.faults.iter().any(|timed| {
-            matches!(timed.fault, Fault::Cut { .. } | Fault::BlackHole(_) | Fault::ClockJump(_))
+            matches!(
+                timed.fault,
+                Fault::Cut { .. } | Fault::BlackHole(_) | Fault::ClockJump(_) | Fault::Slow { .. }
+            )
         });
-        let rests = |op: &Op| matches!(op, Op::Rest(_) | Op::Dribble(_));
+        let rests = |op: &Op| matches!(op, Op::Rest(_) | Op::Dribble(_) | Op::Sip(_));
         let slow = plan.clients.iter().flat_map(|client| &client.script).any(|op| match op {
             Op::Ask(ask) => match &ask.reply.answer {
                 Answer::Switch { script, .. } => {
@@ -70,8 +78,13 @@ impl Streams {
             },
             op => rests(op),
         });
-        let latency = Wait::from_micros(u64::from(plan.network.latency[1]) * 20);
-        let prompt = (!holds_up && !slow).then(|| Wait::from_secs(1).plus(latency));
+        let ways = Wait::from_micros(manners.way.as_micros() * 20);
+        let prompt = (!holds_up && !slow).then(|| Wait::from_secs(1).plus(ways));
+        // A connection that is reset at the proxy only has no end any more that could be told.
+        let silent = plan
+            .faults
+            .iter()
+            .any(|timed| matches!(timed.fault, Fault::Reset { end: plan::End::Proxy, .. }));
         Self {
             tunnels: BTreeMap::new(),
             clients: Each::new(),
@@ -80,6 +93,7 @@ impl Streams {
             sessions: Each::new(),
             asked: Each::new(),
             prompt,
+            told: prompt.filter(|_| !silent),
         }
     }
 
@@ -113,6 +127,12 @@ impl Streams {
                     tunnel.broken |= !is_clock(what);
                 }
             }
+            (Who::Session(number), What::Gone) => {
+                for key in self.asked.get(&number).into_iter().flatten() {
+                    let granted = self.tunnels.get_mut(key).filter(|it| it.granted.is_some());
+                    granted.into_iter().for_each(|tunnel| tunnel.over = Some(event.at));
+                }
+            }
             (Who::Client(id), _) => {
                 let Some(&ask) = self.clients.get(&id) else { return };
                 self.end_sees((id, ask), Side::Client, event, found);
@@ -127,6 +147,9 @@ impl Streams {
 
     fn end_sees(&mut self, key: (u32, usize), side: Side, event: &Event, found: &mut Found) {
         let tunnel = self.tunnels.entry(key).or_default();
+        if matches!(event.what, What::Ends | What::Breaks(_)) {
+            tunnel.hears_of_it(side, self.told, event, found);
+        }
         let end = &mut tunnel.ends[side];
         match event.what {
             What::Heads(status, _) => tunnel.opened |= status == 101,
@@ -158,11 +181,12 @@ impl Streams {
         for ((client, ask), tunnel) in &self.tunnels {
             for side in Side::BOTH {
                 let (to, from) = (&tunnel.ends[side], &tunnel.ends[!side]);
-                let waits = tunnel.opened && from.ended.is_some() && !to.heard_end && !to.gone;
-                if waits {
-                    let (at, who) = (from.ended.unwrap_or_default(), Who::Client(*client));
+                let over = tunnel.over.filter(|_| self.told.is_some());
+                let ended = from.ended.or(over).filter(|_| tunnel.opened);
+                if let Some(at) = ended.filter(|_| !to.heard_end && !to.gone) {
+                    let (kind, who) = (Kind::Stuck, Who::Client(*client));
                     let why = format!("the end in the tunnel {ask} never came to the {side}");
-                    found.violations.push(Violation { kind: Kind::Stuck, at, who, why });
+                    found.violations.push(Violation { kind, at, who, why });
                 }
             }
         }
@@ -178,6 +202,16 @@ impl Tunnel {
         }
         let half = self.ends[side].ended.is_some() && heard > 0;
         found.meet("a tunnel carried bytes after one side had ended", half);
+    }
+
+    /// That side finds its connection over: soon after the proxy has let go of it, if it has not before.
+    fn hears_of_it(&self, side: Side, told: Option<Wait>, event: &Event, found: &mut Found) {
+        let (Some(over), Some(told)) = (self.over, told) else { return };
+        let end = &self.ends[side];
+        if event.at.since(over.max(end.last)) > told && !end.heard_end && !end.gone {
+            let why = format!("the tunnel was over at {over}, and the {side} was not told");
+            found.violate(Kind::Late, event, why);
+        }
     }
 
     fn hears_end(&self, side: Side, prompt: Option<Wait>, event: &Event, found: &mut Found) {

@@ -36,6 +36,8 @@ pub enum Op {
     Rest(u32),
     /// Send so many bytes into the tunnel.
     Send(u32),
+    /// From now on read so slowly.
+    Sip(Pace),
     /// Do nothing for so many milliseconds, but read.
     Sleep(u32),
 }
@@ -87,14 +89,18 @@ pub struct Upload {
 impl Op {
     /// The pace that it sets, if it does.
     pub(super) fn pace(&self) -> Option<&Pace> {
-        if let Self::Dribble(pace) = self { Some(pace) } else { None }
+        if let Self::Dribble(pace) | Self::Sip(pace) = self { Some(pace) } else { None }
     }
 }
 
 impl Ask {
-    /// Whether a proxy may send it to a backend twice (RFC 9110 §9.2.2).
+    /// Whether a proxy may send it to a backend twice (RFC 9110 §9.2.2): it has nothing to send again.
     pub fn may_be_sent_twice(&self) -> bool {
-        matches!(self.kind, Kind::Get)
+        match &self.kind {
+            Kind::Get => true,
+            Kind::Put(upload) => upload.framing == Framing::Length && upload.bytes == 0,
+            Kind::Post(_) | Kind::Upgrade(_) => false,
+        }
     }
 
     /// Whether a proxy that nothing hinders relays what is answered.

@@ -70,7 +70,22 @@ pub enum Fault {
         /// Who is told.
         end: End,
     },
+    /// A way takes longer, and takes less.
+    Slow {
+        /// Whose way.
+        link: Link,
+        /// How many milliseconds longer.
+        latency: u32,
+        /// Bytes a second of each connection and each direction, 1 000 at the least; 0 is as many
+        /// as come.
+        bandwidth: u32,
+        /// For how many milliseconds.
+        lasts: u32,
+    },
 }
+
+/// Bytes a second of the slowest way: slower ones would outlast everybody's patience.
+const SLOWEST: u32 = 1_000;
 
 /// How long a cut may last, in milliseconds.
 const CUT_MOST: u32 = 100_000;
@@ -128,7 +143,8 @@ impl Timed {
                 | Fault::Cut { lasts, .. }
                 | Fault::Descriptors { lasts, .. }
                 | Fault::Hang { lasts, .. }
-                | Fault::Refuse { lasts, .. } => u64::from(*lasts),
+                | Fault::Refuse { lasts, .. }
+                | Fault::Slow { lasts, .. } => u64::from(*lasts),
                 Fault::BlackHole(_) | Fault::ClockJump(_) | Fault::Drain | Fault::Reset { .. } => 0,
             }
     }
@@ -142,7 +158,16 @@ impl Fault {
         if matches!(self, Self::Cut { lasts, .. } if *lasts > CUT_MOST) {
             return Err(BadPlan(format!("a cut lasts for {CUT_MOST} milliseconds at the most")));
         }
+        if matches!(self, Self::Slow { bandwidth, .. } if (1..SLOWEST).contains(bandwidth)) {
+            return Err(BadPlan(format!("a way takes {SLOWEST} bytes a second at the least")));
+        }
         Ok(())
+    }
+}
+
+impl fmt::Display for Timed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {} ms: {}", self.at, self.fault)
     }
 }
 
@@ -152,15 +177,44 @@ impl fmt::Display for Fault {
             Self::BlackHole(leg) => write!(f, "{leg} is a black hole"),
             Self::ClockJump(by) => write!(f, "the clock jumps by {by} ms"),
             Self::Crash { backend, lasts } => write!(f, "{backend} crashes for {lasts} ms"),
-            Self::Cut { link, way, lasts } => write!(f, "{link:?} is cut {way:?} for {lasts} ms"),
+            Self::Cut { link, way: Way::Both, lasts } => write!(f, "{link} is cut for {lasts} ms"),
+            Self::Cut { link, way: Way::FromProxy, lasts } => {
+                write!(f, "{link} is cut away from the proxy for {lasts} ms")
+            }
+            Self::Cut { link, way: Way::ToProxy, lasts } => {
+                write!(f, "{link} is cut towards the proxy for {lasts} ms")
+            }
             Self::Descriptors { most, lasts } => {
                 write!(f, "no more than {most} connections for {lasts} ms")
             }
             Self::Drain => f.write_str("the proxy drains"),
             Self::Hang { backend, lasts } => write!(f, "{backend} hangs for {lasts} ms"),
             Self::Refuse { backend, lasts } => write!(f, "{backend} refuses for {lasts} ms"),
-            Self::Reset { leg, end } => write!(f, "{leg} is reset at {end:?}"),
+            Self::Reset { leg, end } => write!(f, "{leg} is reset, and {end} told"),
+            Self::Slow { link, latency, bandwidth, lasts } => {
+                write!(f, "{link} is slow for {lasts} ms: {latency} ms longer")?;
+                if *bandwidth > 0 { write!(f, ", {bandwidth} bytes a second") } else { Ok(()) }
+            }
         }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backend(name) => write!(f, "the way to {name}"),
+            Self::Client(id) => write!(f, "the way of c{id}"),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Both => "both ends are",
+            Self::Peer => "the far end is",
+            Self::Proxy => "the proxy is",
+        })
     }
 }
 

@@ -245,6 +245,10 @@ mod tests {
         let drain = Timed { at: 1, fault: Fault::Drain };
         let said = refused(&|plan| plan.faults = vec![drain.clone()]);
         assert_eq!(said, "drain: not supported, the core cannot drain yet");
+        let link = Link::Client(0);
+        let slow = Fault::Slow { link, latency: 0, bandwidth: 999, lasts: 1 };
+        let said = refused(&|plan| plan.faults = vec![Timed { at: 1, fault: slow.clone() }]);
+        assert_eq!(said, "a way takes 1000 bytes a second at the least");
         assert!(Plan::parse("{").is_err());
     }
 }

@@ -93,6 +93,8 @@ impl Draw {
         for _ in 0..self.0.within(1, 3) {
             let rest = self.0.pick(&[0, 50, 3_000, 20_000, 70_000]);
             script.extend((rest > 0).then_some(Op::Rest(rest)));
+            let sip = Pace { bytes: self.0.within(200, 4_000), every: self.0.within(1, 20) };
+            script.extend(self.0.one_in(6).then_some(Op::Sip(sip)));
             script.push(Op::Send(self.size(60_000)));
             script.extend(self.0.one_in(3).then(|| Op::Expect(self.size(20_000))));
         }
@@ -149,7 +151,11 @@ impl Draw {
         reply.pace = pace;
         reply.interims = self.0.pick(&[0, 0, 1, 12]);
         let kind = if switches { Kind::Upgrade(self.early()) } else { kind };
-        step(self.ask(kind, reply))
+        let mut ask = self.ask(kind, reply);
+        if self.0.one_in(8) {
+            "nowhere".clone_into(&mut ask.to);
+        }
+        step(ask)
     }
 
     fn body(&mut self, status: u16) -> Answer {
@@ -176,7 +182,8 @@ impl Draw {
             1 => Kind::Post(self.upload()),
             _ => Kind::Get,
         };
-        let answer = self.body(200);
+        let status = self.0.pick(&[200, 200, 200, 200, 500]);
+        let answer = self.body(status);
         let mut reply = Reply::new(answer);
         reply.delay = self.0.pick(&[0, 0, 10, 500]);
         reply.early = kind != Kind::Get && self.0.one_in(6);

@@ -14,10 +14,11 @@ pub(super) enum Wrong {
     Jump,
     Refuse,
     Reset,
+    Slow,
 }
 
 impl Wrong {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Crash,
         Self::Cut,
         Self::Descriptors,
@@ -26,6 +27,7 @@ impl Wrong {
         Self::Jump,
         Self::Refuse,
         Self::Reset,
+        Self::Slow,
     ];
 }
 
@@ -44,9 +46,7 @@ impl Draw {
             Wrong::Crash => Fault::Crash { backend, lasts },
             Wrong::Cut => {
                 let way = rng.pick(&[Way::Both, Way::FromProxy, Way::ToProxy]);
-                let clients = rng.one_in(2);
-                let link = if clients { Link::Client(client.id) } else { Link::Backend(backend) };
-                Fault::Cut { link, way, lasts }
+                Fault::Cut { link: self.link(client.id, backend), way, lasts }
             }
             Wrong::Descriptors => Fault::Descriptors { most: rng.within(1, 9), lasts },
             Wrong::Hang => Fault::Hang { backend, lasts },
@@ -56,7 +56,16 @@ impl Draw {
             Wrong::Reset => {
                 Fault::Reset { leg, end: rng.pick(&[End::Both, End::Peer, End::Proxy]) }
             }
+            Wrong::Slow => {
+                let (latency, bandwidth) =
+                    (rng.pick(&[0, 50, 4_000]), rng.pick(&[0, 1_000, 50_000]));
+                Fault::Slow { link: self.link(client.id, backend), latency, bandwidth, lasts }
+            }
         };
         Timed { at, fault }
+    }
+
+    fn link(&mut self, client: u32, backend: String) -> Link {
+        if self.0.one_in(2) { Link::Client(client) } else { Link::Backend(backend) }
     }
 }

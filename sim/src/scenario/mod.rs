@@ -151,6 +151,7 @@ impl Scenario {
             lines.push(format!("ProxyTimeout {}", rng.pick(&[3, 15])));
         }
         lines.extend(rng.one_in(4).then(|| "Proxy100Continue Off".to_owned()));
+        lines.extend(rng.one_in(3).then(|| "ProxyErrorOverride On 500".to_owned()));
         lines.extend(rng.one_in(6).then(|| "ProxyIOBufferSize 4096".to_owned()));
         let connect = rng.pick(&["", "", " connectiontimeout=2"]);
         for name in ["b0", "b1"] {
@@ -204,13 +205,13 @@ impl Scenario {
 
     fn faults(self, draw: &mut Draw, clients: &[Client]) -> Vec<Timed> {
         let kinds = match self {
-            Self::Bulk => &[Wrong::Reset, Wrong::Cut, Wrong::Hole][..],
+            Self::Bulk => &[Wrong::Reset, Wrong::Cut, Wrong::Hole, Wrong::Slow][..],
             Self::Crowd => &[Wrong::Reset, Wrong::Refuse, Wrong::Crash],
             Self::HalfClose => &[Wrong::Reset, Wrong::Cut],
             Self::Hostile | Self::Slowloris => &[Wrong::Reset],
             Self::KeepAlive => &[Wrong::Crash, Wrong::Reset],
             Self::LongIdle => &[Wrong::Jump, Wrong::Hole, Wrong::Reset, Wrong::Cut],
-            Self::Partition => &[Wrong::Cut, Wrong::Hole, Wrong::Hang],
+            Self::Partition => &[Wrong::Cut, Wrong::Hole, Wrong::Hang, Wrong::Slow],
             Self::Restart => &[Wrong::Crash, Wrong::Refuse],
             Self::Storm => &[Wrong::Refuse, Wrong::Hang, Wrong::Descriptors, Wrong::Reset],
             Self::Swarm => &Wrong::ALL,

@@ -1,256 +1,168 @@
-//! The driver: a task for each session on tokio, whose streams cut and hesitate as chance has it.
+//! One turn of one session: the [`Io`] of this engine, over turmoil's streams.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::future::poll_fn;
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, sleep_until};
-use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
-use underpass_core::head::Buffers;
-use underpass_core::limits::BUDGET;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use turmoil::net::TcpStream;
+use underpass_core::balance::{Ask, Lease, NoWorker};
 use underpass_core::report::Report;
-use underpass_core::route::{Caller, Rules, Worker, WorkerId};
 use underpass_core::time::Time;
-use underpass_core::trace::{self, Tape};
-use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side};
+use underpass_core::{Both, Dial, Fault, Io, Read, Side, limits};
 
+use super::hosts::{DEAD, PORT, PROXY, backend};
+use super::proxy::{Descriptor, Home};
+use super::world::World;
+use crate::party::moved;
+use crate::plan::Network;
 use crate::rng::Rng;
-use crate::trace::{Event, Trace};
-use crate::turmoil::idle::Idle;
 
-/// What the sessions of one loop share.
-pub struct Loop<S> {
-    /// The configuration.
-    pub rules: Rules,
-    /// The workers, perhaps shared with other loops.
-    pub workers: Rc<RefCell<Workers>>,
-    /// The connections that wait for a further exchange.
-    pub idle: RefCell<Idle<S>>,
-    /// The free buffers.
-    pub buffers: RefCell<Buffers>,
-    /// What happens.
-    pub trace: RefCell<Trace>,
-    /// The clock.
-    pub now: fn() -> Time,
-    /// Dials the worker's address of that number; none if it has no such address.
-    pub dial: fn(&Worker, u8) -> Option<Attempt<S>>,
-}
-
-/// The workers, and the tasks of the sessions that wait for their turn, by the names of the sessions.
+/// The streams of a session, and what waits between them.
 #[derive(Debug)]
-pub struct Workers {
-    /// The workers.
-    pub pool: Pool<u64>,
-    waiting: BTreeMap<u64, Waker>,
-}
-
-impl Workers {
-    /// Workers that nobody waits for.
-    pub fn new(pool: Pool<u64>) -> Self {
-        Self { pool, waiting: BTreeMap::new() }
-    }
-
-    /// Lets a session use the pool, and wakes those whose turn has come by it.
-    fn with<T>(&mut self, act: impl FnOnce(&mut Pool<u64>) -> T) -> T {
-        let done = act(&mut self.pool);
-        for session in self.pool.take_woken() {
-            self.waiting.remove(&session).expect("who is woken waits").wake();
-        }
-        done
-    }
-}
-
-/// A connection that is being made.
-pub type Attempt<S> = Pin<Box<dyn Future<Output = io::Result<S>>>>;
-
-/// Drives the session of one accepted connection to its end; `number` is its name in the trace.
-pub async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
-    home: Rc<Loop<S>>,
-    number: u64,
-    client: IpAddr,
-    mut legs: Legs<S>,
-) {
-    let mut session = Session::new(Caller::at_main(client), &home.rules, (home.now)());
-    let mut tape = Tape::new(&home.rules);
-    let mut alarm = Box::pin(sleep_until(Instant::now()));
-    poll_fn(|task| {
-        let now = (home.now)();
-        let mut io = Turn { home: &home, number, now, legs: &mut legs, task };
-        let pumped = turn(&home, now, &mut session, &mut io, &mut tape);
-        home.note(number, now, &mut tape);
-        match pumped {
-            Pumped::Closed => return Poll::Ready(()),
-            Pumped::Again => task.waker().wake_by_ref(),
-            Pumped::Waiting(None) => {}
-            Pumped::Waiting(Some(at)) => {
-                let wait = Duration::from_micros(at.since(now).as_micros()).min(LONGEST);
-                alarm.as_mut().reset(Instant::now() + wait);
-                // It only wakes: what is due is found by comparing the clock with the deadline.
-                if alarm.as_mut().poll(task).is_ready() {
-                    task.waker().wake_by_ref();
-                }
-            }
-        }
-        Poll::Pending
-    })
-    .await;
-}
-
-fn turn<S: AsyncRead + AsyncWrite + Unpin>(
-    home: &Loop<S>,
-    now: Time,
-    session: &mut Session,
-    io: &mut Turn<'_, '_, S>,
-    tape: &mut Tape,
-) -> Pumped {
-    let buffers = &mut home.buffers.borrow_mut();
-    trace::pump(session, io, &mut Cx { now, rules: &home.rules, buffers }, BUDGET, tape)
-}
-
-impl<S> Loop<S> {
-    /// Notes what has happened to that session.
-    fn note(&self, session: u64, at: Time, tape: &mut Tape) {
-        let mut trace = self.trace.borrow_mut();
-        let events = tape.take().into_iter();
-        events.for_each(|what| trace.add(Event { at, session, what }));
-    }
-}
-
-/// How long an alarm sleeps at the most: it may wake for nothing.
-const LONGEST: Duration = Duration::from_secs(3600);
-
-/// Bytes that one carrier holds at the most.
-const CARRIER: usize = 4096;
-
-/// The two streams of a session, and what waits between them.
-pub struct Legs<S> {
-    client: Leg<S>,
-    backend: Option<Leg<S>>,
-    attempt: Option<(WorkerId, u8, Attempt<S>)>,
+pub(super) struct Legs {
+    client: Leg,
+    backend: Backend,
     /// Bytes under way, by the side that they come from.
     carriers: Both<Vec<u8>>,
-    /// What the backend's leg will be cut by.
-    chance: Rng,
+    /// The place of the client.
+    place: u32,
+    /// What the chance of the next leg begins with.
+    name: u64,
 }
 
-impl<S> Legs<S> {
-    /// The legs of a connection that was just accepted.
-    pub fn new(client: S, chance: Both<Rng>) -> Self {
-        let client = Leg { stream: client, chance: chance.client };
-        let (backend, attempt) = (None, None);
-        Self { client, backend, attempt, carriers: Both::default(), chance: chance.backend }
-    }
+/// The backend's leg, as far as it has come.
+#[derive(Debug, Default)]
+enum Backend {
+    #[default]
+    None,
+    Dialling(u8, Attempt, Descriptor),
+    Up(Leg),
 }
 
-impl<S> fmt::Debug for Legs<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let under_way = (self.carriers.client.len(), self.carriers.backend.len());
-        f.debug_struct("Legs").field("under_way", &under_way).finish_non_exhaustive()
+impl Legs {
+    /// Those of a client whose connection was just accepted.
+    pub(super) fn new(stream: TcpStream, held: Descriptor, place: u32, name: u64) -> Self {
+        let client = Leg::new(stream, held, Rng::of(name, "leg", 0));
+        Self { client, backend: Backend::None, carriers: Both::default(), place, name }
     }
 }
 
 /// The legs during one turn.
-struct Turn<'a, 't, S> {
-    home: &'a Loop<S>,
+pub(super) struct Turn<'a, 't> {
+    pub(super) world: &'a World,
+    pub(super) home: &'a Home,
     /// The session's name in the pool.
-    number: u64,
-    now: Time,
-    legs: &'a mut Legs<S>,
-    task: &'a mut Context<'t>,
+    pub(super) number: u32,
+    /// What the proxy's clock says.
+    pub(super) now: Time,
+    pub(super) legs: &'a mut Legs,
+    pub(super) task: &'a mut Context<'t>,
 }
 
-impl<'t, S> Turn<'_, 't, S> {
-    /// The leg of that side, the bytes under way, and the task to wake.
-    fn leg(&mut self, side: Side) -> (&mut Leg<S>, &mut Both<Vec<u8>>, &mut Context<'t>) {
-        let leg = match side {
-            Side::Client => &mut self.legs.client,
-            Side::Backend => self.legs.backend.as_mut().expect("only a connected leg is used"),
+impl<'t> Turn<'_, 't> {
+    /// The leg of that side, the bytes under way, the task to wake, and how the network is.
+    fn leg(&mut self, side: Side) -> (&mut Leg, &mut Both<Vec<u8>>, &mut Context<'t>, &Network) {
+        let leg = match (side, &mut self.legs.backend) {
+            (Side::Client, _) => &mut self.legs.client,
+            (Side::Backend, Backend::Up(leg)) => leg,
+            (Side::Backend, Backend::None | Backend::Dialling(..)) => {
+                unreachable!("core uses the backend only once it is up")
+            }
         };
-        (leg, &mut self.legs.carriers, self.task)
+        (leg, &mut self.legs.carriers, self.task, &self.world.plan.network)
     }
 
-    fn dial(&mut self, worker: WorkerId, address: u8) -> Poll<Result<S, Fault>> {
-        let legs = &mut *self.legs;
-        legs.backend = None;
-        if !matches!(legs.attempt, Some((whom, which, _)) if (whom, which) == (worker, address)) {
-            let begun = (self.home.dial)(&self.home.rules.workers[worker.0 as usize], address);
-            legs.attempt = begun.map(|attempt| (worker, address, attempt));
+    fn dial(&mut self, lease: &Lease, address: u8) -> Poll<Result<Leg, Fault>> {
+        if !matches!(self.legs.backend, Backend::Dialling(dialled, ..) if dialled == address) {
+            self.legs.backend = Backend::None;
+            self.begin(lease, address)?;
         }
-        let Some((_, _, attempt)) = &mut legs.attempt else {
-            return Poll::Ready(Err(Fault::Exhausted));
+        let Backend::Dialling(_, attempt, _) = &mut self.legs.backend else {
+            unreachable!("it has just begun")
         };
-        let made = ready!(attempt.as_mut().poll(self.task));
-        legs.attempt = None;
-        Poll::Ready(made.map_err(fault))
+        let made = ready!(attempt.poll(self.task));
+        let Backend::Dialling(.., held) = std::mem::take(&mut self.legs.backend) else {
+            unreachable!("it was looked at just now")
+        };
+        self.legs.name += 1;
+        Poll::Ready(made.map(|stream| Leg::new(stream, held, Rng::of(self.legs.name, "leg", 1))))
+    }
+
+    /// Begins to connect to that address of the worker's.
+    fn begin(&mut self, lease: &Lease, address: u8) -> Result<(), Fault> {
+        let worker = &self.world.proxy.rules.workers[lease.worker().0 as usize];
+        let mut backends = self.world.plan.backends.iter();
+        let place = backends.position(|backend| backend.name == worker.host);
+        let place = place.ok_or(Fault::Unresolved)?;
+        let dead = self.world.plan.backends[place].dead;
+        if address > dead {
+            return Err(Fault::Exhausted);
+        }
+        let held = self.world.proxy.take(self.world.now.get()).ok_or(Fault::Resources)?;
+        self.world.dials(PROXY.to_owned(), self.legs.place);
+        let host = if address < dead { DEAD.to_owned() } else { backend(place) };
+        self.legs.backend = Backend::Dialling(address, dial(&host, self.task), held);
+        Ok(())
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Io for Turn<'_, '_, S> {
+impl Io for Turn<'_, '_> {
     fn secure(&mut self, side: Side) -> Poll<Result<(), Fault>> {
-        let (leg, _, task) = self.leg(side);
-        leg.hesitate(task).map(Ok)
+        let (leg, _, task, network) = self.leg(side);
+        leg.hesitate(task, network).map(Ok)
     }
 
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
-        let (leg, _, task) = self.leg(side);
-        leg.read(task, room)
+        let (leg, _, task, network) = self.leg(side);
+        leg.read(task, network, room)
     }
 
     fn flush(&mut self, to: Side, bytes: &[u8]) -> Poll<Result<NonZeroU32, Fault>> {
-        let (leg, _, task) = self.leg(to);
-        leg.write(task, bytes)
+        let (leg, _, task, network) = self.leg(to);
+        leg.write(task, network, bytes)
     }
 
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
-        let workers = &mut self.home.workers.borrow_mut();
-        let elected = workers.with(|pool| pool.elect(ask, failed, self.number, self.now));
-        if elected.is_pending() {
-            workers.waiting.insert(self.number, self.task.waker().clone());
+        if failed.is_some() {
+            self.legs.backend = Backend::None;
         }
-        elected
+        self.world.proxy.pool.borrow_mut().elect(ask, failed, self.number, self.now)
     }
 
     fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
-        let stream = match dial {
+        let leg = match dial {
             Dial::Idle => {
+                self.legs.backend = Backend::None;
                 let mut idle = self.home.idle.borrow_mut();
-                idle.take(lease.worker(), self.now, self.task).ok_or(Fault::Exhausted)
+                idle.take(lease.worker(), self.now, self.task).ok_or(Fault::Exhausted)?
             }
-            Dial::Address(address) => ready!(self.dial(lease.worker(), address)),
+            Dial::Address(address) => ready!(self.dial(lease, address))?,
         };
-        self.legs.chance.draw();
-        let chance = self.legs.chance.clone();
-        self.legs.backend = stream.map(|stream| Some(Leg { stream, chance }))?;
+        self.legs.backend = Backend::Up(leg);
         Poll::Ready(Ok(()))
     }
 
     fn confirm(&mut self, lease: &mut Lease) {
-        self.home.workers.borrow_mut().with(|pool| pool.confirm(lease));
+        self.world.proxy.pool.borrow_mut().confirm(lease);
     }
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
-        let leg = self.legs.backend.take();
-        if let (Some(lease), Some(leg), true) = (&lease, leg, report.reusable) {
-            self.home.idle.borrow_mut().keep(lease.worker(), leg.stream, self.now);
+        let backend = std::mem::take(&mut self.legs.backend);
+        if let (Some(lease), Backend::Up(leg), true) = (&lease, backend, report.reusable) {
+            self.home.idle.borrow_mut().keep(lease.worker(), leg, self.now);
         }
-        self.home.workers.borrow_mut().with(|pool| pool.release(lease, self.number));
+        self.world.proxy.pool.borrow_mut().release(lease, self.number);
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {
-        let (leg, carriers, task) = self.leg(from);
+        let (leg, carriers, task, network) = self.leg(from);
         assert!(carriers[from].is_empty(), "pulled into a carrier that is not empty");
         let mut room = [0; CARRIER];
         let most = usize::try_from(most).map_or(CARRIER, |most| most.min(CARRIER));
-        let got = ready!(leg.read(task, &mut room[..most]));
+        let got = ready!(leg.read(task, network, &mut room[..most]));
         if let Ok(Read::Moved(count)) = got {
             carriers[from].extend(&room[..count.get() as usize]);
         }
@@ -258,61 +170,99 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io for Turn<'_, '_, S> {
     }
 
     fn push(&mut self, to: Side) -> Poll<Result<NonZeroU32, Fault>> {
-        let (leg, carriers, task) = self.leg(to);
+        let (leg, carriers, task, network) = self.leg(to);
         let carrier = &mut carriers[!to];
         assert!(!carrier.is_empty(), "pushed out of an empty carrier");
-        let put = ready!(leg.write(task, carrier))?;
+        let put = ready!(leg.write(task, network, carrier))?;
         carrier.drain(..put.get() as usize);
         Poll::Ready(Ok(put))
     }
 
     fn shut(&mut self, side: Side) -> Poll<Result<(), Fault>> {
-        let (leg, _, task) = self.leg(side);
-        leg.shut(task)
+        let (leg, _, task, network) = self.leg(side);
+        leg.shut(task, network)
     }
 
-    /// A stream tells only who reads it that it broke.
-    fn watch(&mut self, _: Side) -> Poll<Fault> {
-        Poll::Pending
+    /// A stream tells only who reads it that it broke, or looks at what is there to be read.
+    fn watch(&mut self, side: Side) -> Poll<Fault> {
+        let (leg, _, task, _) = self.leg(side);
+        leg.watch(task)
     }
 
     fn park(&mut self) {
-        let idle = self.legs.carriers.iter().all(Vec::is_empty);
-        assert!(idle, "parked with bytes under way");
+        // What was for a side that is gone is dropped.
         self.legs.carriers = Both::default();
     }
 }
 
 /// A stream that reads and writes pieces, and sometimes says "not now" when it could.
-struct Leg<S> {
-    stream: S,
+#[derive(Debug)]
+pub(super) struct Leg {
+    stream: TcpStream,
+    /// Our FIN is out.
+    shut: bool,
     chance: Rng,
+    /// It counts as a connection of the proxy's for as long as it is there.
+    _held: Descriptor,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Leg<S> {
-    fn read(&mut self, task: &mut Context<'_>, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
-        ready!(self.hesitate(task));
-        let most = self.chance.piece(room.len());
+impl Leg {
+    fn new(stream: TcpStream, held: Descriptor, chance: Rng) -> Self {
+        Self { stream, shut: false, chance, _held: held }
+    }
+
+    /// Whether nothing is there to be read, neither bytes nor an end.
+    pub(super) fn is_silent(&mut self, task: &mut Context<'_>) -> bool {
+        self.peek(task).is_pending()
+    }
+
+    fn peek(&mut self, task: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut byte = [0];
+        self.stream.poll_peek(task, &mut ReadBuf::new(&mut byte))
+    }
+
+    fn watch(&mut self, task: &mut Context<'_>) -> Poll<Fault> {
+        match self.peek(task) {
+            Poll::Ready(Err(error)) => Poll::Ready(fault(error)),
+            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn read(
+        &mut self,
+        task: &mut Context<'_>,
+        network: &Network,
+        room: &mut [u8],
+    ) -> Poll<Result<Read, Fault>> {
+        ready!(self.hesitate(task, network));
+        let most = room.len().min(network.call as usize);
         let mut into = ReadBuf::new(&mut room[..most]);
         ready!(Pin::new(&mut self.stream).poll_read(task, &mut into)).map_err(fault)?;
-        let count = NonZeroU32::new(into.filled().len() as u32);
-        Poll::Ready(Ok(count.map_or(Read::Eof, Read::Moved)))
+        Poll::Ready(Ok(moved(into.filled().len()).map_or(Read::Eof, Read::Moved)))
     }
 
-    fn write(&mut self, task: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<NonZeroU32, Fault>> {
-        ready!(self.hesitate(task));
-        let piece = &bytes[..self.chance.piece(bytes.len())];
-        let put = ready!(Pin::new(&mut self.stream).poll_write(task, piece)).map_err(fault)?;
-        Poll::Ready(NonZeroU32::new(put as u32).ok_or(Fault::Closed))
+    fn write(
+        &mut self,
+        task: &mut Context<'_>,
+        network: &Network,
+        bytes: &[u8],
+    ) -> Poll<Result<NonZeroU32, Fault>> {
+        ready!(self.hesitate(task, network));
+        let most = bytes.len().min(network.call.min(network.segment) as usize);
+        let put = ready!(Pin::new(&mut self.stream).poll_write(task, &bytes[..most]));
+        Poll::Ready(moved(put.map_err(fault)?).ok_or(Fault::Closed))
     }
 
-    fn shut(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        ready!(self.hesitate(task));
+    fn shut(&mut self, task: &mut Context<'_>, network: &Network) -> Poll<Result<(), Fault>> {
+        ready!(self.hesitate(task, network));
+        if std::mem::replace(&mut self.shut, true) {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(task).map_err(fault)
     }
 
-    fn hesitate(&mut self, task: &Context<'_>) -> Poll<()> {
-        if !self.chance.one_in(HESITATES) {
+    fn hesitate(&mut self, task: &Context<'_>, network: &Network) -> Poll<()> {
+        if network.hesitates == 0 || !self.chance.one_in(network.hesitates as usize) {
             return Poll::Ready(());
         }
         task.waker().wake_by_ref();
@@ -320,11 +270,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Leg<S> {
     }
 }
 
-/// How often a leg hesitates: once in so many times.
-const HESITATES: usize = 8;
+/// A connection that is being made.
+pub(super) struct Attempt {
+    making: Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>,
+    made: Option<io::Result<TcpStream>>,
+}
+
+/// Begins to connect to that host. The port is taken at once, so that ports are known by their order.
+pub(super) fn dial(host: &str, task: &mut Context<'_>) -> Attempt {
+    let mut making: Pin<Box<dyn Future<Output = _>>> =
+        Box::pin(TcpStream::connect((host.to_owned(), PORT)));
+    let made = match making.as_mut().poll(task) {
+        Poll::Ready(made) => Some(made),
+        Poll::Pending => None,
+    };
+    Attempt { making, made }
+}
+
+impl Attempt {
+    /// How it went, once it is known.
+    pub(super) fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<TcpStream, Fault>> {
+        match self.made.take() {
+            Some(made) => Poll::Ready(made.map_err(fault)),
+            None => self.making.as_mut().poll(task).map_err(fault),
+        }
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("made", &self.made).finish_non_exhaustive()
+    }
+}
+
+/// Bytes that one carrier holds at the most.
+const CARRIER: usize = limits::PULL_MOST as usize;
 
 /// What broke, in the words that core decides by.
-fn fault(error: io::Error) -> Fault {
+pub(super) fn fault(error: io::Error) -> Fault {
     #[expect(clippy::wildcard_enum_match_arm, reason = "std has dozens, and may have more")]
     match error.kind() {
         ErrorKind::BrokenPipe | ErrorKind::NotConnected => Fault::Closed,

@@ -2,69 +2,89 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::pin::Pin;
-use std::task::Context;
+use std::task::{Context, Waker};
 
-use tokio::io::{AsyncRead, ReadBuf};
 use underpass_core::balance;
 use underpass_core::route::{Worker, WorkerId};
 use underpass_core::time::Time;
 
+use super::driver::Leg;
+
 /// The idle connections of one loop.
-pub struct Idle<S> {
-    streams: BTreeMap<u64, S>,
-    idle: balance::Idle<u64>,
+pub(super) struct Idle {
+    legs: BTreeMap<u32, (WorkerId, Leg)>,
+    idle: balance::Idle<u32>,
     /// The name of the next one.
-    next: u64,
+    next: u32,
+    /// The task that looks after them.
+    keeper: Option<Waker>,
 }
 
-impl<S> Idle<S> {
+impl Idle {
     /// No connections to those workers yet.
-    pub fn new(workers: &[Worker]) -> Self {
-        Self { streams: BTreeMap::new(), idle: balance::Idle::new(workers), next: 0 }
+    pub(super) fn new(workers: &[Worker]) -> Self {
+        let idle = balance::Idle::new(workers);
+        Self { legs: BTreeMap::new(), idle, next: 0, keeper: None }
     }
 
     /// Keeps a connection, and closes the one that must go for it.
-    pub fn keep(&mut self, worker: WorkerId, stream: S, now: Time) {
-        self.streams.insert(self.next, stream);
+    pub(super) fn keep(&mut self, worker: WorkerId, leg: Leg, now: Time) {
+        self.legs.insert(self.next, (worker, leg));
         let surplus = self.idle.keep(worker, self.next, now);
-        surplus.map(|name| self.streams.remove(&name));
+        surplus.map(|name| self.legs.remove(&name));
         self.next += 1;
+        self.wake();
     }
 
-    /// Closes every connection.
-    pub fn clear(&mut self) {
-        while let Some(name) = self.idle.expired(Time::NEVER) {
-            self.streams.remove(&name);
-        }
-    }
-
-    /// Whether no connection is kept.
-    pub fn is_empty(&self) -> bool {
-        self.streams.is_empty()
-    }
-}
-
-impl<S: AsyncRead + Unpin> Idle<S> {
-    /// Takes a connection that is silent: one that has ended, or spoken unasked (R26), is closed, and
-    /// so is one whose time is up.
-    pub fn take(&mut self, worker: WorkerId, now: Time, task: &mut Context<'_>) -> Option<S> {
-        while let Some(name) = self.idle.expired(now) {
-            self.streams.remove(&name);
-        }
+    /// Takes a connection that is silent: one that has ended, or spoken unasked (R26), is closed.
+    pub(super) fn take(
+        &mut self,
+        worker: WorkerId,
+        now: Time,
+        task: &mut Context<'_>,
+    ) -> Option<Leg> {
         loop {
             let name = self.idle.take(worker, now)?;
-            let mut stream = self.streams.remove(&name)?;
-            let mut byte = [0];
-            let mut room = ReadBuf::new(&mut byte);
-            if Pin::new(&mut stream).poll_read(task, &mut room).is_pending() {
-                return Some(stream);
+            let (_, mut leg) = self.legs.remove(&name)?;
+            if leg.is_silent(task) {
+                return Some(leg);
             }
         }
     }
+
+    /// Closes what is not silent, and what has waited for too long; gives the names of the former, and
+    /// when to look again if nothing happens.
+    pub(super) fn look(&mut self, now: Time, task: &mut Context<'_>) -> (Vec<u32>, Time) {
+        self.keeper = Some(task.waker().clone());
+        while let Some(name) = self.idle.expired(now) {
+            self.legs.remove(&name);
+        }
+        let speaks = |(name, (worker, leg)): (&u32, &mut (WorkerId, Leg))| {
+            (!leg.is_silent(task)).then_some((*name, *worker))
+        };
+        let speak: Vec<_> = self.legs.iter_mut().filter_map(speaks).collect();
+        for (name, worker) in &speak {
+            self.legs.remove(name);
+            self.idle.forget(*worker, *name);
+        }
+        let names = speak.into_iter().map(|(name, _)| name).collect();
+        (names, self.idle.next_deadline().unwrap_or(Time::NEVER))
+    }
+
+    /// Has them looked after.
+    pub(super) fn wake(&self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.wake_by_ref();
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.legs.len()
+    }
 }
 
-impl<S> fmt::Debug for Idle<S> {
+impl fmt::Debug for Idle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.idle.fmt(f)
     }

@@ -46,7 +46,7 @@ mod tests {
         let context = directive.contexts.iter().find(|context| **context == Context::Server);
         let (open, close) = match context {
             Some(_) => ("", ""),
-            None => ("<VirtualHost *:1>", "</VirtualHost>"),
+            None => ("<VirtualHost *>", "</VirtualHost>"),
         };
         good(&format!("ProxyPass / ws://b\n{open}\n{line}\n{end}\n{close}"))
     }

@@ -24,7 +24,8 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         example: "<VirtualHost *:8080>",
         count: 1..=usize::MAX,
         apply: |loader, args| {
-            let addresses: Result<Vec<_>, _> = args.iter().map(url::host_address).collect();
+            let addressed = |word: &Word| Ok((url::host_address(word)?, word.clone()));
+            let addresses: Result<Vec<_>, _> = args.iter().map(addressed).collect();
             loader.draft.open_host(addresses?);
             loader.begin(Kind::Host);
             Ok(())

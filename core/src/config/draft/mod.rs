@@ -4,6 +4,7 @@
 //! begins with all that the main server says, wherever that stands, and says its own over it.
 
 mod settings;
+mod warnings;
 
 use core::mem;
 use core::net::SocketAddr;
@@ -40,8 +41,8 @@ pub(super) struct Draft {
 /// What is said of one server.
 #[derive(Default)]
 struct Server {
-    /// The addresses that it is for; none for the main server.
-    addresses: Vec<Address>,
+    /// The addresses that it is for, and where they are written; none for the main server.
+    addresses: Vec<(Address, Word)>,
     says: Vec<Say>,
     passes: Vec<Pass>,
     sections: Vec<Paths>,
@@ -85,7 +86,7 @@ impl Draft {
     }
 
     /// A virtual host begins, for those addresses.
-    pub(super) fn open_host(&mut self, addresses: Vec<Address>) {
+    pub(super) fn open_host(&mut self, addresses: Vec<(Address, Word)>) {
         self.host = self.hosts.len();
         self.hosts.push(Server { addresses, ..Server::default() });
     }
@@ -195,7 +196,7 @@ impl Server {
 fn entrances(servers: &[Server]) -> Vec<Entrance> {
     let mut entrances: Vec<Entrance> = vec![Entrance::main()];
     for (number, server) in servers.iter().enumerate().skip(1) {
-        for &address in &server.addresses {
+        for &(address, _) in &server.addresses {
             let known = entrances.iter_mut().skip(1).find(|known| known.address == address);
             match known {
                 Some(known) if known.hosts.contains(&number) => {}

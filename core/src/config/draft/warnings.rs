@@ -1,0 +1,144 @@
+//! What can be used, but is hardly what was meant.
+
+use super::{Draft, Server, Settings};
+use crate::config::problem::Flaw;
+use crate::config::proxy_pass::Pass;
+use crate::route::{Pattern, Scheme};
+
+impl Draft {
+    /// All that is to be warned of.
+    pub(in crate::config) fn warnings(&self) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        let main = self.hosts[0].settings(Settings::default());
+        for (number, server) in self.hosts.iter().enumerate() {
+            let settings = if number == 0 { main.clone() } else { server.settings(main.heir()) };
+            let heritage =
+                if number > 0 && settings.inherits { &self.hosts[0].passes[..] } else { &[] };
+            flaws.extend(unused(heritage, &server.passes, settings.scope.falls_back));
+            let own = server.passes.iter();
+            let inner = server.sections.iter().flat_map(|paths| &paths.passes);
+            flaws.extend(own.chain(inner).filter_map(slashes));
+            flaws.extend(self.unheard(server));
+        }
+        flaws.into_iter().map(Flaw::warning).collect()
+    }
+
+    /// The addresses of a virtual host at which nobody listens.
+    fn unheard(&self, server: &Server) -> impl Iterator<Item = Flaw> {
+        let ports = || self.listens.iter().map(|listen| listen.address.port());
+        let any = ports().any(|port| port == 0);
+        let deaf = server.addresses.iter().filter(move |(address, _)| {
+            !any && address.port.is_some_and(|port| !ports().any(|heard| heard == port))
+        });
+        deaf.map(|(address, word)| {
+            let port = address.port.unwrap_or(0);
+            let flaw = word.flaw(format!("nobody listens on port {port}"));
+            flaw.help(format!("write `Listen {port}`"))
+        })
+    }
+}
+
+/// The rules that an earlier one leaves nothing to.
+fn unused(heritage: &[Pass], own: &[Pass], falls_back: bool) -> Vec<Flaw> {
+    let mut flaws = Vec::new();
+    for (number, pass) in own.iter().enumerate() {
+        let mut before = heritage.iter().chain(&own[..number]);
+        if let Some(first) = before.find(|first| takes_all(first, pass, falls_back)) {
+            let message =
+                format!("no request falls under this rule: `{}` above takes them all", first.paths);
+            flaws.push(pass.word.flaw(message).help("move it above that one"));
+        }
+    }
+    flaws
+}
+
+/// Whether every request for the paths of `pass` is `first`'s.
+fn takes_all(first: &Pass, pass: &Pass, falls_back: bool) -> bool {
+    let (Pattern::Below(_), Pattern::Below(prefix)) = (&first.paths, &pass.paths) else {
+        return first.paths == pass.paths && shares_nothing(first, pass);
+    };
+    let only_upgrades = scheme(first) == Some(Scheme::Ws) && !falls_back;
+    let is_within = first.paths.has(prefix.as_bytes());
+    is_within && !only_upgrades && (first.paths != pass.paths || shares_nothing(first, pass))
+}
+
+/// Whether two rules for the same paths are for the same requests as well: else they share the paths.
+fn shares_nothing(first: &Pass, pass: &Pass) -> bool {
+    scheme(first).is_none() || scheme(first) == scheme(pass)
+}
+
+fn scheme(pass: &Pass) -> Option<Scheme> {
+    pass.forward.as_ref().map(|(target, _)| target.scheme)
+}
+
+/// A rule whose path ends with a slash and whose URL does not, or the other way round: what is left of a
+/// path is put behind the URL as it is.
+fn slashes(pass: &Pass) -> Option<Flaw> {
+    let (Pattern::Below(prefix), Some((target, _))) = (&pass.paths, &pass.forward) else {
+        return None;
+    };
+    let path = &target.path;
+    let (message, example) = match (prefix.ends_with('/'), path.ends_with('/')) {
+        (true, false) if !path.is_empty() => {
+            ("the path ends with `/`, and the URL does not", format!("{path}x"))
+        }
+        (false, true) => ("the URL ends with `/`, and the path does not", format!("{path}/x")),
+        _ => return None,
+    };
+    let asked = format!("{}/x", prefix.trim_end_matches('/'));
+    let flaw = pass.word.flaw(message);
+    Some(flaw.help(format!("`{asked}` becomes `{example}`: end both with `/`, or none")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::testing::warnings;
+
+    #[test]
+    fn a_rule_that_no_request_falls_under_is_told() {
+        let text = "ProxyPass / http://a\nProxyPass /b http://b";
+        let unused = "conf:2:11: no request falls under this rule: `/` above takes them all \
+                      (move it above that one)";
+        assert_eq!(warnings(text), [unused]);
+        for used in [
+            "ProxyPass /b http://b\nProxyPass / http://a",
+            "ProxyPass / ws://a\nProxyPass / http://b",
+            "ProxyWebsocketFallbackToProxyHttp Off\nProxyPass / ws://a\nProxyPass /b http://b",
+            "ProxyPass /a !\nProxyPass /ab http://b",
+        ] {
+            assert_eq!(warnings(used), [""; 0], "{used}");
+        }
+        assert_eq!(warnings("ProxyPass / !\nProxyPass / http://b").len(), 1);
+        let inherited =
+            "ProxyPass / http://a\n<VirtualHost *>\nProxyPass /b http://b\n</VirtualHost>";
+        assert_eq!(warnings(inherited).len(), 1);
+        assert_eq!(warnings(&inherited.replace("b\n<", "b\nProxyPassInherit Off\n<")), [""; 0]);
+    }
+
+    #[test]
+    fn slashes_that_do_not_fit_are_told() {
+        let help = |asked: &str, becomes: &str| {
+            format!("(`{asked}` becomes `{becomes}`: end both with `/`, or none)")
+        };
+        let extra = "conf:1:11: the URL ends with `/`, and the path does not";
+        assert_eq!(
+            warnings("ProxyPass /a http://b/"),
+            [format!("{extra} {}", help("/a/x", "//x"))]
+        );
+        let missing = "conf:1:11: the path ends with `/`, and the URL does not";
+        assert_eq!(
+            warnings("ProxyPass /a/ ws://b/c"),
+            [format!("{missing} {}", help("/a/x", "/cx"))]
+        );
+        for good in ["ProxyPass /a/ ws://b", "ProxyPass /a ws://b", "ProxyPass /a/ ws://b/c/"] {
+            assert_eq!(warnings(good), [""; 0], "{good}");
+        }
+    }
+
+    #[test]
+    fn a_virtual_host_that_nobody_hears_is_told() {
+        let text = "<VirtualHost *:81 *>\n</VirtualHost>";
+        assert_eq!(warnings(text), ["conf:1:14: nobody listens on port 81 (write `Listen 81`)"]);
+        assert_eq!(warnings("Listen 0\n<VirtualHost *:81>\n</VirtualHost>"), [""; 0]);
+    }
+}

@@ -1,0 +1,75 @@
+//! The engines that run plans, and what each of them can do.
+
+use underpass_core::time::Wait;
+
+use crate::des::{self, Bug};
+use crate::plan::{BadPlan, Fault, Plan};
+use crate::run::Run;
+use crate::turmoil;
+
+/// What runs a plan.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Engine {
+    /// The own network of discrete events ([`des`]).
+    #[default]
+    Des,
+    /// Tasks of tokio's on the hosts of [`turmoil`].
+    Turmoil,
+}
+
+/// How exact an engine is: no oracle asks for more.
+#[derive(Clone, Copy, Debug)]
+pub struct Manners {
+    /// How late a clock may ring.
+    pub tick: Wait,
+    /// The longest way of a segment.
+    pub way: Wait,
+}
+
+impl Engine {
+    /// Every engine there is.
+    pub const ALL: [Self; 2] = [Self::Des, Self::Turmoil];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Des => "des",
+            Self::Turmoil => "turmoil",
+        }
+    }
+
+    /// The engine of that name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|engine| engine.name() == name)
+    }
+
+    /// Whether it can do that fault of the plan; what it cannot is left out.
+    pub fn supports(self, plan: &Plan, fault: &Fault) -> bool {
+        self == Self::Des || turmoil::supports(plan, fault)
+    }
+
+    /// How exact it is with that plan.
+    pub fn manners(self, plan: &Plan) -> Manners {
+        let (lag, way) = (u64::from(plan.network.lag), u64::from(plan.network.latency[1]));
+        match self {
+            Self::Des => Manners { tick: Wait::from_micros(lag + 10), way: Wait::from_micros(way) },
+            // An alarm rings in the tick behind its moment, and a task may need one more.
+            Self::Turmoil => Manners {
+                tick: turmoil::TICK.plus(turmoil::TICK),
+                way: Wait::from_micros(way).plus(turmoil::TICK),
+            },
+        }
+    }
+
+    /// Runs a plan; the events are kept if they are wanted. A panic on the way is a violation.
+    ///
+    /// # Errors
+    ///
+    /// Why the plan cannot be run.
+    pub fn run(self, plan: &Plan, keeps: bool) -> Result<Run, BadPlan> {
+        match self {
+            Self::Des => des::run(plan, Bug::None, keeps),
+            Self::Turmoil => turmoil::run(plan, keeps),
+        }
+    }
+}
