@@ -74,8 +74,7 @@ fn negotiate(criterion: &mut Criterion) {
 fn place(rules: &Rules, request: &Request<'_, '_>) -> Place {
     let path = CleanPath::parse(request.path).expect("the path is good");
     let accepts = |upgrade: &Upgrade| accepts(request, upgrade);
-    let asked =
-        Asked { path: path.as_bytes(), has_upgrade: true, accepts: &accepts, offers: &|_| true };
+    let asked = Asked { path: &path, has_upgrade: true, accepts: &accepts, offers: &|_| true };
     let host = rules.host(Door::default(), request.host());
     rules.place(host, &asked).expect("a rule matches")
 }

@@ -95,7 +95,10 @@ proptest! {
         if let Ok(clean) = CleanPath::parse(raw.as_bytes()) {
             let mut written = Vec::new();
             encode(clean.as_bytes(), &mut written);
-            prop_assert_eq!(CleanPath::parse(&written), Ok(clean.clone()));
+            if !clean.hides() {
+                let again = CleanPath::parse(&written);
+                prop_assert_eq!(again.as_ref().map(CleanPath::as_bytes), Ok(clean.as_bytes()));
+            }
             let mut names = clean.as_bytes().split(|&byte| byte == b'/').skip(1);
             prop_assert!(names.all(|name| name != b"." && name != b".."));
             prop_assert!(!clean.as_bytes().windows(2).any(|two| two == b"//"));

@@ -9,7 +9,8 @@ use std::num::NonZeroU32;
 
 use underpass_core::config::{Config, Input, PROBLEMS_MOST, Problem, Source, load};
 use underpass_core::limits::{FIELDS_MOST, HEAD_MOST, Limits, Pace};
-use underpass_core::route::{Forward, Rules};
+use underpass_core::route::mapping::{Piece, pieces};
+use underpass_core::route::{Entrance, Host, Pattern, Rules, Terms};
 use underpass_core::time::Wait;
 
 /// Checks that the text is read the same however often and in whatever pieces, that every problem has
@@ -40,6 +41,15 @@ impl Source for Files {
         self.0.get(path).cloned().ok_or_else(|| "no such file".into())
     }
 
+    fn matching(&mut self, pattern: &str) -> Result<Vec<String>, String> {
+        let (start, end) = pattern.split_once('*').unwrap_or((pattern, ""));
+        let is_like = |path: &&&str| match pattern.contains('*') {
+            true => path.starts_with(start) && path.ends_with(end),
+            false => **path == pattern,
+        };
+        Ok(self.0.keys().filter(is_like).map(|path| (*path).to_owned()).collect())
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         (name == "HOME").then(|| "/home".into())
     }
@@ -58,7 +68,10 @@ fn must_be_located(problems: &[Problem], files: &Files) {
         let start = above + before.map(char::len_utf8).sum::<usize>();
         assert_eq!(problem.span.start, start, "{problem}");
     }
-    let is_read = |problem: &&Problem| !problem.message.starts_with(NOWHERE);
+    // A section that is never closed is told behind all that is in it.
+    let is_read = |problem: &&Problem| {
+        !problem.message.starts_with(NOWHERE) && !problem.message.ends_with(UNCLOSED)
+    };
     let starts = problems.iter().filter(is_read).map(|problem| problem.span.start);
     let one_file = !files.0["main"].to_ascii_lowercase().contains("include");
     assert!(!one_file || starts.is_sorted(), "they come in disorder");
@@ -67,24 +80,55 @@ fn must_be_located(problems: &[Problem], files: &Files) {
 /// The one problem that is of no place, and is told last.
 const NOWHERE: &str = "there is no `Listen`";
 
+/// How the problem of a section ends whose text ends before it.
+const UNCLOSED: &str = "is never closed";
+
 /// What is accepted has a meaning that sessions can be served by.
 fn must_be_sound(config: &Config) {
     assert!(!config.listens.is_empty(), "it listens nowhere");
-    let Rules { server_name, limits, rules, workers, .. } = &config.rules;
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    assert!(!server_name.is_empty() && server_name.bytes().all(is_name), "{server_name:?}");
-    must_let_something_pass(limits);
+    let Rules { hosts, entrances, workers, .. } = &config.rules;
     let mut used = vec![false; workers.len()];
-    for (number, rule) in rules.iter().enumerate() {
-        assert!(rule.prefix.starts_with('/'), "{:?} is no prefix of a path", rule.prefix);
-        if let Some(forward) = config.rules.forward(number) {
+    for host in hosts {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        assert!(!host.name.is_empty() && host.name.bytes().all(is_name), "{:?}", host.name);
+        must_let_something_pass(&host.limits);
+        for rule in &host.rules {
+            let Some(forward) = rule.action.forward() else { continue };
             used[forward.worker.0 as usize] = true;
-            must_wait_for_something(forward);
-            let head = config.rules.response_limits(number);
+            let scopes = host.sections.iter().filter_map(|_| host.inner_scope(b"/ws"));
+            let scopes: Vec<_> = scopes.map(|scope| *scope).chain([host.scope.clone()]).collect();
+            scopes.iter().for_each(|scope| {
+                must_wait_for_something(&Terms::of(forward, scope, host.timeout));
+            });
+            assert!(forward.piece.map(NonZeroU32::get).is_none_or(|piece| piece >= 512));
+            let head = forward.response_limits(config.rules.bad_header);
             assert!((1..=HEAD_MOST as u32 / 2).contains(&head.line), "no response fits");
         }
+        must_have_paths(host);
     }
     assert!(used.iter().all(|used| *used), "a worker of no rule");
+    let known = |entrance: &Entrance| {
+        !entrance.hosts.is_empty() && entrance.hosts.iter().all(|host| *host < hosts.len())
+    };
+    assert!(entrances.iter().all(known), "a door to no host");
+}
+
+/// A path begins where paths begin, and the URL of an expression has no group that it has not.
+fn must_have_paths(host: &Host) {
+    let of_rules = host.rules.iter().map(|rule| &rule.paths);
+    for paths in of_rules.chain(host.sections.iter().map(|section| &section.paths)) {
+        let Pattern::Below(prefix) = paths else { continue };
+        assert!(prefix.starts_with('/'), "{prefix:?} is no prefix of a path");
+    }
+    for rule in &host.rules {
+        let (Pattern::Matching(expression), Some(forward)) = (&rule.paths, rule.action.forward())
+        else {
+            continue;
+        };
+        let groups = expression.0.captures_len();
+        let is_there = |piece| !matches!(piece, Piece::Group(group) if group >= groups);
+        assert!(pieces(&forward.target.path).all(is_there), "a group that is none");
+    }
 }
 
 fn must_let_something_pass(limits: &Limits) {
@@ -97,11 +141,9 @@ fn must_let_something_pass(limits: &Limits) {
     }
 }
 
-fn must_wait_for_something(forward: &Forward) {
-    let terms = &forward.terms;
+fn must_wait_for_something(terms: &Terms) {
     let all = [terms.connect, terms.answer, terms.acquire, terms.idle, terms.half_closed];
     assert!(all.iter().all(|wait| *wait > Wait::ZERO), "{terms:?}");
-    assert!(forward.piece.map(NonZeroU32::get).is_none_or(|piece| piece >= 512));
 }
 
 /// Whether each line is a directive, or none: no continuation, no section.
@@ -144,7 +186,9 @@ fn must_mean_by_themselves_what_they_mean_together(text: &str, loaded: &Loaded) 
     };
     let told = |problem: &Problem| (problem.column, problem.message.clone(), problem.help.clone());
     for (number, text) in (1..).zip(text.split('\n')) {
-        if text.contains('$') || text.to_ascii_lowercase().contains("include") {
+        let text_lower = text.to_ascii_lowercase();
+        // What a RewriteCond says is told of the rule behind it.
+        if text.contains("${") || ["include", "rewrite"].iter().any(|it| text_lower.contains(it)) {
             continue;
         }
         let here = problems.iter().filter(is_own).filter(|problem| problem.line == number);

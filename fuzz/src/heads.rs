@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use underpass_core::head::{BadHead, Fields, Scan, Version};
 use underpass_core::limits::{HEAD_MOST, Limits};
-use underpass_core::route::{Rules, Via};
+use underpass_core::route::{Host, Via};
 
 /// Limits that every head of ours keeps.
 pub const WIDE: Limits =
@@ -76,17 +76,17 @@ pub fn must_end(fields: &Fields<'_, '_>, name: &str, own: &str) {
     assert!(apart, "{name}: {}", list.escape_ascii());
 }
 
-/// `Via` says what it said, and if the rules want that, our hop of a message that came in that version.
+/// `Via` says what it said, and if the host wants that, our hop of a message that came in that version.
 pub fn must_name_our_hop(
     ours: &Fields<'_, '_>,
     came: &Fields<'_, '_>,
     version: Version,
-    rules: &Rules,
+    host: &Host,
 ) {
     let number = if version == Version::Http10 { "1.0" } else { "1.1" };
-    let name = if rules.server_name == "::1" { "[::1]" } else { &rules.server_name };
+    let name = if host.name == "::1" { "[::1]" } else { &host.name };
     let hop = format!("{number} {name}");
-    match rules.via {
+    match host.via {
         Via::Off | Via::Block => assert!(ours.all("via").eq(came.all("via"))),
         Via::On => must_end(ours, "via", &hop),
         Via::Full => must_end(ours, "via", &(hop + &product(ours))),

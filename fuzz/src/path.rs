@@ -11,7 +11,7 @@ use underpass_core::head::{Buf, Buffers, Request, slots};
 use underpass_core::negotiate::Offer;
 use underpass_core::negotiate::forward::{Way, request as write};
 use underpass_core::route::path::encode;
-use underpass_core::route::{Action, CleanPath, Fallback, Forward, Rule, Rules};
+use underpass_core::route::{Asked, CleanPath, Mapping, Pattern, Rule, Rules, Said, Scheme};
 
 use crate::rules::try_load;
 
@@ -23,17 +23,19 @@ pub fn check(data: &[u8]) {
     let (text, raw) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let (rules, asks) = (rules(&String::from_utf8_lossy(text), asks & 2 != 0), asks & 1 != 0);
     let clean = CleanPath::parse(raw);
-    assert_eq!(clean.as_ref().ok().map(CleanPath::as_bytes), model(raw).as_deref());
+    let seen = clean.as_ref().ok().map(|path| (path.as_bytes().to_vec(), path.hides()));
+    assert_eq!(seen, model(raw));
     let Ok(clean) = clean else { return };
-    must_be_clean(clean.as_bytes());
-    let found = rules.find(clean.as_bytes(), asks);
-    assert_eq!(found, first_match(&rules, clean.as_bytes(), asks), "another rule should match");
-    let spelled = respelled(clean.as_bytes());
-    assert_eq!(CleanPath::parse(&spelled).as_ref(), Ok(&clean), "another spelling, another path");
-    if let Some((number, rest)) = found
-        && let Some(forward) = rules.forward(number)
-    {
-        must_stay_below(forward, rest, &mapped(&rules, forward, rest));
+    must_be_clean(&clean);
+    let asked = Asked { path: &clean, has_upgrade: asks, accepts: &|_| false };
+    let place = rules.place(0, &asked);
+    let said = place.as_ref().map(|place| rules.at(place).expect("it stands there"));
+    let Some(rule) = first_match(&rules, &clean, asks) else {
+        return assert!(said.is_none(), "no rule should match");
+    };
+    match said {
+        Some(said) => must_be_mapped(rule, &clean, said),
+        None => must_be_refused(rule, &clean),
     }
 }
 
@@ -46,12 +48,21 @@ fn rules(text: &str, falls_back: bool) -> Rules {
     try_load(&good.join("\n")).expect("each line is good")
 }
 
-/// What a raw path comes to: split, decoded, and its dots resolved, in three simple steps.
-fn model(raw: &[u8]) -> Option<Vec<u8>> {
+/// What a raw path comes to, and whether it hides a separator or an end: split, decoded, and its dots
+/// resolved, in three simple steps.
+fn model(raw: &[u8]) -> Option<(Vec<u8>, bool)> {
     let behind = raw.iter().position(|&byte| byte == b'/').map_or(&[][..], |at| &raw[at + 1..]);
     let parts = behind.split(|&byte| byte == b'/').map(decoded).collect::<Option<Vec<_>>>()?;
     let mut names: Vec<&[u8]> = Vec::new();
+    let mut hides = false;
     for part in &parts {
+        let inner: Vec<_> = part.split(|&byte| byte == b'/').collect();
+        if inner.len() > 1 || part.contains(&0) {
+            hides = true;
+            if inner.iter().any(|name| matches!(*name, b"." | b"..")) {
+                return None;
+            }
+        }
         match &part[..] {
             b"" | b"." => {}
             b".." => drop(names.pop()?),
@@ -59,11 +70,13 @@ fn model(raw: &[u8]) -> Option<Vec<u8>> {
         }
     }
     let is_folder = matches!(parts.last().map(Vec::as_slice), Some(b"" | b"." | b"..") | None);
-    let path = names.iter().flat_map(|name| [b"/", *name].concat()).collect::<Vec<_>>();
-    Some(if is_folder { [&path[..], b"/"].concat() } else { path })
+    let mut path = names.iter().flat_map(|name| [b"/", *name].concat()).collect::<Vec<_>>();
+    path.extend(is_folder.then_some(b'/'));
+    path.dedup_by(|next, last| (*next, *last) == (b'/', b'/'));
+    Some((path, hides))
 }
 
-/// The bytes that a segment stands for, none of which is a separator or an end.
+/// The bytes that a segment stands for.
 fn decoded(segment: &[u8]) -> Option<Vec<u8>> {
     let mut pieces = segment.split(|&byte| byte == b'%');
     let mut bytes = pieces.next().unwrap_or_default().to_vec();
@@ -73,17 +86,25 @@ fn decoded(segment: &[u8]) -> Option<Vec<u8>> {
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
         bytes.extend(&piece[2..]);
     }
-    Some(bytes).filter(|bytes| !bytes.contains(&0) && !bytes.contains(&b'/'))
+    Some(bytes)
 }
 
-/// A clean path stays what it is, and hides no segment.
-fn must_be_clean(path: &[u8]) {
-    assert!(path.starts_with(b"/"), "{}", path.escape_ascii());
+/// A clean path stays what it is, however it is spelled, and hides no segment of dots.
+fn must_be_clean(path: &CleanPath<'_>) {
+    let again = |spelled: &[u8]| {
+        let again = CleanPath::parse(spelled).map(|path| path.as_bytes().to_vec());
+        assert_eq!(again.as_deref(), Ok(path.as_bytes()), "{}", spelled.escape_ascii());
+    };
+    assert!(path.as_bytes().starts_with(b"/"), "{}", path.as_bytes().escape_ascii());
+    again(&path.encoded());
+    if path.hides() {
+        return;
+    }
     let mut written = Vec::new();
-    encode(path, &mut written);
+    encode(path.as_bytes(), &mut written);
     assert!(written.iter().all(u8::is_ascii_graphic), "{}", written.escape_ascii());
-    let again = CleanPath::parse(&written).expect("we write good paths");
-    assert_eq!(again.as_bytes(), path, "it is cleaned twice");
+    again(&written);
+    again(&respelled(path.as_bytes()));
 }
 
 /// The same path in other letters, with segments that are none.
@@ -95,14 +116,45 @@ fn respelled(path: &[u8]) -> Vec<u8> {
     spelled.collect::<String>().into_bytes()
 }
 
-/// The first rule that matches, as httpd's manual has it, by comparing whole segments.
-fn first_match<'p>(rules: &Rules, path: &'p [u8], asks: bool) -> Option<(usize, &'p [u8])> {
-    let skipped = |rule: &Rule| match &rule.action {
-        Action::Forward(forward) => forward.fallback == Fallback::Skip && !asks,
-        Action::Exclude => false,
+/// The first rule that matches, as httpd's manual has it, by comparing whole segments; but a rule for
+/// upgrades leaves what is none to another for the same paths.
+fn first_match<'r>(rules: &'r Rules, path: &CleanPath<'_>, asks: bool) -> Option<&'r Rule> {
+    let host = rules.main();
+    let is_ws = |rule: &&Rule| {
+        rule.action.forward().is_some_and(|forward| forward.target.scheme == Scheme::Ws)
     };
-    let rules = rules.rules.iter().enumerate().filter(|(_, rule)| !skipped(rule));
-    rules.filter_map(|(number, rule)| Some((number, rest(&rule.prefix, path)?))).next()
+    let skipped = |rule: &&Rule| is_ws(rule) && !host.scope.falls_back && !asks;
+    let mut matching = host.rules.iter().filter(|rule| !skipped(rule) && has(rule, path));
+    let first = matching.next()?;
+    let is_plain = |rule: &&Rule| rule.action.forward().is_some() && !is_ws(rule);
+    let plain = matching.find(|rule| rule.paths == first.paths && is_plain(rule));
+    plain.filter(|_| is_ws(&first)).or(Some(first))
+}
+
+fn mapping(rule: &Rule) -> Mapping {
+    rule.action.forward().map_or(Mapping::Decoded, |forward| forward.mapping)
+}
+
+fn has(rule: &Rule, path: &CleanPath<'_>) -> bool {
+    let spelled = match mapping(rule) {
+        Mapping::Decoded | Mapping::Verbatim => path.as_bytes().to_vec(),
+        Mapping::Encoded => path.encoded(),
+        Mapping::Servlet => bare(&path.encoded_for_servlets()),
+    };
+    match &rule.paths {
+        Pattern::Below(prefix) => rest(prefix, &spelled).is_some(),
+        found => found.has(&spelled),
+    }
+}
+
+/// What is left of a path without the parameters of its segments.
+fn bare(path: &[u8]) -> Vec<u8> {
+    let mut is_parameter = false;
+    let stays = path.iter().filter(|byte| {
+        is_parameter = **byte == b';' || is_parameter && **byte != b'/';
+        !is_parameter
+    });
+    stays.copied().collect()
 }
 
 fn rest<'p>(prefix: &str, path: &'p [u8]) -> Option<&'p [u8]> {
@@ -117,35 +169,88 @@ fn rest<'p>(prefix: &str, path: &'p [u8]) -> Option<&'p [u8]> {
     if prefix.ends_with('/') { rest.strip_prefix(b"/") } else { Some(rest) }
 }
 
+/// Only what is excluded, hides something from the rule, or would be put together to a way up is refused.
+fn must_be_refused(rule: &Rule, path: &CleanPath<'_>) {
+    let hides = matches!(mapping(rule), Mapping::Decoded | Mapping::Verbatim) && path.hides();
+    let excluded = rule.action.forward().is_none();
+    // The path that a servlet takes it for may be another rule's.
+    let servlet = mapping(rule) == Mapping::Servlet;
+    assert!(hides || excluded || servlet || rule.paths.is_expression(), "a rule takes it");
+}
+
+fn must_be_mapped(rule: &Rule, path: &CleanPath<'_>, said: Said<'_>) {
+    let forward = rule.action.forward().expect("what is excluded goes nowhere");
+    assert!(std::ptr::eq(forward, said.forward), "another rule should match");
+    let mapped = CleanPath::parse(said.path).expect("what goes on is a good path");
+    let base = folder(said);
+    let below = base.is_none_or(|base| mapped.as_bytes().starts_with(&base));
+    assert!(below, "{} leads out of the target", said.path.escape_ascii());
+    let takes = matches!(forward.mapping, Mapping::Encoded | Mapping::Servlet);
+    let target_hides = forward.target.path.contains('%');
+    assert!(takes || target_hides || !mapped.hides(), "something is hidden from the backend");
+    if let Pattern::Below(prefix) = &rule.paths {
+        must_be_the_rest(prefix, path, &mapped, said);
+    }
+    // Of other bytes no request target is made (R34).
+    let is_target = |byte: &u8| byte.is_ascii_graphic() && !b"\"<>`#?".contains(byte);
+    if forward.mapping == Mapping::Decoded || said.path.iter().all(is_target) {
+        assert_eq!(written(said), said.path, "it is written otherwise");
+    }
+}
+
+/// The target's own path, then the rest: as it is encoded anew, or what means the same.
+fn must_be_the_rest(prefix: &str, path: &CleanPath<'_>, mapped: &CleanPath<'_>, said: Said<'_>) {
+    let forward = said.forward;
+    let target = &forward.target.path;
+    let mut expected = target.clone().into_bytes();
+    match forward.mapping {
+        Mapping::Decoded | Mapping::Verbatim => {
+            encode(rest(prefix, path.as_bytes()).expect("it matches"), &mut expected);
+        }
+        Mapping::Encoded => {
+            expected.extend(rest(prefix, &path.encoded()).expect("it matches"));
+        }
+        Mapping::Servlet => {
+            let encoded = path.encoded_for_servlets();
+            expected.extend(rest(prefix, &bare(&encoded)).expect("it matches"));
+            let behind = |path: &[u8]| path.strip_prefix(b"/").unwrap_or(path).to_vec();
+            let same = behind(&bare(said.path)) == behind(&bare(&expected));
+            return assert!(same, "{} is another path", said.path.escape_ascii());
+        }
+    }
+    let aligned = target.ends_with('/') == prefix.ends_with('/');
+    if forward.mapping != Mapping::Verbatim {
+        let behind = expected.strip_prefix(b"/").unwrap_or(&expected);
+        assert_eq!(said.path.strip_prefix(b"/"), Some(behind), "it is mapped elsewhere");
+    } else if aligned {
+        let expected = [b"/", &expected[..]].concat();
+        let expected = CleanPath::parse(&expected).map(|path| path.as_bytes().to_vec());
+        assert_eq!(expected.as_deref(), Ok(mapped.as_bytes()), "it means another path");
+    }
+}
+
+/// Below what a rule's paths stay, unless its target hides a slash or leads above its own root, which is the
+/// operator's wish: the folder of its target, up to the first group of an expression.
+fn folder(said: Said<'_>) -> Option<Vec<u8>> {
+    let target = said.forward.target.path.as_str();
+    let end = target.find(['$', '\\']).unwrap_or(target.len());
+    let target = CleanPath::parse(target[..end].as_bytes()).ok()?;
+    let end = target.as_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
+    Some(target.as_bytes()[..end].to_vec())
+}
+
 /// What the backend is asked for.
-fn mapped(rules: &Rules, forward: &Forward, rest: &[u8]) -> Vec<u8> {
+fn written(said: Said<'_>) -> Vec<u8> {
     let mut asked = slots();
     let head = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     let asked = Request::parse(head, &mut asked).expect("it is good");
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (scheme, hops, offer, reuses) = ("http", None, &Offer::None, true);
-    let way = Way { rules, forward, rest, client, scheme, hops, offer, reuses };
+    let way = Way { said, client, scheme, hops, offer, reuses };
     let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
     write(&asked, way, &mut out, &mut buffers);
     let sent = Request::parse(out.bytes(), &mut slots);
     let sent = sent.unwrap_or_else(|bad| panic!("{bad}: {}", out.bytes().escape_ascii()));
     assert_eq!(sent.query, b"", "the path has become a query");
     sent.path.to_vec()
-}
-
-/// The target's own path, then the rest; and no dots lead from there to above the target's folder.
-fn must_stay_below(forward: &Forward, rest: &[u8], mapped: &[u8]) {
-    let mut expected = forward.target.path.clone().into_bytes();
-    encode(rest, &mut expected);
-    let behind = expected.strip_prefix(b"/").unwrap_or(&expected);
-    assert_eq!(mapped.strip_prefix(b"/"), Some(behind), "it is mapped elsewhere");
-    // A target that hides a slash or leads above its own root is the operator's wish.
-    if let Ok(target) = CleanPath::parse(forward.target.path.as_bytes()) {
-        let target = target.as_bytes();
-        let folder =
-            target.iter().rposition(|&byte| byte == b'/').map_or(&[][..], |at| &target[..=at]);
-        let clean = CleanPath::parse(mapped).expect("the rest is good, and so is the target");
-        let below = clean.as_bytes().starts_with(folder);
-        assert!(below, "{} leads out of the target", mapped.escape_ascii());
-    }
 }

@@ -9,8 +9,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use underpass_core::head::{Buf, Buffers, Fields, Framing, Request, Version, slots};
 use underpass_core::limits::Limits;
 use underpass_core::negotiate::forward::{Way, request as write};
+use underpass_core::negotiate::offer::accepts;
 use underpass_core::negotiate::{Offer, Refusal, hops};
-use underpass_core::route::{CleanPath, Fallback, Forward, Rules, Upgrade, Via};
+use underpass_core::route::{Asked, CleanPath, Door, Forward, Rules, Scope, Upgrade, Via};
 
 use crate::heads;
 use crate::rules::rules;
@@ -33,14 +34,17 @@ fn forward(request: &Request<'_, '_>, rules: &Rules) -> Result<(), Refusal> {
         return Err(Refusal::NoRule);
     }
     let path = CleanPath::parse(request.path).map_err(Refusal::Path)?;
-    let found = rules.find(path.as_bytes(), request.fields.has("upgrade"));
-    let (rule, rest) = found.ok_or(Refusal::NoRule)?;
-    let forward = rules.forward(rule).ok_or(Refusal::NoRule)?;
-    let offer = Offer::of(request, forward)?;
-    let hops = hops::onward(request, rules.max_forwards).map_err(Refusal::Hops)?;
+    let accepts = |upgrade: &Upgrade| accepts(request, upgrade);
+    let has_upgrade = request.fields.has("upgrade");
+    let asked = Asked { path: &path, has_upgrade, accepts: &accepts };
+    let place = rules.place(rules.host(Door::default(), request.host()), &asked);
+    let place = place.ok_or(Refusal::NoRule)?;
+    let said = rules.at(&place).expect("it has just been placed there");
+    let offer = Offer::of(request, said.forward, said.scope)?;
+    let hops = hops::onward(request, said.host.max_forwards).map_err(Refusal::Hops)?;
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (scheme, offer, reuses) = ("http", &offer, true);
-    let way = Way { rules, forward, rest, client, scheme, hops, offer, reuses };
+    let way = Way { said, client, scheme, hops, offer, reuses };
     let (mut out, mut buffers) = (Buf::default(), Buffers::default());
     write(request, way, &mut out, &mut buffers);
     accept(out.bytes(), request, way);
@@ -56,11 +60,13 @@ fn accept(bytes: &[u8], request: &Request<'_, '_>, way: Way<'_>) {
     let again = Request::parse(bytes, &mut slots)
         .unwrap_or_else(|bad| panic!("{bad}: {}", bytes.escape_ascii()));
     assert_eq!((again.method, again.version), (request.method, Version::Http11));
-    assert_eq!((again.framing, again.query), (request.framing, request.query));
+    let query = if way.said.forward.passes_query { request.query } else { b"" };
+    assert_eq!((again.framing, again.query), (request.framing, query));
     fields(&again, way);
     ours(&again, request, way);
-    let any = Forward { upgrade: Upgrade::Any, fallback: Fallback::Http, ..way.forward.clone() };
-    assert_eq!(Offer::of(&again, &any).as_ref(), Ok(way.offer), "{}", bytes.escape_ascii());
+    let any = Forward { upgrade: Upgrade::Any, ..way.said.forward.clone() };
+    let scope = Scope { falls_back: true, ..way.said.scope.clone() };
+    assert_eq!(Offer::of(&again, &any, &scope).as_ref(), Ok(way.offer), "{}", bytes.escape_ascii());
 }
 
 /// One host, one framing, nothing hop-by-hop but ours (R35).
@@ -82,20 +88,20 @@ fn ours(again: &Request<'_, '_>, request: &Request<'_, '_>, way: Way<'_>) {
     let all = |name: &str| again.fields.all(name).collect::<Vec<_>>();
     let came = |name: &str| request.fields.all(name).collect::<Vec<_>>();
     let is_last = |name: &str, own: &str| heads::must_end(&again.fields, name, own);
-    if way.forward.add_headers {
+    if way.said.scope.add_headers {
         is_last("x-forwarded-for", "127.0.0.1");
-        is_last("x-forwarded-server", &way.rules.server_name);
+        is_last("x-forwarded-server", &way.said.host.name);
         assert!(again.fields.has("x-forwarded-proto"), "no scheme");
     }
-    if way.forward.add_forwarded {
+    if way.said.scope.add_forwarded {
         is_last("forwarded", &element(request));
     } else {
         assert_eq!(all("forwarded"), came("forwarded"));
     }
-    if way.rules.via == Via::Block {
+    if way.said.host.via == Via::Block {
         assert_eq!(all("via").len(), 0);
     } else {
-        heads::must_name_our_hop(&again.fields, &request.fields, request.version, way.rules);
+        heads::must_name_our_hop(&again.fields, &request.fields, request.version, way.said.host);
     }
     let hops = way.hops.map(|hops| hops.to_string());
     let hops: Vec<_> = hops.iter().map(String::as_bytes).collect();

@@ -12,7 +12,7 @@ use underpass_core::head::{
 use underpass_core::limits::{FIELDS_MOST, Limits};
 use underpass_core::negotiate::forward::{After, interim, response as last, switch};
 use underpass_core::negotiate::{Answer, Offer, judge};
-use underpass_core::route::{Forward, Rules, Scheme, Target, Upgrade, Via, WorkerId};
+use underpass_core::route::{Forward, Host, Scheme, Scope, Target, Upgrade, Via, WorkerId};
 
 use crate::heads;
 
@@ -20,33 +20,32 @@ use crate::heads;
 /// make of it is as strict as what we take, and means the same.
 pub fn check(data: &[u8]) {
     let [words, asked, first, further, bytes @ ..] = data else { return };
-    let rules = &rules(*words);
-    let limits = Limits { bad_header: rules.bad_header, ..limits(*words) };
+    let (bad_header, host) = (bad_header(*words), &host(*words));
+    let limits = Limits { bad_header, ..limits(*words) };
     let Ok(found) = heads::find(bytes, [*first, *further], &limits) else { return };
-    must_begin_the_body(
-        rules.bad_header,
-        &bytes[..found.as_ref().map_or(bytes.len(), |it| it.end)],
-    );
+    must_begin_the_body(bad_header, &bytes[..found.as_ref().map_or(bytes.len(), |it| it.end)]);
     let Some(range) = found else { return };
     let head = &bytes[..range.end];
-    let mended = rules.bad_header.mend(head);
+    let mended = bad_header.mend(head);
     match &mended {
         Cow::Borrowed(same) => assert_eq!(*same, head, "it is not what came"),
-        Cow::Owned(mended) => must_be_mended(rules.bad_header, head, mended),
+        Cow::Owned(mended) => must_be_mended(bad_header, head, mended),
     }
     let mut slots = slots();
     let Ok(response) = Response::parse(&mended, &mut slots) else { return };
     must_have_every_field(&response, &mended);
     if matches!(mended, Cow::Borrowed(_)) || response.status >= 200 {
-        forward(&response, *asked, rules);
+        forward(&response, *asked, host);
     }
 }
 
-fn rules(number: u8) -> Rules {
-    let bad_header =
-        [BadHeader::IsError, BadHeader::Ignore, BadHeader::StartBody][usize::from(number % 4) % 3];
+fn bad_header(number: u8) -> BadHeader {
+    [BadHeader::IsError, BadHeader::Ignore, BadHeader::StartBody][usize::from(number % 4) % 3]
+}
+
+fn host(number: u8) -> Host {
     let via = [Via::Off, Via::On, Via::Full, Via::Block][usize::from(number >> 2) % 4];
-    Rules { bad_header, via, ..Rules::default() }
+    Host { via, ..Host::default() }
 }
 
 fn limits(number: u8) -> Limits {
@@ -101,13 +100,13 @@ const REQUESTS: [&str; 4] = [
     "POST / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n",
 ];
 
-fn forward(response: &Response<'_, '_>, asked: u8, rules: &Rules) {
+fn forward(response: &Response<'_, '_>, asked: u8, host: &Host) {
     let mut slots = slots();
     let request = REQUESTS[usize::from(asked % 4)].as_bytes();
     let request = Request::parse(request, &mut slots).expect("it is good");
     let target = Target { scheme: Scheme::Http, host: "b".into(), port: 80, path: String::new(), socket: None };
     let rule = Forward { upgrade: Upgrade::Any, ..Forward::new(target, WorkerId(0)) };
-    let offer = &Offer::of(&request, &rule).expect("it is good");
+    let offer = &Offer::of(&request, &rule, &Scope::DEFAULT).expect("it is good");
     let after = match asked >> 2 & 3 {
         0 => After::KeepAlive(Version::Http10),
         1 => After::KeepAlive(Version::Http11),
@@ -119,13 +118,13 @@ fn forward(response: &Response<'_, '_>, asked: u8, rules: &Rules) {
     match (answer, offer.token()) {
         (Answer::Interim, _) => interim(response, &mut out, &mut buffers),
         (Answer::Final, _) => {
-            last(response, response.framing(to_head), after, rules, &mut out, &mut buffers);
+            last(response, response.framing(to_head), after, host, &mut out, &mut buffers);
         }
         (Answer::Switch, token) => {
-            switch(response, token.expect("it was asked for"), rules, &mut out, &mut buffers);
+            switch(response, token.expect("it was asked for"), host, &mut out, &mut buffers);
         }
     }
-    accept(out.bytes(), response, answer, rules, &Asked { offer, to_head, after });
+    accept(out.bytes(), response, answer, host, &Asked { offer, to_head, after });
     out.clear(&mut buffers);
     assert_eq!(buffers.leased(), 0, "a buffer is lost");
 }
@@ -135,7 +134,7 @@ fn accept(
     bytes: &[u8],
     response: &Response<'_, '_>,
     answer: Answer,
-    rules: &Rules,
+    host: &Host,
     asked: &Asked<'_>,
 ) {
     heads::must_be_strict(bytes);
@@ -149,7 +148,7 @@ fn accept(
         assert!(!again.fields.has("connection"), "an interim response ends nothing");
         assert!(again.fields.all("via").eq(response.fields.all("via")));
     } else {
-        heads::must_name_our_hop(&again.fields, &response.fields, response.version, rules);
+        heads::must_name_our_hop(&again.fields, &response.fields, response.version, host);
     }
     if answer == Answer::Switch {
         assert_eq!(again.fields.one("connection"), Ok(Some(&b"Upgrade"[..])));

@@ -13,7 +13,7 @@ pub fn rules(number: u8) -> &'static Rules {
 }
 
 /// One for each way to treat upgrades, with one setting each of those that change heads and clocks.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 16] = [
     "ProxyPass /ws/ ws://b:9000/\nProxyPass / http://b/base",
     "ProxyPass / ws://b/ upgrade=ANY timeout=5\nProxy100Continue Off",
     "ProxyPass /no !\nProxyPass / http://[::1]:81/x/ upgrade=foo,WebSocket\nProxyPreserveHost On",
@@ -28,6 +28,8 @@ const TEXTS: [&str; 14] = [
     "ProxyPass / http://b/ smax=0 responsefieldsize=64\nProxyIOBufferSize 512",
     "ProxyPass / ws://b/ upgrade=ANY\nProxyBadHeader Ignore",
     "ProxyPass / ws://b/ upgrade=ANY\nProxyBadHeader StartBody\nProxyErrorOverride On 500",
+    "ProxyPassMatch ^/w(.)/(.*)$ http://b/$2/$1 nocanon upgrade=ANY\nProxyPass / ws://b/ noquery nocanon",
+    "ProxyPass /ws/ ws://b/ mapping=servlet\n<Location /x>\nProxyPass http://b/ mapping=encoded\nProxyAddHeaders Off\n</Location>",
 ];
 
 fn load(text: &str) -> Rules {

@@ -6,10 +6,11 @@
 //!
 //! FE parts what the backend sends on its first connection from what it sends on the next.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use arbitrary::{Arbitrary, Unstructured};
 use underpass_core::head::Buffers;
+use underpass_core::route::Caller;
 use underpass_core::{Cx, Pumped, Session, pump};
 
 use crate::rules::rules;
@@ -32,8 +33,8 @@ pub(crate) fn play(data: &[u8], judge: impl FnOnce(&Wires<'_>, &Buffers)) {
     let rules = rules(configuration);
     let mut wires = Wires::new(rules, client, backend, &script);
     let mut buffers = Buffers::default();
-    let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let mut session = Session::new(home, &rules.limits, wires.now);
+    let caller = Caller::at_main(Ipv4Addr::LOCALHOST);
+    let mut session = Session::new(caller, rules, wires.now);
     let budget = 1 + u32::from(configuration >> 4) * 4;
     // Each turn uses the script up, or moves what is left, at once, or the clock.
     for _ in 0..script.len() + TURNS + client.len() * 8 {

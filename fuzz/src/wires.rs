@@ -95,7 +95,7 @@ impl<'a> Wires<'a> {
             client: Peer { sends: client, ..Peer::default() },
             pool: Pool::new(&rules.workers, limits::PENDING),
             told: Vec::new(),
-            limits: rules.limits,
+            limits: rules.main().limits,
             bad_header: rules.bad_header,
             backend: None,
             fresh: backend.split(is_end),

@@ -72,8 +72,10 @@ fn what_stands_elsewhere_is_a_seed_too() {
 #[test]
 fn the_dictionary_of_configurations_is_whole() {
     let words = include_str!("../config.dict");
-    let names = directives().map(|directive| format!("\"{} \"", directive.name));
-    let parameters = PARAMETERS.iter().map(|parameter| format!("\"{}=\"", parameter.name));
+    let names =
+        directives().map(|directive| format!("\"{} \"", directive.name.trim_end_matches('>')));
+    let parameters =
+        PARAMETERS.iter().map(|parameter| format!("\"{}{}\"", parameter.name, parameter.sign()));
     let missing = names.chain(parameters).filter(|word| !words.lines().any(|line| line == word));
     assert_eq!(missing.collect::<Vec<_>>(), [""; 0]);
 }
@@ -105,7 +107,11 @@ fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
 
 /// Every directive, as its entry in the table shows it.
 fn every_example() -> Seed {
-    let lines = directives().map(|directive| format!("{}\n", directive.example));
+    let lines = directives().map(|directive| {
+        let name = directive.name.trim_matches(['<', '>']);
+        let end = if directive.is_section() { format!("</{name}>\n") } else { String::new() };
+        format!("{}\n{end}", directive.example)
+    });
     let (target, name) = ("config", "every-directive".to_owned());
     Seed { target, name, bytes: lines.collect::<String>().into_bytes() }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use underpass_core::config::{Directive, Origin, PARAMETERS, directives};
+use underpass_core::config::{Directive, Origin, PARAMETERS, Parameter, directives};
 
 /// What is known of the directive of that name, or of all of them in short; `Err` if there is none.
 pub(crate) fn describe(name: Option<&str>) -> Result<String, String> {
@@ -37,12 +37,19 @@ fn one(directive: &Directive) -> String {
     if *name == "ProxyPass" {
         text.push_str("\nParameters:\n");
         for parameter in PARAMETERS {
-            let default = parameter.default.unwrap_or("see there");
-            let _ = writeln!(text, "  {}={}", parameter.name, parameter.values);
-            let _ = writeln!(text, "      {} Default: {default}.", parameter.summary);
+            text.push_str(&lines_of(parameter));
         }
     }
     text
+}
+
+/// A parameter: one with a value, or a name alone.
+fn lines_of(Parameter { name, values, default, summary, .. }: &Parameter) -> String {
+    if values.is_empty() {
+        return format!("  {name}\n      {summary}\n");
+    }
+    let default = default.unwrap_or("see there");
+    format!("  {name}={values}\n      {summary} Default: {default}.\n")
 }
 
 #[cfg(test)]
@@ -58,5 +65,7 @@ mod tests {
             assert!(page.starts_with(name) && page.contains(summary), "{page}");
         }
         assert!(describe(Some("Nothing")).is_err());
+        let page = describe(Some("proxypass")).unwrap();
+        assert!(page.contains("\n  noquery\n") && page.contains("\n  upgrade=ANY|"), "{page}");
     }
 }

@@ -25,9 +25,10 @@ pub(crate) fn explain(config: &Config, url: &str) -> Result<String, String> {
     let request = Request::parse(head.as_bytes(), &mut slots).map_err(|error| bad(&error))?;
     let clean = CleanPath::parse(request.path).map_err(|error| bad(&error))?;
     let asked = Asked {
-        path: clean.as_bytes(),
+        path: &clean,
         has_upgrade: !handshake.is_empty(),
         accepts: &|upgrade| offer::accepts(&request, upgrade),
+        offers: &|protocol| offer::offers(&request, protocol),
     };
     let name = request.host().unwrap_or_default();
     let local = local(name, authority);

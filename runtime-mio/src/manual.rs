@@ -31,8 +31,8 @@ pub(crate) fn manual() -> String {
     for parameter in PARAMETERS {
         let values = parameter.values.replace('|', "\\|");
         let default = parameter.default.unwrap_or("");
-        let (name, summary) = (parameter.name, parameter.summary);
-        let _ = writeln!(page, "| `{name}=` | {values} | {default} | {summary} |");
+        let (name, sign, summary) = (parameter.name, parameter.sign(), parameter.summary);
+        let _ = writeln!(page, "| `{name}{sign}` | {values} | {default} | {summary} |");
     }
     page
 }
@@ -85,7 +85,8 @@ mod tests {
             assert!(page.contains(summary) && page.contains(example), "{name}");
         }
         for parameter in PARAMETERS {
-            assert!(page.contains(&format!("| `{}=` |", parameter.name)), "{}", parameter.name);
+            let row = format!("| `{}{}` |", parameter.name, parameter.sign());
+            assert!(page.contains(&row), "{}", parameter.name);
         }
     }
 }

@@ -59,7 +59,7 @@ impl Backends {
             return;
         }
         let known = flaws.len();
-        options(parameters, flaws);
+        options(parameters, None, flaws);
         if flaws.len() == known {
             self.parameters.extend_from_slice(parameters);
         }
@@ -148,7 +148,7 @@ impl<'a> Sets<'a> {
 mod tests {
     use super::super::testing::{forward, good, problem, problems};
     use crate::config::Config;
-    use crate::route::Asked;
+    use crate::route::{Asked, CleanPath};
 
     /// How many seconds each rule of a server waits for an answer.
     fn waits(config: &Config, host: usize) -> Vec<u64> {
@@ -215,7 +215,9 @@ mod tests {
     /// What is said of the Host of `/a/b`, which goes to `http://b.example/x/b`.
     fn preserves(text: &str) -> bool {
         let rules = good(&format!("ProxyPass /a/ http://B.example/x/\n{text}")).rules;
-        let asked = Asked { path: b"/a/b", has_upgrade: false, accepts: &|_| false };
+        let path = CleanPath::parse(b"/a/b").expect("it is a good path");
+        let asked =
+            Asked { path: &path, has_upgrade: false, accepts: &|_| false, offers: &|_| false };
         let place = rules.place(0, &asked).expect("it is forwarded");
         rules.at(&place).expect("it stands there").scope.preserve_host
     }

@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::expand::expand;
 use super::lines::{Letter, lines};
 use super::problem::{Flaw, Place, Problem, Text};
+use super::rewrite::Conditions;
 use super::sections::Open;
 use super::words::{Word, split};
 use super::{Input, PROBLEMS_MOST, Read, Source, refused, table};
@@ -25,6 +26,8 @@ pub(super) struct Loader<'s> {
     pub(super) flaws: Vec<Flaw>,
     /// The sections that the present line stands in, the outermost first.
     pub(super) sections: Vec<Open>,
+    /// What `RewriteCond` has said of the next `RewriteRule`.
+    pub(super) conditions: Conditions,
     source: &'s mut dyn Source,
     variables: BTreeMap<String, String>,
     /// All that was read.
@@ -45,6 +48,7 @@ impl<'s> Loader<'s> {
             draft: Draft::default(),
             flaws: Vec::new(),
             sections: Vec::new(),
+            conditions: Conditions::default(),
             source,
             variables: defines.iter().cloned().collect(),
             texts: Vec::new(),

@@ -28,7 +28,9 @@ mod protocols;
 mod proxy_pass;
 mod refused;
 mod reverse;
+mod rewrite;
 mod sections;
+mod substitution;
 mod suggest;
 mod table;
 #[cfg(test)]

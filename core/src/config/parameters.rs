@@ -9,15 +9,15 @@ use super::protocols::protocols;
 use super::upgrade::upgrade;
 use super::values::{piece, response_line, some_wait, wait};
 use super::words::Word;
-use crate::route::{Recovery, Upgrade};
+use crate::route::{Mapping, Recovery, Upgrade};
 use crate::time::Wait;
 
-/// One parameter of `ProxyPass`: `name=value`.
+/// One parameter of `ProxyPass`: `name=value`, or a name alone.
 #[derive(Debug)]
 pub struct Parameter {
     /// Its name, without the `=`. Its case does not matter.
     pub name: &'static str,
-    /// What its value may be.
+    /// What its value may be; nothing for one that has none.
     pub values: &'static str,
     /// The value that stands for its absence, if there is one.
     pub default: Option<&'static str>,
@@ -27,6 +27,11 @@ pub struct Parameter {
 }
 
 impl Parameter {
+    /// What stands behind its name: `=` before a value, or nothing.
+    pub const fn sign(&self) -> &'static str {
+        if self.values.is_empty() { "" } else { "=" }
+    }
+
     /// Writes what `value` says into `options`.
     pub(super) fn apply(&self, options: &mut Options, value: &Word) -> Result<(), Flaw> {
         (self.apply)(options, value)
@@ -194,6 +199,42 @@ pub static PARAMETERS: &[Parameter] = &[
             Ok(())
         },
     },
+    Parameter {
+        name: "mapping",
+        values: "encoded|servlet",
+        default: None,
+        summary: "Compares the rule with the path as it is encoded, dot segments and // resolved, and \
+                  forwards it so: %2F and %00 pass, which are 404 otherwise; with servlet, \
+                  parameters (;a=b) of segments do not count either.",
+        apply: |options, value| {
+            let mapping = match value.text().to_ascii_lowercase().as_str() {
+                "encoded" => Mapping::Encoded,
+                "servlet" => Mapping::Servlet,
+                _ => {
+                    return Err(value.flaw(format!("`{value}` is neither `encoded` nor `servlet`")));
+                }
+            };
+            options.map_by(mapping, value)
+        },
+    },
+    Parameter {
+        name: "nocanon",
+        values: "",
+        default: None,
+        summary: "Forwards the rest of the path as it came, and not encoded anew; only if what is \
+                  before it is spelled as the rule has it, and there is no .. in it.",
+        apply: |options, name| options.map_by(Mapping::Verbatim, name),
+    },
+    Parameter {
+        name: "noquery",
+        values: "",
+        default: None,
+        summary: "Forwards no query.",
+        apply: |options, _| {
+            options.passes_query = false;
+            Ok(())
+        },
+    },
 ];
 
 /// What the parameters of one rule say.
@@ -217,6 +258,21 @@ pub(super) struct Options {
     pub(super) upgrade: Option<Upgrade>,
     /// `protocol=`.
     pub(super) protocols: Option<Vec<String>>,
+    /// `mapping=` and `nocanon`.
+    pub(super) mapping: Mapping,
+    /// Not with `noquery`.
+    pub(super) passes_query: bool,
+}
+
+impl Options {
+    fn map_by(&mut self, mapping: Mapping, word: &Word) -> Result<(), Flaw> {
+        if self.mapping != Mapping::Decoded {
+            let flaw = word.flaw("`nocanon` and `mapping=` exclude each other");
+            return Err(flaw.help("with `mapping=` alone, the path is not encoded anew either"));
+        }
+        self.mapping = mapping;
+        Ok(())
+    }
 }
 
 impl Default for Options {
@@ -231,6 +287,8 @@ impl Default for Options {
             pooling: Pooling::default(),
             upgrade: None,
             protocols: None,
+            mapping: Mapping::Decoded,
+            passes_query: true,
         }
     }
 }
@@ -274,6 +332,13 @@ mod tests {
         );
         let protocols = options("protocol", "a,b").map(|options| options.protocols);
         assert_eq!(protocols, Ok(Some(vec!["a".into(), "b".into()])));
+        let mapping = |name, value| options(name, value).map(|options| options.mapping);
+        assert_eq!(mapping("mapping", "Encoded"), Ok(Mapping::Encoded));
+        assert_eq!(mapping("mapping", "servlet"), Ok(Mapping::Servlet));
+        assert_eq!(mapping("nocanon", ""), Ok(Mapping::Verbatim));
+        assert_eq!(options("noquery", "").map(|options| options.passes_query), Ok(false));
+        let neither = "1:1: `x` is neither `encoded` nor `servlet`";
+        assert_eq!(failure(mapping("mapping", "x")), neither);
     }
 
     #[test]

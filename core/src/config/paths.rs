@@ -24,26 +24,26 @@ pub(super) fn location(word: &Word) -> Result<Pattern, Flaw> {
     if !word.text().contains(['*', '?', '[']) {
         return Ok(paths);
     }
-    compiled(word, &from_wildcards(word.text(), "[^/]"))
+    compiled(word, &from_wildcards(word.text(), "[^/]")).map(Pattern::Wild)
 }
 
 /// The URLs that are like a pattern, whose wildcards go beyond segments.
 pub(super) fn like(word: &Word) -> Result<Pattern, Flaw> {
-    compiled(word, &from_wildcards(word.text(), "."))
+    compiled(word, &from_wildcards(word.text(), ".")).map(Pattern::Matching)
 }
 
 /// The URLs that begin with that text.
 pub(super) fn starting_with(word: &Word, text: &str) -> Result<Pattern, Flaw> {
-    compiled(word, &format!("^{}", regex::escape(text)))
+    compiled(word, &format!("^{}", regex::escape(text))).map(Pattern::Matching)
 }
 
 /// The paths in which a regular expression is found.
 pub(super) fn expression(word: &Word) -> Result<Pattern, Flaw> {
-    compiled(word, word.text())
+    compiled(word, word.text()).map(Pattern::Matching)
 }
 
-fn compiled(word: &Word, text: &str) -> Result<Pattern, Flaw> {
-    regular(word, text, false).map(Pattern::Matching)
+fn compiled(word: &Word, text: &str) -> Result<Expression, Flaw> {
+    regular(word, text, false)
 }
 
 /// The regular expression that `word` says, spelled as `text`; whatever the case of letters, if that is wanted.

@@ -2,13 +2,13 @@
 
 use super::dialling::misplaced;
 use super::parameters::{Options, PARAMETERS};
-use super::paths::below;
+use super::paths::expression;
 use super::problem::Flaw;
 use super::refused;
+use super::substitution::target;
 use super::suggest::suggest;
-use super::url;
 use super::words::Word;
-use crate::route::{Pattern, Target};
+use crate::route::{Mapping, Pattern, Target};
 
 /// A `ProxyPass` line, before the settings of the whole configuration are applied to it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,17 +30,39 @@ impl Pass {
     }
 }
 
-/// The rule of a line with at least two arguments; none if there is something wrong with it.
-pub(super) fn pass(args: &[Word], flaws: &mut Vec<Flaw>) -> Option<Pass> {
-    let paths = noted(below(&args[0]), flaws);
-    pass_to(paths, &args[0], &args[1..], flaws)
+/// The rule of a line that stands outside of sections of paths: `read` makes those paths of its first word,
+/// unless that is a `~`, which makes the second one a regular expression. None if there is something wrong
+/// with it.
+pub(super) fn pass(
+    args: &[Word],
+    read: fn(&Word) -> Result<Pattern, Flaw>,
+    flaws: &mut Vec<Flaw>,
+) -> Option<Pass> {
+    let (path, read, rest): (_, fn(&Word) -> _, _) = match args {
+        [tilde, path, rest @ ..] if tilde.text() == "~" => (path, expression, rest),
+        [path, rest @ ..] => (path, read, rest),
+        [] => return None,
+    };
+    if rest.is_empty() {
+        let flaw = args[0].flaw("a rule outside of `<Location>` has a path and a URL");
+        flaws.push(flaw.help("write `ProxyPass path url`"));
+        return None;
+    }
+    let paths = noted(read(path), flaws);
+    pass_to(paths, path, rest, flaws)
 }
 
 /// The rule of a line that stands in a section of those paths: it names none.
 pub(super) fn pass_here(paths: Pattern, args: &[Word], flaws: &mut Vec<Flaw>) -> Option<Pass> {
-    if args[0].text().starts_with('/') && args.len() > 1 {
+    if args[0].text().starts_with(['/', '~', '^']) && args.len() > 1 {
         let flaw = args[0].flaw("the path is that of the section");
         flaws.push(flaw.help("leave it out, or move the line out of the section"));
+        return None;
+    }
+    let excludes = args[0].text() == "!";
+    if matches!(paths, Pattern::Wild(_)) && !excludes {
+        let flaw = args[0].flaw("a rule cannot stand in a `<Location>` with wildcards");
+        flaws.push(flaw.help("write `<LocationMatch>` and a regular expression"));
         return None;
     }
     pass_to(Some(paths), &args[0], args, flaws)
@@ -57,8 +79,8 @@ fn pass_to(
         flaws.extend(parameters.iter().map(|word| word.flaw("`!` takes no parameters")));
         None
     } else {
-        let target = noted(url::target(url), flaws);
-        let options = options(parameters, flaws);
+        let target = noted(target(url, paths.as_ref()), flaws);
+        let options = options(parameters, paths.as_ref(), flaws);
         flaws.extend(target.iter().flat_map(|target| misplaced(target, parameters)));
         Some((target?, options))
     };
@@ -69,11 +91,17 @@ fn noted<T>(result: Result<T, Flaw>, flaws: &mut Vec<Flaw>) -> Option<T> {
     result.map_err(|flaw| flaws.push(flaw)).ok()
 }
 
-/// What parameters say; what is wrong with them is added to `flaws`.
-pub(super) fn options(words: &[Word], flaws: &mut Vec<Flaw>) -> Options {
+/// What parameters say of a rule for those paths; what is wrong with them is added to `flaws`.
+pub(super) fn options(words: &[Word], paths: Option<&Pattern>, flaws: &mut Vec<Flaw>) -> Options {
     let (mut options, mut seen) = (Options::default(), Vec::new());
+    let finds = paths.is_some_and(Pattern::is_expression);
     for word in words {
+        let before = options.mapping;
         noted(set_option(&mut options, &mut seen, word), flaws);
+        if finds && before != options.mapping && options.mapping == Mapping::Servlet {
+            let flaw = word.flaw("`mapping=servlet` is for a path, and not for an expression");
+            flaws.push(flaw.help("write `mapping=encoded`, or `ProxyPass` with a path"));
+        }
     }
     options
 }
@@ -97,6 +125,11 @@ pub(super) fn set_option(
         return Err(word.flaw(format!("`{}=` is given twice", parameter.name)));
     }
     seen.push(parameter.name);
+    if parameter.sign().is_empty() {
+        let alone = name.text().len() == word.text().len();
+        let flaw = || word.flaw(format!("`{}` has no value", parameter.name));
+        return if alone { parameter.apply(options, &name) } else { Err(flaw()) };
+    }
     if value.text().is_empty() {
         return Err(word.flaw(format!("`{}=` has no value", parameter.name)));
     }
@@ -164,12 +197,12 @@ mod tests {
     #[test]
     fn everything_wrong_with_a_line_is_reported() {
         assert_eq!(
-            problems("Listen 80\nProxyPass a wss://b timeuot=1 nocanon retry=-1"),
+            problems("Listen 80\nProxyPass a wss://b timeuot=1 nocanno retry=-1"),
             [
                 "conf:2:11: the path `a` does not begin with `/`",
                 "conf:2:13: TLS to backends is not built yet (accepted are `ws://` and `http://`)",
                 "conf:2:21: unknown parameter `timeuot` (did you mean `timeout`?)",
-                "conf:2:31: unknown parameter `nocanon`",
+                "conf:2:31: unknown parameter `nocanno` (did you mean `nocanon`?)",
                 "conf:2:45: `-1` is not a time \
                  (a number and `ms`, `s`, `mi` or `h`; without a unit it is seconds)",
             ]
@@ -185,5 +218,48 @@ mod tests {
         assert_eq!(problem("ProxyPass / ws://b retry="), "conf:1:20: `retry=` has no value");
         assert_eq!(problem("ProxyPass / ws://b retry"), "conf:1:20: `retry=` has no value");
         assert_eq!(problem("ProxyPass / ! retry=1"), "conf:1:15: `!` takes no parameters");
+    }
+
+    #[test]
+    fn a_flag_has_no_value_and_one_rule_one_mapping() {
+        assert_eq!(problem("ProxyPass / ws://b noquery=On"), "conf:1:20: `noquery` has no value");
+        let exclude = "`nocanon` and `mapping=` exclude each other \
+                       (with `mapping=` alone, the path is not encoded anew either)";
+        let both = "ProxyPass / ws://b nocanon mapping=encoded";
+        assert_eq!(problem(both), format!("conf:1:36: {exclude}"));
+        let both = "ProxyPass / ws://b mapping=servlet NOCANON";
+        assert_eq!(problem(both), format!("conf:1:36: {exclude}"));
+    }
+
+    #[test]
+    fn a_rule_may_be_for_a_regular_expression() {
+        let texts = [
+            "ProxyPassMatch ^/a/(.*) ws://b/$1",
+            "ProxyPass ~ ^/a/(.*) ws://b/$1",
+            "<LocationMatch ^/a/(.*)>\nProxyPass ws://b/$1\n</LocationMatch>",
+            "<Location ~ ^/a/(.*)>\nProxyPassMatch ws://b/$1\n</Location>",
+        ];
+        let [first, others @ ..] = texts.map(|text| good(text).rules);
+        let rule = &first.main().rules[0];
+        assert!(rule.paths.is_expression() && rule.paths.to_string() == "^/a/(.*)");
+        assert!(others.iter().all(|rules| *rules == first), "{others:?}");
+        assert_eq!(good("ProxyPassMatch a !").rules.main().rules[0].action, Action::Exclude);
+    }
+
+    #[test]
+    fn a_regular_expression_stands_where_httpd_has_it() {
+        let wild = "conf:2:11: a rule cannot stand in a `<Location>` with wildcards \
+                    (write `<LocationMatch>` and a regular expression)";
+        assert_eq!(problem("<Location /a*>\nProxyPass ws://b\n</Location>"), wild);
+        good("<Location /a*>\nProxyPass !\n</Location>");
+        let plain =
+            "conf:2:16: the section is of a path, and not of an expression (write `ProxyPass`)";
+        assert_eq!(problem("<Location /a>\nProxyPassMatch ws://b\n</Location>"), plain);
+        let few = "conf:1:11: a rule outside of `<Location>` has a path and a URL \
+                   (write `ProxyPass path url`)";
+        assert_eq!(problem("ProxyPass ~ x"), few);
+        let servlet = "conf:1:26: `mapping=servlet` is for a path, and not for an expression \
+                       (write `mapping=encoded`, or `ProxyPass` with a path)";
+        assert_eq!(problem("ProxyPassMatch ^a ws://b mapping=servlet"), servlet);
     }
 }

@@ -3,7 +3,7 @@
 use core::ops::RangeInclusive;
 
 use super::context::Context;
-use super::directives::directives;
+use super::directives::{directives, refused};
 use super::loader::Loader;
 use super::problem::Flaw;
 use super::suggest::suggest;
@@ -87,7 +87,8 @@ pub enum Origin {
 /// The directive of that name.
 pub(super) fn find(name: &Word) -> Result<&'static Directive, Flaw> {
     let lines = || directives().filter(|directive| !directive.is_section());
-    lines().find(|directive| name.is(directive.name)).ok_or_else(|| {
+    let mut known = lines().chain(refused::DIRECTIVES);
+    known.find(|directive| name.is(directive.name)).ok_or_else(|| {
         let help = suggest(name.text(), lines().map(|directive| directive.name));
         let flaw = name.flaw(format!("unknown directive `{name}`"));
         help.into_iter().fold(flaw, Flaw::help)

@@ -6,7 +6,7 @@ use super::lines::lines;
 use super::problem::{Flaw, Text};
 use super::words::{Word, split};
 use super::{Config, Input, Source, load, read};
-use crate::route::{Asked, Forward, Said};
+use crate::route::{Asked, CleanPath, Forward, Said};
 
 /// Files and variables that are not really there.
 pub(super) struct Files(BTreeMap<String, String>);
@@ -87,7 +87,8 @@ pub(super) fn forward(text: &str) -> Forward {
 /// What is said of a request for `/` in the configuration that `text` makes.
 pub(super) fn said<T>(text: &str, look: impl FnOnce(Said<'_>) -> T) -> T {
     let rules = good(text).rules;
-    let asked = Asked { path: b"/", has_upgrade: true, accepts: &|_| true, offers: &|_| true };
+    let path = CleanPath::parse(b"/").expect("it is a good path");
+    let asked = Asked { path: &path, has_upgrade: true, accepts: &|_| true, offers: &|_| true };
     let place = rules.place(0, &asked).expect("it is forwarded");
     look(rules.at(&place).expect("it stands there"))
 }

@@ -46,6 +46,8 @@ pub enum Step {
     },
     /// That rule keeps it from being forwarded.
     Excluded(String),
+    /// That rule is for it, but does not take a path that hides a separator, or may be read as another one.
+    Refused(String),
     /// That rule takes it.
     Taken {
         /// The rule.
@@ -65,9 +67,9 @@ pub fn explain(rules: &Rules, question: &Question<'_>) -> Explained {
     let host = &rules.hosts[number];
     let path = question.asked.path;
     let mut steps = vec![Step::Host { name: host.name.clone(), why: why_host(rules, question) }];
-    let said = host.sections.iter().filter(|section| section.paths.has(path));
+    let said = host.sections.iter().filter(|section| section.paths.has(path.as_bytes()));
     steps.extend(said.map(|section| Step::Section(section.paths.to_string())));
-    let inner = host.inner_scope(path);
+    let inner = host.inner_scope(path.as_bytes());
     let scope = inner.as_deref().unwrap_or(&host.scope);
     let place = rules.place(number, &question.asked);
     let end = place.as_ref().map(Place::rule);
@@ -75,8 +77,8 @@ pub fn explain(rules: &Rules, question: &Question<'_>) -> Explained {
         if end == Some(at) {
             break;
         }
-        if end.is_none() && rule.paths.has(path) && rule.action == Action::Exclude {
-            steps.push(Step::Excluded(named(rule)));
+        if end.is_none() && decides(rule, scope, &question.asked) {
+            steps.push(refuses(rule));
             return Explained { steps };
         }
         steps.push(Step::Passed { rule: named(rule), why: why_not(rule, scope, &question.asked) });
@@ -96,11 +98,25 @@ fn why_host(rules: &Rules, question: &Question<'_>) -> &'static str {
     }
 }
 
+/// Whether no later rule is tried, although this one may not forward the request.
+fn decides(rule: &Rule, scope: &Scope, asked: &Asked<'_>) -> bool {
+    let only_upgrades = |forward: &Forward| forward.only_upgrades(scope) && !asked.has_upgrade;
+    rule.has(asked.path) && !rule.action.forward().is_some_and(only_upgrades)
+}
+
+fn refuses(rule: &Rule) -> Step {
+    match rule.action {
+        Action::Exclude => Step::Excluded(named(rule)),
+        Action::Forward(_) => Step::Refused(named(rule)),
+    }
+}
+
 fn why_not(rule: &Rule, scope: &Scope, asked: &Asked<'_>) -> &'static str {
     let only_upgrades = |forward: &Forward| forward.only_upgrades(scope) && !asked.has_upgrade;
     match rule.action.forward() {
-        _ if !rule.paths.has(asked.path) => "it is for other paths",
+        _ if !rule.has(asked.path) => "it is for other paths",
         Some(forward) if only_upgrades(forward) => "it is for upgrades only",
+        Some(forward) if !asked.suits(forward) => "it is for subprotocols that are not offered",
         Some(_) | None => "another rule for the same paths is for what is asked for",
     }
 }
@@ -134,6 +150,9 @@ impl fmt::Display for Step {
             Self::Section(paths) => write!(f, "section   {paths}: has a say"),
             Self::Passed { rule, why } => write!(f, "not       {rule}: {why}"),
             Self::Excluded(rule) => write!(f, "excluded  {rule}: 404"),
+            Self::Refused(rule) => {
+                write!(f, "refused   {rule}: 404, because another path may be hidden in this one")
+            }
             Self::Taken { rule, backend, path } => {
                 write!(f, "rule      {rule}\nbackend   {backend}, asked for {path}")
             }
@@ -146,7 +165,7 @@ impl fmt::Display for Step {
 mod tests {
     use super::*;
     use crate::config::testing::good;
-    use crate::route::Upgrade;
+    use crate::route::{CleanPath, Upgrade};
 
     const CONF: &str = "ServerName main\nProxyPass /main http://m\n\
         <VirtualHost *:80>\nServerName a\nProxyPass /no !\n<Location /ws>\nProxyAddHeaders Off\n</Location>\n\
@@ -155,7 +174,9 @@ mod tests {
     fn explained(local: &str, name: &str, path: &str, upgrade: bool) -> String {
         let rules = good(CONF).rules;
         let accepts = |rule: &Upgrade| upgrade && *rule != Upgrade::Never;
-        let asked = Asked { path: path.as_bytes(), has_upgrade: upgrade, accepts: &accepts };
+        let path = CleanPath::parse(path.as_bytes()).expect("it is a good path");
+        let asked =
+            Asked { path: &path, has_upgrade: upgrade, accepts: &accepts, offers: &|_| false };
         let local = local.parse().expect("an address");
         explain(&rules, &Question { local, name, asked }).to_string()
     }
@@ -180,6 +201,10 @@ mod tests {
 
     #[test]
     fn what_is_not_forwarded_says_why() {
+        let hidden = explained("127.0.0.1:80", "a", "/ws%2Fx", true);
+        let refused =
+            "refused   /ws ws://b:9/base: 404, because another path may be hidden in this one\n";
+        assert!(hidden.ends_with(refused), "{hidden}");
         let no = explained("127.0.0.1:80", "b", "/no/x", false);
         assert!(
             no.starts_with("host      a: it is the first one for that address, and none"),

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::path::encode;
+use super::mapping::Mapping;
 use super::scope::Scope;
 use super::target::{Scheme, Target, WorkerId};
 use crate::head::BadHeader;
@@ -23,6 +23,10 @@ pub struct Forward {
     /// Which subprotocols of WebSocket it is for, one of which a client must offer, compared
     /// case-sensitively (`ProxyWebsocketProtocol`, `protocol=`; RFC 6455 §1.9); if none, all requests.
     pub protocols: Vec<String>,
+    /// How it looks at paths, and spells them to the backend (`nocanon`, `mapping=`).
+    pub mapping: Mapping,
+    /// Whether the query goes on (not with `noquery`).
+    pub passes_query: bool,
     /// Bytes of one line of a response's head (`responsefieldsize=`).
     pub response_line: u32,
     /// How many bytes of a body are moved at a time at the most (`ProxyIOBufferSize`); as many as are
@@ -45,23 +49,14 @@ impl Forward {
             target,
             worker,
             blocked: false,
+            mapping: Mapping::Decoded,
+            passes_query: true,
             response_line: Limits::RESPONSE.field,
             piece: None,
             connect: Terms::DEFAULT.connect,
             answer: Terms::DEFAULT.answer,
             acquire: Terms::DEFAULT.acquire,
         }
-    }
-
-    /// The path that the backend sees of a request of whose decoded path that is left: the rule's own with
-    /// the rest behind it, always absolute.
-    pub fn path(&self, rest: &[u8]) -> Vec<u8> {
-        let mut path = self.target.path.clone().into_bytes();
-        encode(rest, &mut path);
-        if path.first() != Some(&b'/') {
-            path.insert(0, b'/');
-        }
-        path
     }
 
     /// What the head of a response may be.

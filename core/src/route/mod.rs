@@ -3,15 +3,16 @@
 //! A connection comes in at a [`Door`]: the [`host`]s of its address, which are told apart by name. A
 //! [`host`] has rules and sections of paths; [`path`] makes one path out of the many spellings of it,
 //! [`pattern`] says which paths are meant, [`scope`] is what all sections say together. [`rules`] finds
-//! the first rule that matches, [`forward`] is what it says, [`target`] where that leads;
-//! [`origins`] are the pages that may ask for an upgrade, [`quota`] is how many tunnels there may be,
-//! [`overrides`] are the errors that are said in our own words, and [`mod@explain`] says why. All of it is
+//! the first rule that matches, [`forward`] is what it says, [`target`] where that leads, and [`mapping`] by
+//! which path; [`origins`] are the pages that may ask for an upgrade, [`quota`] is how many tunnels there may
+//! be, [`overrides`] are the errors that are said in our own words, and [`mod@explain`] says why. All of it is
 //! plain data, made by
 //! [`config`](crate::config).
 
 pub mod explain;
 pub mod forward;
 pub mod host;
+pub mod mapping;
 pub mod origins;
 pub mod overrides;
 pub mod path;
@@ -24,6 +25,7 @@ pub mod target;
 pub use explain::{Explained, Question, explain};
 pub use forward::{Forward, Park, Terms, Upgrade};
 pub use host::{Address, Caller, Door, Entrance, Host, Via};
+pub use mapping::Mapping;
 pub use origins::{Origin, Origins, Pages};
 pub use overrides::Overrides;
 pub use path::{BadPath, CleanPath};

@@ -1,60 +1,136 @@
 //! Stage 2 of 6 · one path out of its many spellings.
 //!
-//! A rule must not be dodged by another spelling of the same path, so the path is decoded once,
-//! `//` and dot segments are resolved, and what goes to the backend is encoded anew from that
-//! (httpd's default mapping, `reference/httpd.md` 5.4 P-PATH).
+//! A rule must not be dodged by another spelling of the same path, so the path is decoded once, and `//` and
+//! dot segments are resolved (httpd's default mapping, `reference/httpd.md` 5.4 P-PATH). What a rule makes of
+//! it for the backend is the business of [`mapping`](super::mapping).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A decoded path: begins with `/`, has no dot segment, no `//` and no NUL.
+/// A path, and what it comes to: decoded, it begins with `/`, and has no dot segment and no `//`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CleanPath(Vec<u8>);
+pub struct CleanPath<'r> {
+    raw: &'r [u8],
+    decoded: Vec<u8>,
+    hides: bool,
+}
 
 /// Why a path is refused.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum BadPath {
     /// `%` without two hexadecimal digits behind it: 400.
     Escape,
-    /// `%2F` or a NUL, which hide a separator or an end: 404, as httpd answers.
+    /// `%2F` or a NUL, which hide a separator or an end, where no rule takes them, or a dot segment beside
+    /// one of them: 404, as httpd answers.
     Hidden,
     /// `..` above the root: 400.
     AboveRoot,
 }
 
-impl CleanPath {
+impl<'r> CleanPath<'r> {
     /// Cleans the path of a request target, without its query.
-    pub fn parse(raw: &[u8]) -> Result<Self, BadPath> {
-        let mut clean = Vec::with_capacity(raw.len());
-        let mut segments = raw.split(|&byte| byte == b'/').skip(1).peekable();
-        while let Some(segment) = segments.next() {
-            match decode(segment)?.as_slice() {
-                b"" | b"." => {}
-                b".." => {
-                    let parent = clean.iter().rposition(|&byte| byte == b'/');
-                    clean.truncate(parent.ok_or(BadPath::AboveRoot)?);
-                }
-                name => {
-                    clean.push(b'/');
-                    clean.extend_from_slice(name);
-                    continue;
-                }
+    ///
+    /// # Errors
+    ///
+    /// What no rule can take: see [`BadPath`].
+    pub fn parse(raw: &'r [u8]) -> Result<Self, BadPath> {
+        let mut hides = false;
+        let plain = |segment: &[u8]| {
+            let decoded = decode(segment)?;
+            if decoded.iter().any(|byte| matches!(byte, 0 | b'/')) {
+                hides = true;
+                return if has_dots(&decoded) { Err(BadPath::Hidden) } else { Ok(decoded) };
             }
-            if segments.peek().is_none() {
-                clean.push(b'/');
-            }
+            Ok(decoded)
+        };
+        let mut decoded = resolve(raw, plain, |segment| segment)?;
+        if hides {
+            decoded.dedup_by(|next, last| *next == b'/' && *last == b'/');
         }
-        if clean.is_empty() {
-            clean.push(b'/');
-        }
-        Ok(Self(clean))
+        Ok(Self { raw, decoded, hides })
     }
 
-    /// The decoded bytes.
+    /// The decoded bytes. A hidden separator is one among them, so that a rule which excludes paths, and a
+    /// section of them, is not dodged by whoever hides one.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.decoded
     }
+
+    /// Whether `%2F` or a NUL is in it, which only a rule that looks at encoded paths takes.
+    pub const fn hides(&self) -> bool {
+        self.hides
+    }
+
+    /// As it came.
+    pub const fn raw(&self) -> &'r [u8] {
+        self.raw
+    }
+
+    /// As it came, but without `//`, dot segments and needless escapes: those of letters, digits and `-._~`
+    /// (RFC 3986 §6.2.2).
+    pub fn encoded(&self) -> Vec<u8> {
+        resolve(self.raw, |segment| Ok(without_needless(segment)), |segment| segment)
+            .unwrap_or_default()
+    }
+
+    /// The same, where `..;a=b` is a dot segment as well, and a segment of nothing but parameters is none:
+    /// as a Servlet container reads it. Empty, if that leads above the root.
+    pub fn encoded_for_servlets(&self) -> Vec<u8> {
+        resolve(self.raw, |segment| Ok(without_needless(segment)), without_parameters)
+            .unwrap_or_default()
+    }
+}
+
+/// The path with its segments as `spell` has them, without those that are empty or dots by their `name`.
+fn resolve(
+    raw: &[u8],
+    mut spell: impl FnMut(&[u8]) -> Result<Vec<u8>, BadPath>,
+    name: fn(&[u8]) -> &[u8],
+) -> Result<Vec<u8>, BadPath> {
+    let mut clean = Vec::with_capacity(raw.len());
+    // Where each segment that is left begins: a hidden separator begins none.
+    let mut begins = Vec::new();
+    let mut segments = raw.split(|&byte| byte == b'/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let spelled = spell(segment)?;
+        match name(&spelled) {
+            b"" | b"." => {}
+            b".." => clean.truncate(begins.pop().ok_or(BadPath::AboveRoot)?),
+            _ => {
+                begins.push(clean.len());
+                clean.push(b'/');
+                clean.extend_from_slice(&spelled);
+                continue;
+            }
+        }
+        if segments.peek().is_none() {
+            clean.push(b'/');
+        }
+    }
+    if clean.is_empty() {
+        clean.push(b'/');
+    }
+    Ok(clean)
+}
+
+/// Whether a decoded segment that hides separators has a dot segment between them.
+fn has_dots(decoded: &[u8]) -> bool {
+    decoded.split(|&byte| byte == b'/').any(|part| matches!(part, b"." | b".."))
+}
+
+/// Whether `..` is among the segments of a path however it is spelled, or an escape in it is none.
+pub(crate) fn may_lead_up(path: &[u8]) -> bool {
+    let leads = |segment: &[u8]| {
+        let decoded = decode(segment);
+        decoded.is_ok_and(|name| !name.split(|&byte| byte == b'/').any(|part| part == b".."))
+    };
+    !path.split(|&byte| byte == b'/').all(leads)
+}
+
+/// A segment of a Servlet container's path by its name: `a` of `a;b=c`.
+pub(super) fn without_parameters(segment: &[u8]) -> &[u8] {
+    segment.split(|&byte| byte == b';').next().unwrap_or_default()
 }
 
 fn decode(segment: &[u8]) -> Result<Vec<u8>, BadPath> {
@@ -67,12 +143,29 @@ fn decode(segment: &[u8]) -> Result<Vec<u8>, BadPath> {
             let &[high, low, ref behind @ ..] = behind else { return Err(BadPath::Escape) };
             (decoded, rest) = ((digit(high)? << 4) | digit(low)?, behind);
         }
-        match decoded {
-            0 | b'/' => return Err(BadPath::Hidden),
-            decoded => bytes.push(decoded),
-        }
+        bytes.push(decoded);
     }
     Ok(bytes)
+}
+
+/// The segment with the escapes decoded that need not be any.
+fn without_needless(segment: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment;
+    while let Some((&byte, behind)) = rest.split_first() {
+        let escape = rest.get(..3).filter(|_| byte == b'%').and_then(|escape| decode(escape).ok());
+        match escape.as_deref() {
+            Some(&[plain]) if plain.is_ascii_alphanumeric() || b"-._~".contains(&plain) => {
+                bytes.push(plain);
+                rest = &rest[3..];
+            }
+            _ => {
+                bytes.push(byte);
+                rest = behind;
+            }
+        }
+    }
+    bytes
 }
 
 fn digit(byte: u8) -> Result<u8, BadPath> {
@@ -109,7 +202,11 @@ mod tests {
 
     fn forwarded(raw: &str) -> Result<String, BadPath> {
         let mut out = Vec::new();
-        encode(CleanPath::parse(raw.as_bytes())?.as_bytes(), &mut out);
+        let path = CleanPath::parse(raw.as_bytes())?;
+        if path.hides() {
+            return Err(BadPath::Hidden);
+        }
+        encode(path.as_bytes(), &mut out);
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -162,6 +259,47 @@ mod tests {
         }
         for raw in ["/..", "/../x", "/a/../../x"] {
             assert_eq!(forwarded(raw), Err(BadPath::AboveRoot));
+        }
+    }
+
+    #[test]
+    fn what_hides_a_separator_comes_to_what_a_backend_that_decodes_it_sees() {
+        let seen = |raw: &str| {
+            CleanPath::parse(raw.as_bytes()).map(|path| {
+                assert!(path.hides(), "{raw}");
+                String::from_utf8(path.as_bytes().to_vec()).unwrap()
+            })
+        };
+        assert_eq!(seen("/a%2fb").as_deref(), Ok("/a/b"));
+        assert_eq!(seen("/%2F/a%2F%2Fb%2F/c").as_deref(), Ok("/a/b/c"));
+        assert_eq!(seen("/a/b%2Fc/../d%00").as_deref(), Ok("/a/d\0"));
+        for raw in ["/a%2F..%2Fb", "/%2e%2e%2Fb", "/a%2F.", "/..%2F"] {
+            assert_eq!(seen(raw), Err(BadPath::Hidden), "{raw}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_path_is_as_it_came_but_for_what_says_nothing() {
+        let encoded = |raw: &str| {
+            let path = CleanPath::parse(raw.as_bytes()).unwrap();
+            [path.encoded(), path.encoded_for_servlets()]
+                .map(|path| String::from_utf8(path).unwrap())
+        };
+        let both = |path: &str| [path.to_owned(), path.to_owned()];
+        assert_eq!(encoded("//a/./%7e%41/%2f%c3%A9|/b/%2e%2E/c"), both("/a/~A/%2f%c3%A9|/c"));
+        assert_eq!(encoded("/%2e"), both("/"));
+        let servlet = ["/a/..;x/;y/b;z", "/b;z"].map(str::to_owned);
+        assert_eq!(encoded("/a/..;x/;y/b;z"), servlet);
+        assert_eq!(encoded("/..;/b")[1], "");
+    }
+
+    #[test]
+    fn what_may_lead_up_is_known_in_every_spelling() {
+        for path in ["/..", "/a/.%2e/b", "/%2E%2E", "a/..", "/a%2F..", "/%", "/%4"] {
+            assert!(may_lead_up(path.as_bytes()), "{path}");
+        }
+        for path in ["/...", "/..a/b", "/a/./%2F", "/%252e%252e", ""] {
+            assert!(!may_lead_up(path.as_bytes()), "{path}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use regex::bytes::Regex;
+use regex::bytes::{Captures, Regex};
 
 /// A set of paths.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -12,6 +12,8 @@ pub enum Pattern {
     Below(String),
     /// Every path in which this expression is found.
     Matching(Expression),
+    /// Every path that this expression, which was made of wildcards, is for.
+    Wild(Expression),
 }
 
 impl Pattern {
@@ -30,8 +32,23 @@ impl Pattern {
     pub fn rest<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         match self {
             Self::Below(prefix) => behind(prefix.as_bytes(), path),
-            Self::Matching(expression) => expression.0.is_match(path).then_some(path),
+            Self::Matching(expression) | Self::Wild(expression) => {
+                expression.0.is_match(path).then_some(path)
+            }
         }
+    }
+
+    /// What a regular expression has found in the path, if it is one.
+    pub fn captures<'p>(&self, path: &'p [u8]) -> Option<Captures<'p>> {
+        match self {
+            Self::Below(_) | Self::Wild(_) => None,
+            Self::Matching(expression) => expression.0.captures(path),
+        }
+    }
+
+    /// Whether it is a regular expression.
+    pub const fn is_expression(&self) -> bool {
+        matches!(self, Self::Matching(_))
     }
 }
 
@@ -82,7 +99,9 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Below(prefix) => f.write_str(prefix),
-            Self::Matching(expression) => f.write_str(expression.0.as_str()),
+            Self::Matching(expression) | Self::Wild(expression) => {
+                f.write_str(expression.0.as_str())
+            }
         }
     }
 }

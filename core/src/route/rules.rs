@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use super::forward::{Forward, Terms, Upgrade};
 use super::host::{Address, Door, Entrance, Host};
+use super::mapping::Mapping;
+use super::path::CleanPath;
 use super::pattern::Pattern;
 use super::scope::Scope;
 use super::target::{Scheme, Worker};
@@ -80,18 +82,27 @@ impl Rules {
         entrance.named(name, &self.hosts)
     }
 
-    /// Where a request for the host of that number stands; nothing if no rule forwards it.
+    /// Where a request for the host of that number stands; nothing if no rule forwards it, or the first one
+    /// for its path does not take a path that hides a separator.
     pub fn place(&self, host: usize, asked: &Asked<'_>) -> Option<Place> {
         let hosted = self.hosts.get(host)?;
-        let scope = hosted.inner_scope(asked.path);
-        let rule = find(&hosted.rules, scope.as_deref().unwrap_or(&hosted.scope), asked)?;
+        let (rule, mut scope) = hosted.find(asked)?;
         let found = &hosted.rules[rule];
-        let forward = found.action.forward()?;
-        let path = forward.path(found.paths.rest(asked.path)?);
-        let scope = match hosted.backends.as_slice() {
-            [] => scope,
-            _ => hosted.scope_at(asked.path, &forward.target.url(&path)),
-        };
+        // Nobody may write one path so that its backend takes it for another, of which other things are said.
+        let plain = found.taken_for(asked.path);
+        let plain = plain.as_deref().map(CleanPath::parse).transpose().ok()?;
+        if let Some(plain) = &plain {
+            let again;
+            (again, scope) = hosted.find(&Asked { path: plain, ..*asked })?;
+            if again != rule {
+                return None;
+            }
+        }
+        let path = found.onward(asked.path)?;
+        if !hosted.backends.is_empty() {
+            let url = found.action.forward()?.target.url(&path);
+            scope = hosted.scope_at(plain.as_ref().unwrap_or(asked.path).as_bytes(), &url);
+        }
         Some(Place { host, rule, scope, path })
     }
 
@@ -120,6 +131,25 @@ pub struct Rule {
     pub action: Action,
 }
 
+impl Rule {
+    /// Whether it is for that path. One that excludes paths is for those too that hide a separator.
+    pub(super) fn has(&self, path: &CleanPath<'_>) -> bool {
+        let mapping = self.action.forward().map_or(Mapping::Decoded, |forward| forward.mapping);
+        mapping.has(&self.paths, path)
+    }
+
+    /// The path that the backend takes this one for, if that may be another one.
+    fn taken_for(&self, path: &CleanPath<'_>) -> Option<Vec<u8>> {
+        self.action.forward()?.mapping.taken_for(path)
+    }
+
+    /// The path that the backend sees, if the rule takes this one.
+    fn onward(&self, path: &CleanPath<'_>) -> Option<Vec<u8>> {
+        let forward = self.action.forward()?;
+        forward.mapping.onward(&self.paths, &forward.target.path, path)
+    }
+}
+
 /// What becomes of a request that matches a rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Action {
@@ -138,8 +168,8 @@ impl Action {
 
 /// What a rule is found by.
 pub struct Asked<'a> {
-    /// The path, cleaned.
-    pub path: &'a [u8],
+    /// The path.
+    pub path: &'a CleanPath<'a>,
     /// Whether there is an `Upgrade` field.
     pub has_upgrade: bool,
     /// Whether the request asks for a protocol that may be switched to.
@@ -150,7 +180,7 @@ pub struct Asked<'a> {
 
 impl Asked<'_> {
     /// Whether it is for a rule like that: one for subprotocols is for handshakes that offer one of them.
-    fn suits(&self, forward: &Forward) -> bool {
+    pub(super) fn suits(&self, forward: &Forward) -> bool {
         let is_offered = |protocol: &String| (self.offers)(protocol);
         forward.protocols.is_empty()
             || (self.accepts)(&forward.upgrade) && forward.protocols.iter().any(is_offered)
@@ -197,6 +227,15 @@ impl Said<'_> {
     }
 }
 
+impl Host {
+    /// The number of the rule that a request falls under, and what sections say of its path.
+    fn find(&self, asked: &Asked<'_>) -> Option<(usize, Option<Box<Scope>>)> {
+        let scope = self.inner_scope(asked.path.as_bytes());
+        let rule = find(&self.rules, scope.as_deref().unwrap_or(&self.scope), asked)?;
+        Some((rule, scope))
+    }
+}
+
 /// The rule that a request falls under: the first one for its path.
 ///
 /// Two rules for the same paths, one for upgrades (`ws://`) and one for the rest, share them whatever
@@ -209,7 +248,7 @@ fn find(rules: &[Rule], scope: &Scope, asked: &Asked<'_>) -> Option<usize> {
             !asked.suits(forward) || !asked.has_upgrade && forward.only_upgrades(scope)
         })
     };
-    let matches = |rule: &Rule| rule.paths.has(asked.path) && !is_passed_over(rule);
+    let matches = |rule: &Rule| rule.has(asked.path) && !is_passed_over(rule);
     let (number, first) = rules.iter().enumerate().find(|(_, rule)| matches(rule))?;
     let Some(forward) = first.action.forward() else { return Some(number) };
     let other = |suits: &dyn Fn(&Forward) -> bool| {
@@ -271,12 +310,9 @@ mod tests {
             Upgrade::Never | Upgrade::Any | Upgrade::Always => false,
         };
         let has_upgrade = upgrade.is_some();
-        let asked = Asked {
-            path: path.as_bytes(),
-            has_upgrade,
-            accepts: &accepts,
-            offers: &|name| offered.contains(&name),
-        };
+        let path = CleanPath::parse(path.as_bytes()).expect("it is a good path");
+        let offers = |name: &str| offered.contains(&name);
+        let asked = Asked { path: &path, has_upgrade, accepts: &accepts, offers: &offers };
         let place = rules.place(0, &asked)?;
         let said = rules.at(&place).expect("it stands there");
         let path = String::from_utf8(said.path.to_vec()).unwrap();

@@ -11,7 +11,7 @@ use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
 use crate::limits::Pace;
 use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, admit_origin, hops, offer};
-use crate::route::{Asked, Caller, CleanPath, Place, Rules, Said, Scope, Terms, Upgrade};
+use crate::route::{Asked, BadPath, Caller, CleanPath, Place, Rules, Said, Scope, Terms, Upgrade};
 use crate::time::Time;
 use crate::tunnel::Flow;
 use crate::{Both, Dial, Side};
@@ -198,12 +198,13 @@ fn place(request: &Request<'_, '_>, changes: &Changes, rules: &Rules) -> Result<
     }
     let path = CleanPath::parse(request.path).map_err(Refusal::Path)?;
     let asked = Asked {
-        path: path.as_bytes(),
+        path: &path,
         has_upgrade: request.fields.has("upgrade"),
         accepts: &|upgrade| offer::accepts(request, upgrade),
         offers: &|protocol| offer::offers(request, protocol),
     };
-    let place = rules.place(changes.host(), &asked).ok_or(Refusal::NoRule)?;
+    let hidden = if path.hides() { Refusal::Path(BadPath::Hidden) } else { Refusal::NoRule };
+    let place = rules.place(changes.host(), &asked).ok_or(hidden)?;
     let said = rules.at(&place).ok_or(Refusal::NoRule)?;
     if said.scope.denied {
         Err(Refusal::Denied)

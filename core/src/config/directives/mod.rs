@@ -6,6 +6,7 @@ mod handshake;
 mod heads;
 mod proxy;
 mod record;
+pub(super) mod refused;
 mod request;
 mod response;
 mod reverse;

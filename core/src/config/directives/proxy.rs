@@ -2,30 +2,51 @@
 
 use crate::config::context::Context;
 use crate::config::overrides::overrides;
+use crate::config::paths::{below, expression};
 use crate::config::proxy_pass::{pass, pass_here};
 use crate::config::table::{Directive, Origin};
 use crate::config::values::{some_wait, switch};
-use crate::route::Setting;
+use crate::route::{Pattern, Setting};
 
 pub(super) static DIRECTIVES: &[Directive] = &[
     Directive {
         name: "ProxyPass",
-        args: "[path] !|url [key=value]...",
+        args: "[[~] path] !|url [key=value]...",
         default: None,
         contexts: Context::ALL,
         origin: Origin::Httpd,
         summary: "Forwards the requests below a path to a backend, or excludes them with \
-                  !; the first match decides. In a <Location> its path is meant, and none is given.",
+                  !; the first match decides. In a <Location> its path is meant, and none is given; ~ makes the path a \
+                  regular expression, as in ProxyPassMatch.",
         example: "ProxyPass /ws ws://app.example:9000/ws timeout=20 upgrade=ANY",
         count: 1..=usize::MAX,
         apply: |loader, args| {
             let pass = match loader.draft.paths().cloned() {
                 Some(paths) => pass_here(paths, args, &mut loader.flaws),
-                None if args.len() > 1 => pass(args, &mut loader.flaws),
-                None => {
-                    let flaw = args[0].flaw("a rule outside of `<Location>` has a path and a URL");
-                    return Err(flaw.help("write `ProxyPass path url`"));
+                None => pass(args, below, &mut loader.flaws),
+            };
+            pass.into_iter().for_each(|pass| loader.draft.pass(pass));
+            Ok(())
+        },
+    },
+    Directive {
+        name: "ProxyPassMatch",
+        args: "[expression] !|url [key=value]...",
+        default: None,
+        contexts: Context::ALL,
+        origin: Origin::Httpd,
+        summary: "As ProxyPass, for the paths in which a regular expression is found: $0 to $9 in the path of \
+                  the URL are what its groups have found; without any, the whole path goes on behind it.",
+        example: "ProxyPassMatch ^/(ws|chat)/(.*)$ ws://app.example:9000/$1/$2",
+        count: 1..=usize::MAX,
+        apply: |loader, args| {
+            let pass = match loader.draft.paths().cloned() {
+                Some(Pattern::Below(_)) => {
+                    let flaw = "the section is of a path, and not of an expression";
+                    return Err(args[0].flaw(flaw).help("write `ProxyPass`"));
                 }
+                Some(paths) => pass_here(paths, args, &mut loader.flaws),
+                None => pass(args, expression, &mut loader.flaws),
             };
             pass.into_iter().for_each(|pass| loader.draft.pass(pass));
             Ok(())

@@ -8,6 +8,7 @@ use crate::config::problem::Flaw;
 use crate::config::sections::Kind;
 use crate::config::table::{Directive, Origin};
 use crate::config::url;
+use crate::config::values::switch;
 use crate::config::words::Word;
 
 pub(super) static DIRECTIVES: &[Directive] = &[
@@ -104,6 +105,23 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         example: "LoadModule proxy_module modules/mod_proxy.so",
         count: 2..=2,
         apply: |_, args| built_in(&args[0]),
+    },
+    Directive {
+        name: "RewriteEngine",
+        args: "Off",
+        default: Some("Off"),
+        contexts: Context::ALL,
+        origin: Origin::Httpd,
+        summary: "Accepted, and does nothing: no RewriteRule is built in, and one that forwards is refused with \
+                  the ProxyPass line in its place.",
+        example: "RewriteEngine off",
+        count: 1..=1,
+        apply: |_, args| match switch(&args[0])? {
+            false => Ok(()),
+            true => Err(args[0]
+                .flaw("mod_rewrite's work is not built in")
+                .help("leave the line out; what its rules are replaced with is told with them")),
+        },
     },
 ];
 

@@ -118,6 +118,8 @@ impl Settings {
             acquire: options.pooling.acquire.unwrap_or(answer),
             upgrade: options.upgrade.clone().unwrap_or(plain.upgrade),
             protocols: options.protocols.clone().unwrap_or_default(),
+            mapping: options.mapping,
+            passes_query: options.passes_query,
             ..plain
         }
     }

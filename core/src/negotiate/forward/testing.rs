@@ -44,7 +44,7 @@ impl Told<'_> {
         let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
         let parsed = Request::parse(self.head.as_bytes(), &mut slots).unwrap();
         let (host, scope, forward) = (&self.host, &self.scope, &self.forward);
-        let said = Said { host, scope, forward, path: &forward.path(b"a b\r\n") };
+        let said = Said { host, scope, forward, path: b"/base/a%20b%0D%0A" };
         let (client, scheme, hops, offer) = (self.client, self.scheme, self.hops, &self.offer);
         let (rules, changes) = (Rules::of(host.clone(), Vec::new()), Changes::none(0));
         let editor = Editor::new(&rules, &changes, Wait::ZERO);
