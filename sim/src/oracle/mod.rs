@@ -1,14 +1,17 @@
 //! What must be true of every run, whatever engine made it: judged from events alone.
 //!
 //! `streams` judges the bytes of tunnels and their ends, `requests` which answer belongs to whom,
-//! `sessions` clocks, leases and what core holds; `met` counts what should happen sometimes.
+//! `sessions` clocks, leases and what core holds, `clocks` for when alarms are set, `tally` what the
+//! proxy counts; `met` counts what should happen sometimes.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each oracle looks at what concerns it")]
 
+mod clocks;
 mod met;
 mod requests;
 mod sessions;
 mod streams;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,10 +22,12 @@ use underpass_core::time::{Time, Wait};
 use crate::event::{Counts, Event, What, Who};
 use crate::plan::{Fault, Plan};
 
+use clocks::Clocks;
 pub use met::{MARKS, Met};
 use requests::Requests;
 use sessions::Sessions;
 use streams::Streams;
+use tally::Tally;
 
 /// Something that must not happen.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -93,6 +98,8 @@ pub struct Oracle {
     streams: Streams,
     requests: Requests,
     sessions: Sessions,
+    clocks: Clocks,
+    tally: Tally,
 }
 
 /// What was found.
@@ -112,6 +119,8 @@ impl Oracle {
             streams: Streams::new(plan),
             requests: Requests::new(plan),
             sessions: Sessions::new(plan, rules),
+            clocks: Clocks::new(rules, tick(plan)),
+            tally: Tally::new(rules),
         }
     }
 
@@ -137,6 +146,8 @@ impl Oracle {
             _ => {}
         }
         self.sessions.see(event, event.at.after(self.ahead), &mut self.found);
+        self.clocks.see(event, event.at.after(self.ahead), &mut self.found);
+        self.tally.see(event, &mut self.found);
         self.streams.see(event, &mut self.found);
         self.requests.see(event, &mut self.found);
     }
@@ -195,6 +206,11 @@ impl Found {
 
 /// Violations of one run that are kept.
 const VIOLATIONS_MOST: usize = 20;
+
+/// How late the proxy may be with what is due.
+fn tick(plan: &Plan) -> Wait {
+    Wait::from_micros(u64::from(plan.network.lag) + 10)
+}
 
 /// Something for each of several.
 type Each<T> = BTreeMap<u32, T>;

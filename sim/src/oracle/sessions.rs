@@ -56,7 +56,7 @@ impl Sessions {
             live: Each::new(),
             terms: forwards.map(|forward| forward.terms).collect(),
             head: rules.limits.head,
-            tick: Wait::from_micros(u64::from(plan.network.lag) + 10),
+            tick: super::tick(plan),
             most: rules
                 .workers
                 .iter()
