@@ -2,6 +2,7 @@
 
 mod args;
 mod hunt;
+mod mutants;
 mod recorded;
 
 use std::fs;
@@ -101,6 +102,7 @@ impl Command {
         match self {
             Self::Run { scenario, seed, show } => show_run(&scenario.draw(seed), &show, out),
             Self::Hunt(hunt) => hunt.run(out),
+            Self::Mutants(mutants) => mutants.run(out),
             Self::Shrink { file, output, most } => shrink_file(&file, output, most, out),
             Self::Replay { files, show } => replay_all(&files, &show, out),
             Self::Diff { one, other } => diff(&read(&one)?, &read(&other)?, out),
