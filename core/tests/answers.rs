@@ -96,3 +96,22 @@ fn a_body_moves_in_pieces_as_large_as_the_rule_says() {
     assert_eq!([chunked(""), chunked("ProxyIOBufferSize 1000")], [BUFFER, 1_000]);
     assert_eq!(chunked("ProxyIOBufferSize 16384"), 16_384);
 }
+
+/// A request's chunks, too; but a head is read as a whole, however small the pieces are.
+#[test]
+fn the_chunks_of_a_request_move_in_pieces_and_heads_do_not() {
+    let largest = |setting: &str, side: Side| {
+        let rules = rules(&[CONF, setting].concat());
+        let mut world = World::new(&rules);
+        let field = format!("A: {}\r\n", "a".repeat(3_000));
+        world.hear(Client, "PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+        world.hear(Client, &format!("1000\r\n{}\r\n0\r\n\r\n", "x".repeat(0x1000)));
+        world.hear(Backend, &format!("HTTP/1.1 204 No\r\n{field}\r\n"));
+        assert_eq!(world.close(), Some(Close::Answered));
+        world.wires.peers[side].largest
+    };
+    let chunks = "1000\r\n\r\n0\r\n\r\n".len() + 0x1000;
+    assert_eq!([largest("", Client), largest("ProxyIOBufferSize 1000", Client)], [chunks, 1_000]);
+    let head = "HTTP/1.1 204 No\r\nA: \r\n\r\n".len() + 3_000;
+    assert_eq!([largest("", Backend), largest("ProxyIOBufferSize 1000", Backend)], [head, head]);
+}

@@ -379,3 +379,12 @@ fn a_client_that_breaks_while_it_waits_is_missed_at_once() {
         world.assert_nothing_is_lent();
     }
 }
+
+#[test]
+fn a_session_says_how_many_bytes_it_holds() {
+    let rules = rules(CONF);
+    let mut world = World::new(&rules);
+    assert_eq!(world.session.held(), 0);
+    world.hear(Client, "GET /ws");
+    assert_eq!(world.session.held(), 7);
+}

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use house::daemon::UNDERPASS;
-use house::{Backend, Daemon, House, heads};
+use house::{House, heads};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recipes");
 

@@ -60,6 +60,7 @@ fn a_handshake_without_its_upgrade_is_made_whole_where_the_rule_says_none() {
 fn a_rule_for_upgrades_only_leaves_the_rest_to_the_next_one() {
     let house = House::new(
         "ProxyWebsocketFallbackToProxyHttp Off
+         ProxyPass /raw ws://BACKEND/raw
          ProxyPass / ws://BACKEND/socket/
          ProxyPass / http://BACKEND/page/",
     );

@@ -2,7 +2,7 @@
 //! thing goes wrong.
 
 use crate::oracle::Kind;
-use crate::plan::{Answer, Network, Op, Plan, Timed};
+use crate::plan::{Answer, Client, Network, Op, Plan, Timed};
 
 /// What came of cutting a plan down.
 #[derive(Clone, Debug)]
@@ -30,6 +30,9 @@ pub fn shrink(
         }
     }
 }
+
+/// How often the network's chance is drawn anew for a plan with one client less.
+const LUCK: u64 = 16;
 
 struct Cutter<'f> {
     plan: Plan,
@@ -62,6 +65,8 @@ impl Cutter<'_> {
     fn round(&mut self) {
         self.cut(&|plan| Some(&mut plan.faults));
         self.cut(&|plan| Some(&mut plan.clients));
+        self.join();
+        self.draw_again();
         for client in 0..self.plan.clients.len() {
             self.cut(&|plan| Some(&mut plan.clients.get_mut(client)?.script));
             for at in 0..self.plan.clients[client].script.len() {
@@ -92,6 +97,34 @@ impl Cutter<'_> {
                 from += if cut { 0 } else { size };
             }
             size /= 2;
+        }
+    }
+
+    /// Lets one client do what another one does, behind what it does itself: at once, or as much later.
+    fn join(&mut self) {
+        let mut second = 0;
+        while second < self.plan.clients.len() {
+            let joins =
+                (0..self.plan.clients.len()).filter(|first| *first != second).any(|first| {
+                    self.edit(|plan| join(plan, first, second, true))
+                        || self.edit(|plan| join(plan, first, second, false))
+                });
+            second += usize::from(!joins);
+        }
+    }
+
+    /// Leaves out a client that only moved the others' chances, by drawing those anew.
+    fn draw_again(&mut self) {
+        for client in (0..self.plan.clients.len()).rev() {
+            if self.plan.clients.len() == 1 {
+                return;
+            }
+            (1..=LUCK).any(|chance| {
+                self.edit(|plan| {
+                    plan.clients.remove(client);
+                    plan.network.chance = chance;
+                })
+            });
         }
     }
 
@@ -162,6 +195,16 @@ fn op(plan: &mut Plan, client: usize, at: usize) -> Option<&mut Op> {
     plan.clients.get_mut(client)?.script.get_mut(at)
 }
 
+/// Leaves out the second client, and has the first one do what it did.
+fn join(plan: &mut Plan, first: usize, second: usize, waits: bool) {
+    let Client { start, script, .. } = plan.clients[second].clone();
+    let first = &mut plan.clients[first];
+    let later = u32::try_from(start.saturating_sub(first.start)).unwrap_or(0);
+    first.script.extend((waits && later > 0).then_some(Op::Sleep(later)));
+    first.script.extend(script);
+    plan.clients.remove(second);
+}
+
 /// What the backend does in the tunnel that is asked for, if one is.
 fn talk(op: &mut Op) -> Option<&mut Vec<Op>> {
     let Op::Ask(ask) = op else { return None };
@@ -226,6 +269,24 @@ mod tests {
         let scripts: Vec<_> = shrunk.plan.clients.iter().map(|client| &client.script[..]).collect();
         assert_eq!(scripts, [&[Op::Send(101)][..]]);
         assert!(shrunk.plan.faults.is_empty() && shrunk.plan.backends.is_empty());
+    }
+
+    /// The "failure" is that one step comes long after another, whoever takes them.
+    #[test]
+    fn what_two_clients_do_is_done_by_one_if_it_can_be() {
+        let needs = |plan: &Plan| {
+            let ops: Vec<_> = plan.clients.iter().flat_map(|client| &client.script).collect();
+            let all = [Op::Send(7), Op::HalfClose].iter().all(|op| ops.contains(&op));
+            let sleeps = ops.iter().any(|op| matches!(op, Op::Sleep(millis) if *millis >= 90));
+            let apart = plan.clients.len() > 1 || sleeps;
+            (all && apart).then_some(Kind::Lost)
+        };
+        let client = |id, start, op| Client { id, start, script: vec![op] };
+        let mut plan = Scenario::Storm.draw(1);
+        plan.clients = vec![client(8, 105, Op::HalfClose), client(3, 10, Op::Send(7))];
+        let shrunk = shrink(&plan, Kind::Lost, 5_000, &mut |plan| needs(plan));
+        let script = [Op::Send(7), Op::Sleep(90), Op::HalfClose].into();
+        assert_eq!(shrunk.plan.clients, [Client { id: 3, start: 0, script }]);
     }
 
     #[test]

@@ -164,6 +164,7 @@ mod tests {
         assert_eq!(idle.expired(at(6)), None);
         assert_eq!((idle.expired(at(7)), idle.expired(at(7))), (Some(1), None));
         assert_eq!(idle.next_deadline(), Some(at(8)));
+        assert!(!idle.is_empty());
         assert_eq!(idle.expired(at(8)), Some(2));
         assert!(idle.is_empty() && idle.next_deadline().is_none());
     }

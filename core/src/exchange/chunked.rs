@@ -239,6 +239,13 @@ mod tests {
         assert_eq!(whole(""), ok("", 0, false));
     }
 
+    #[test]
+    fn what_stands_before_a_bad_byte_is_taken_first() {
+        let mut chunks = Chunks::default();
+        assert_eq!(chunks.run(b"1\r\na!"), Ok(Run { len: 4, goes_on: true }));
+        assert_eq!(chunks.run(b"!"), Err(BadChunk::Malformed));
+    }
+
     /// A body without extensions and trailers is one run: it need not be copied.
     #[test]
     fn what_goes_on_whole_is_one_run() {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::forward::Forward;
-use super::rules::{Action, Asked, Place, Rule, Rules};
+use super::place::Place;
+use super::rules::{Action, Asked, Rule, Rules};
 use super::scope::Scope;
 
 /// Where a request would come in, and what it would ask for.

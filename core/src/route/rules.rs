@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
-use super::forward::{Forward, Terms, Upgrade};
+use super::forward::{Forward, Upgrade};
 use super::host::{Address, Door, Entrance, Host};
 use super::mapping::Mapping;
 use super::path::CleanPath;
 use super::pattern::Pattern;
+use super::place::{Place, Said};
 use super::scope::Scope;
 use super::target::{Scheme, Worker};
 use crate::head::BadHeader;
@@ -184,46 +185,6 @@ impl Asked<'_> {
         let is_offered = |protocol: &String| (self.offers)(protocol);
         forward.protocols.is_empty()
             || (self.accepts)(&forward.upgrade) && forward.protocols.iter().any(is_offered)
-    }
-}
-
-/// Where a request stands in the configuration.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// The number of the host.
-    host: usize,
-    /// The number of its rule.
-    rule: usize,
-    /// What is said of its path, if sections say anything.
-    scope: Option<Box<Scope>>,
-    /// The path that the backend sees.
-    path: Vec<u8>,
-}
-
-impl Place {
-    /// The number of the rule among those of its host.
-    pub fn rule(&self) -> usize {
-        self.rule
-    }
-}
-
-/// All that is said where a request stands.
-#[derive(Clone, Copy, Debug)]
-pub struct Said<'a> {
-    /// By the host that it is for.
-    pub host: &'a Host,
-    /// Of its path.
-    pub scope: &'a Scope,
-    /// By the rule that it falls under.
-    pub forward: &'a Forward,
-    /// The path that the backend sees.
-    pub path: &'a [u8],
-}
-
-impl Said<'_> {
-    /// The clocks of the session.
-    pub fn terms(&self) -> Terms {
-        Terms::of(self.forward, self.scope, self.host.timeout)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::hunt::Hunt;
+use super::mutants::Mutants;
 use crate::engine::Engine;
 use crate::scenario::Scenario;
 
@@ -35,6 +36,8 @@ pub(super) enum Command {
     },
     /// Run seed after seed, and stop at the first violation.
     Hunt(Hunt),
+    /// Plant one bug of sim/mutants after the other, and hunt for each.
+    Mutants(Mutants),
     /// Cut a plan that fails down to what it fails by.
     Shrink {
         /// A plan, or a trace.

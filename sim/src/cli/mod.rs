@@ -2,6 +2,7 @@
 
 mod args;
 mod hunt;
+mod mutants;
 mod recorded;
 
 use std::fs;
@@ -104,6 +105,7 @@ impl Command {
                 show_run(engine, &scenario.draw(seed), &show, out)
             }
             Self::Hunt(hunt) => hunt.run(out),
+            Self::Mutants(mutants) => mutants.run(out),
             Self::Shrink { file, output, most, engine } => {
                 shrink_file(&file, output, most, engine, out)
             }

@@ -1,17 +1,19 @@
 //! What must be true of every run, whatever engine made it: judged from events alone.
 //!
 //! `streams` judges the bytes of tunnels and their ends, `requests` which answer belongs to whom, `reports`
-//! what is told of it, `sessions` clocks and leases, `held` how much core may hold; `met` counts what should happen
-//! sometimes.
+//! what is told of it, `sessions` clocks and leases, `clocks` when alarms are set, `tally` what the proxy counts,
+//! `held` how much core may hold; `met` counts what should happen sometimes.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each oracle looks at what concerns it")]
 
+mod clocks;
 mod held;
 mod met;
 mod reports;
 mod requests;
 mod sessions;
 mod streams;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,11 +25,13 @@ use crate::engine::Manners;
 use crate::event::{Counts, Event, What, Who};
 use crate::plan::{Fault, Plan};
 
+use clocks::Clocks;
 pub use met::{MARKS, Met};
 use reports::Reports;
 use requests::Requests;
 use sessions::Sessions;
 use streams::Streams;
+use tally::Tally;
 
 /// Something that must not happen.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -103,6 +107,8 @@ pub struct Oracle {
     reports: Reports,
     requests: Requests,
     sessions: Sessions,
+    clocks: Clocks,
+    tally: Tally,
 }
 
 /// What was found.
@@ -123,6 +129,8 @@ impl Oracle {
             reports: Reports::default(),
             requests: Requests::new(plan),
             sessions: Sessions::new(plan, rules, manners),
+            clocks: Clocks::new(rules, manners.tick),
+            tally: Tally::new(rules),
         }
     }
 
@@ -148,6 +156,8 @@ impl Oracle {
             _ => {}
         }
         self.sessions.see(event, event.at.after(self.ahead), &mut self.found);
+        self.clocks.see(event, event.at.after(self.ahead), &mut self.found);
+        self.tally.see(event, &mut self.found);
         self.streams.see(event, &mut self.found);
         self.reports.see(event, &mut self.found);
         self.requests.see(event, &mut self.found);
