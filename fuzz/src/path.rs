@@ -143,7 +143,7 @@ fn has(rule: &Rule, path: &CleanPath<'_>) -> bool {
     };
     match &rule.paths {
         Pattern::Below(prefix) => rest(prefix, &spelled).is_some(),
-        found => found.has(&spelled),
+        Pattern::Matching(_) | Pattern::Wild(_) => rule.paths.has(&spelled),
     }
 }
 
@@ -236,7 +236,7 @@ fn must_be_the_rest(prefix: &str, path: &CleanPath<'_>, mapped: &CleanPath<'_>, 
 fn folder(said: Said<'_>) -> Option<Vec<u8>> {
     let target = said.forward.target.path.as_str();
     let end = target.find(['$', '\\']).unwrap_or(target.len());
-    let target = CleanPath::parse(target[..end].as_bytes()).ok()?;
+    let target = CleanPath::parse(&target.as_bytes()[..end]).ok()?;
     let end = target.as_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
     Some(target.as_bytes()[..end].to_vec())
 }
