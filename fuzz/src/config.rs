@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use underpass_core::config::{Config, Input, PROBLEMS_MOST, Problem, Source, load};
+use underpass_core::config::{Config, Input, PROBLEMS_MOST, Problem, Severity, Source, load};
 use underpass_core::limits::{FIELDS_MOST, HEAD_MOST, Limits, Pace};
 use underpass_core::route::mapping::{Piece, pieces};
 use underpass_core::route::{Entrance, Host, Pattern, Rules, Terms};
@@ -28,7 +28,9 @@ pub fn check(data: &[u8]) {
     let text = files.0["main"].clone();
     if is_one_a_line(&text) {
         let lines: Vec<_> = text.split('\n').map(line).collect();
-        must_be_alike(&load(&mut files, &lines, &[]), &loaded);
+        if !may_include_itself(&text) {
+            must_be_alike(&load(&mut files, &lines, &[]), &loaded);
+        }
         must_mean_by_themselves_what_they_mean_together(&text, &loaded);
     }
 }
@@ -68,9 +70,10 @@ fn must_be_located(problems: &[Problem], files: &Files) {
         let start = above + before.map(char::len_utf8).sum::<usize>();
         assert_eq!(problem.span.start, start, "{problem}");
     }
-    // A section that is never closed is told behind all that is in it.
+    // A section that is never closed is told behind all that is in it, and warnings behind all errors.
     let is_read = |problem: &&Problem| {
-        !problem.message.starts_with(NOWHERE) && !problem.message.ends_with(UNCLOSED)
+        let late = problem.message.starts_with(NOWHERE) || problem.message.ends_with(UNCLOSED);
+        !late && problem.severity == Severity::Error
     };
     let starts = problems.iter().filter(is_read).map(|problem| problem.span.start);
     let one_file = !files.0["main"].to_ascii_lowercase().contains("include");
@@ -153,6 +156,12 @@ fn is_one_a_line(text: &str) -> bool {
     !text.split('\n').any(|line| joined(line) || section(line))
 }
 
+/// Whether it may name its own file, which is a problem in that file, and none in a line of its own.
+fn may_include_itself(text: &str) -> bool {
+    let includes = text.to_ascii_lowercase().contains("include");
+    includes && ["*", "$", "\\", "main"].iter().any(|part| text.contains(part))
+}
+
 fn line(text: &str) -> Input {
     Input::Line { name: "line".into(), text: text.into() }
 }
@@ -182,7 +191,7 @@ fn must_mean_by_themselves_what_they_mean_together(text: &str, loaded: &Loaded) 
     let is_own = |problem: &&Problem| {
         let of_others =
             [NOWHERE, "`Listen "].iter().any(|start| problem.message.starts_with(start));
-        problem.file == "main" && !of_others
+        problem.file == "main" && !of_others && problem.severity == Severity::Error
     };
     let told = |problem: &Problem| (problem.column, problem.message.clone(), problem.help.clone());
     for (number, text) in (1..).zip(text.split('\n')) {
@@ -195,6 +204,7 @@ fn must_mean_by_themselves_what_they_mean_together(text: &str, loaded: &Loaded) 
         let lines = ["Listen 0", "ProxyPass / ws://b", text].map(line);
         let alone = load(&mut Files(BTreeMap::new()), &lines, &[]);
         let alone = alone.inspect(must_be_sound).err().unwrap_or_default();
-        assert!(alone.iter().map(told).eq(here.map(told)), "{text:?} by itself: {alone:?}");
+        let errors = alone.iter().filter(|problem| problem.severity == Severity::Error);
+        assert!(errors.map(told).eq(here.map(told)), "{text:?} by itself: {alone:?}");
     }
 }
