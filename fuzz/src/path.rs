@@ -7,11 +7,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use underpass_core::edit::{Changes, Editor};
 use underpass_core::head::{Buf, Buffers, Request, slots};
 use underpass_core::negotiate::Offer;
 use underpass_core::negotiate::forward::{Way, request as write};
 use underpass_core::route::path::encode;
 use underpass_core::route::{Asked, CleanPath, Mapping, Pattern, Rule, Rules, Said, Scheme};
+use underpass_core::time::Wait;
 
 use crate::rules::try_load;
 
@@ -27,7 +29,7 @@ pub fn check(data: &[u8]) {
     assert_eq!(seen, model(raw));
     let Ok(clean) = clean else { return };
     must_be_clean(&clean);
-    let asked = Asked { path: &clean, has_upgrade: asks, accepts: &|_| false };
+    let asked = Asked { path: &clean, has_upgrade: asks, accepts: &|_| false, offers: &|_| false };
     let place = rules.place(0, &asked);
     let said = place.as_ref().map(|place| rules.at(place).expect("it stands there"));
     let Some(rule) = first_match(&rules, &clean, asks) else {
@@ -248,7 +250,9 @@ fn written(said: Said<'_>) -> Vec<u8> {
     let asked = Request::parse(head, &mut asked).expect("it is good");
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (scheme, hops, offer, reuses) = ("http", None, &Offer::None, true);
-    let way = Way { said, client, scheme, hops, offer, reuses };
+    let (rules, changes) = (Rules::default(), Changes::none(0));
+    let editor = Editor::new(&rules, &changes, Wait::ZERO);
+    let way = Way { said, editor, client, scheme, hops, offer, reuses };
     let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
     write(&asked, way, &mut out, &mut buffers);
     let sent = Request::parse(out.bytes(), &mut slots);

@@ -6,12 +6,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use underpass_core::edit::{Changes, Editor};
 use underpass_core::head::{Buf, Buffers, Fields, Framing, Request, Version, slots};
 use underpass_core::limits::Limits;
 use underpass_core::negotiate::forward::{Way, request as write};
-use underpass_core::negotiate::offer::accepts;
+use underpass_core::negotiate::offer::{accepts, offers};
 use underpass_core::negotiate::{Offer, Refusal, hops};
 use underpass_core::route::{Asked, CleanPath, Door, Forward, Rules, Scope, Upgrade, Via};
+use underpass_core::time::Wait;
 
 use crate::heads;
 use crate::rules::rules;
@@ -36,7 +38,8 @@ fn forward(request: &Request<'_, '_>, rules: &Rules) -> Result<(), Refusal> {
     let path = CleanPath::parse(request.path).map_err(Refusal::Path)?;
     let accepts = |upgrade: &Upgrade| accepts(request, upgrade);
     let has_upgrade = request.fields.has("upgrade");
-    let asked = Asked { path: &path, has_upgrade, accepts: &accepts };
+    let offers = |protocol: &str| offers(request, protocol);
+    let asked = Asked { path: &path, has_upgrade, accepts: &accepts, offers: &offers };
     let place = rules.place(rules.host(Door::default(), request.host()), &asked);
     let place = place.ok_or(Refusal::NoRule)?;
     let said = rules.at(&place).expect("it has just been placed there");
@@ -44,7 +47,9 @@ fn forward(request: &Request<'_, '_>, rules: &Rules) -> Result<(), Refusal> {
     let hops = hops::onward(request, said.host.max_forwards).map_err(Refusal::Hops)?;
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (scheme, offer, reuses) = ("http", &offer, true);
-    let way = Way { said, client, scheme, hops, offer, reuses };
+    let changes = Changes::none(0);
+    let editor = Editor::new(rules, &changes, Wait::ZERO);
+    let way = Way { said, editor, client, scheme, hops, offer, reuses };
     let (mut out, mut buffers) = (Buf::default(), Buffers::default());
     write(request, way, &mut out, &mut buffers);
     accept(out.bytes(), request, way);

@@ -6,13 +6,15 @@
 
 use std::borrow::Cow;
 
+use underpass_core::edit::{Changes, Editor};
 use underpass_core::head::{
     BadHeader, Buf, Buffers, Fields, Framing, Request, Response, Scan, Version, slots,
 };
 use underpass_core::limits::{FIELDS_MOST, Limits};
 use underpass_core::negotiate::forward::{After, interim, response as last, switch};
 use underpass_core::negotiate::{Answer, Offer, judge};
-use underpass_core::route::{Forward, Host, Scheme, Scope, Target, Upgrade, Via, WorkerId};
+use underpass_core::route::{Forward, Host, Rules, Scheme, Scope, Target, Upgrade, Via, WorkerId};
+use underpass_core::time::Wait;
 
 use crate::heads;
 
@@ -104,7 +106,13 @@ fn forward(response: &Response<'_, '_>, asked: u8, host: &Host) {
     let mut slots = slots();
     let request = REQUESTS[usize::from(asked % 4)].as_bytes();
     let request = Request::parse(request, &mut slots).expect("it is good");
-    let target = Target { scheme: Scheme::Http, host: "b".into(), port: 80, path: String::new(), socket: None };
+    let target = Target {
+        scheme: Scheme::Http,
+        host: "b".into(),
+        port: 80,
+        path: String::new(),
+        socket: None,
+    };
     let rule = Forward { upgrade: Upgrade::Any, ..Forward::new(target, WorkerId(0)) };
     let offer = &Offer::of(&request, &rule, &Scope::DEFAULT).expect("it is good");
     let after = match asked >> 2 & 3 {
@@ -115,13 +123,15 @@ fn forward(response: &Response<'_, '_>, asked: u8, host: &Host) {
     let to_head = request.method == "HEAD";
     let Ok(answer) = judge(offer, true, response) else { return };
     let (mut out, mut buffers) = (Buf::default(), Buffers::default());
+    let (rules, changes) = (Rules::of(host.clone(), Vec::new()), Changes::none(0));
+    let editor = Editor::new(&rules, &changes, Wait::ZERO);
     match (answer, offer.token()) {
         (Answer::Interim, _) => interim(response, &mut out, &mut buffers),
         (Answer::Final, _) => {
-            last(response, response.framing(to_head), after, host, &mut out, &mut buffers);
+            last(response, response.framing(to_head), after, editor, &mut out, &mut buffers);
         }
         (Answer::Switch, token) => {
-            switch(response, token.expect("it was asked for"), host, &mut out, &mut buffers);
+            switch(response, token.expect("it was asked for"), editor, &mut out, &mut buffers);
         }
     }
     accept(out.bytes(), response, answer, host, &Asked { offer, to_head, after });

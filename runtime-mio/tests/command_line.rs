@@ -150,6 +150,21 @@ fn what_is_hardly_meant_is_warned_of_and_runs_all_the_same() {
     assert!(said.err.ends_with("underpass: 1 warning in the configuration\n"), "{}", said.err);
 }
 
+/// What the README shows works as it is shown.
+#[test]
+fn the_configurations_of_the_readme_can_be_used() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"));
+    let readme = readme.expect("it is there");
+    let examples: Vec<_> = readme.split("```apache\n").skip(1).collect();
+    assert!(!examples.is_empty());
+    for (number, example) in examples.into_iter().enumerate() {
+        let text = example.split("```").next().unwrap_or_default();
+        let path = file(&format!("readme-{number}.conf"), text);
+        let said = underpass(&["check", "-f", &path]);
+        assert_eq!((said.status, said.err.as_str()), (Some(0), ""));
+    }
+}
+
 #[test]
 fn a_url_is_explained() {
     let rules = ["-C", "Listen 80", "-C", "ProxyPass /no !", "-C", "ProxyPass / ws://b.example:9/"];
