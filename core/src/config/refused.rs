@@ -1,6 +1,7 @@
 //! What of httpd's is not built, and why: each is refused by name, with what to do instead.
 
 use super::problem::Flaw;
+use super::reverse::{INTERPOLATE, NO_INTERPOLATE};
 use super::words::Word;
 
 /// Something of httpd's that is refused.
@@ -104,6 +105,9 @@ pub(super) fn directive(name: &Word, args: &[Word]) -> Option<Result<(), Flaw>> 
 
 /// What is wrong with a parameter of that name, if it is one that is not built.
 pub(super) fn parameter(name: &Word) -> Option<Flaw> {
+    if name.is("interpolate") {
+        return Some(name.flaw(INTERPOLATE).help(NO_INTERPOLATE));
+    }
     let refused = PARAMETERS.iter().find(|refused| refused.is(name))?;
     Some(name.flaw(format!("`{name}=` {}", refused.why)).help(refused.instead))
 }
@@ -123,6 +127,12 @@ impl Refused {
 mod tests {
     use super::super::testing::{good, problem};
     use super::*;
+
+    #[test]
+    fn a_rule_does_not_interpolate() {
+        let message = format!("conf:1:20: {INTERPOLATE} ({NO_INTERPOLATE})");
+        assert_eq!(problem("ProxyPass / ws://b interpolate"), message);
+    }
 
     #[test]
     fn what_is_not_built_is_refused_with_its_reason() {
