@@ -161,7 +161,7 @@ impl World<'_> {
             _ => return self.happens_to(due),
         };
         let tip = match due {
-            Due::Arrives(tip) | Due::Breaks(tip, _) | Due::Credits(tip, _) => tip,
+            Due::Arrives(tip) | Due::Breaks(tip, _) | Due::Credits(tip, _) | Due::Wakes(tip) => tip,
             _ => Tip(0),
         };
         match owner.unwrap_or(Owner::Nobody) {

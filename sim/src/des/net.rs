@@ -57,10 +57,16 @@ impl Net {
         tip
     }
 
-    /// The acceptor takes the connection that this tip has dialled.
+    /// The acceptor takes the connection that this tip has dialled. One that has broken meanwhile is taken
+    /// too, and who has it now finds out.
     pub(super) fn accept(&mut self, dialler: Tip, owner: Owner) -> Tip {
         let acceptor = dialler.peer();
-        (self.at(acceptor).owner, self.at(acceptor).life) = (owner, Life::Up);
+        self.at(acceptor).owner = owner;
+        if self.at(acceptor).life == Life::Dead {
+            self.agenda.note(self.now, Due::Wakes(acceptor));
+            return acceptor;
+        }
+        self.at(acceptor).life = Life::Up;
         let at = self.arrival(acceptor);
         self.at(dialler).last = at;
         self.agenda.note(at, Due::Connects(dialler));
