@@ -80,7 +80,7 @@
 //!     fn connect(&mut self, _: &Lease, _: Dial) -> Poll<Result<(), Fault>> { Poll::Ready(Ok(())) }
 //!     fn confirm(&mut self, lease: &mut Lease) { self.pool.confirm(lease) }
 //!     fn release(&mut self, lease: Option<Lease>, report: &Report) {
-//!         self.pool.release(lease, ());
+//!         self.pool.release(lease, (), report);
 //!         println!("{}", report.close)
 //!     }
 //!     fn pull(&mut self, _: Side, _: u64) -> Poll<Result<Read, Fault>> { Poll::Pending }
@@ -97,7 +97,7 @@
 //!
 //! // A browser asks, and sends its first bytes at once.
 //! let mut wires = Wires {
-//!     pool: Pool::new(&rules.workers, limits::PENDING),
+//!     pool: Pool::new(&rules, limits::PENDING),
 //!     to_come: Both::default(),
 //!     gone: Both::default(),
 //! };

@@ -54,7 +54,7 @@ fn make(op: Op, session: &mut Session, io: &mut impl Io, cx: &mut Cx<'_>) -> Pol
         Op::Flush(to) => io.flush(to, session.holding(to)).map(|put| session.flushed(to, put, cx)),
         Op::Elect => {
             let (ask, failed) = session.ask().expect("Elect is asked for in Elect only");
-            io.elect(&ask, failed).map(|got| session.elected(got, cx))
+            io.elect(ask, failed).map(|got| session.elected(got, cx))
         }
         Op::Connect => {
             let (lease, dial) = session.dial().expect("Connect is asked for in Connect only");

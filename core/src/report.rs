@@ -40,7 +40,7 @@ pub enum Close {
 pub struct Report {
     /// Why it ended.
     pub close: Close,
-    /// The worker that it was for, if it was routed.
+    /// The worker that had it, or failed it last, if one was elected.
     pub worker: Option<WorkerId>,
     /// The status that the client was sent; 0 if none.
     pub status: u16,
@@ -66,6 +66,25 @@ impl Close {
     /// an orderly end would make half a response look whole.
     pub const fn is_abrupt(self) -> bool {
         matches!(self, Self::Cut(_) | Self::Stalled(_))
+    }
+}
+
+#[cfg(test)]
+impl Report {
+    /// Of a session that ended like that, at once.
+    pub(crate) fn testing(close: Close) -> Self {
+        Self {
+            close,
+            worker: None,
+            status: 0,
+            began: Time::ZERO,
+            answered: None,
+            ended: Time::ZERO,
+            pulled: Both::default(),
+            pushed: Both::default(),
+            reusable: false,
+            fault: None,
+        }
     }
 }
 

@@ -120,7 +120,7 @@ fn too_many_handshakes_at_once_are_refused_for_a_while() {
     ];
     for most in full {
         let mut first = World::recorded(&rules);
-        first.wires.pool = Pool::new(&rules.workers, most);
+        first.wires.pool = Pool::new(&rules, most);
         first.hear(Client, &heads::ask(""));
         assert_eq!(first.wires.pool.pending(), 1);
         let mut second = World::recorded(&rules);

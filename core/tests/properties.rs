@@ -8,7 +8,7 @@ use underpass_core::head::{Buf, Buffers, Request, Scan, slots};
 use underpass_core::limits::Limits;
 use underpass_core::negotiate::{Offer, forward, hops};
 use underpass_core::route::{
-    CleanPath, Forward, Host, Rules, Said, Scheme, Scope, Target, Via, WorkerId, path::encode,
+    BalancerId, CleanPath, Forward, Host, Rules, Said, Scheme, Scope, Target, Via, path::encode,
 };
 use underpass_core::time::Wait;
 
@@ -42,11 +42,12 @@ fn sent(fields: &str, name: &str) -> Option<String> {
     let host = &Host { via: Via::On, ..Host::default() };
     let scope = &Scope { add_forwarded: true, ..Scope::DEFAULT };
     let hops = hops::onward(&asked, host.max_forwards).expect("there is a next hop");
-    let said = Said { host, scope, forward: &Forward::new(target, WorkerId(0)), path: b"/" };
+    let said = Said { host, scope, forward: &Forward::new(target, BalancerId(0)), path: b"/" };
     let (client, scheme, offer) = ([192, 0, 2, 7].into(), "http", &Offer::None);
     let (rules, changes) = (Rules::of(host.clone(), Vec::new()), Changes::none(0));
     let editor = Editor::new(&rules, &changes, Wait::ZERO);
-    let way = forward::Way { said, editor, client, scheme, hops, offer, reuses: true };
+    let target = &said.forward.target;
+    let way = forward::Way { said, target, editor, client, scheme, hops, offer, reuses: true };
     forward::request(&asked, way, &mut out, &mut buffers);
     let mut room = slots();
     let sent = Request::parse(out.bytes(), &mut room).expect("we write good heads");

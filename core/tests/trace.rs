@@ -134,7 +134,7 @@ fn changed(event: &Event) -> Option<Event> {
         Move::Secure(side) => Move::Secure(!side),
         Move::Fill(side, room) => Move::Fill(side, room + 1),
         Move::Flush(to, size) => Move::Flush(to, size - 1),
-        Move::Elect { worker, failed } => Move::Elect { worker, failed: !failed },
+        Move::Elect { balancer, failed } => Move::Elect { balancer, failed: !failed },
         Move::Connect(Dial::Idle) => Move::Connect(Dial::Address(0)),
         Move::Connect(Dial::Address(_)) => Move::Connect(Dial::Idle),
         Move::Confirm => Move::Park,

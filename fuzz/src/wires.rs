@@ -93,7 +93,7 @@ impl<'a> Wires<'a> {
             script: script.iter(),
             now: Time::ZERO,
             client: Peer { sends: client, ..Peer::default() },
-            pool: Pool::new(&rules.workers, limits::PENDING),
+            pool: Pool::new(rules, limits::PENDING),
             told: Vec::new(),
             limits: rules.main().limits,
             bad_header: rules.bad_header,
@@ -280,7 +280,7 @@ impl Io for Wires<'_> {
     }
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
-        self.pool.release(lease, ());
+        self.pool.release(lease, (), report);
         self.tell(report);
     }
 

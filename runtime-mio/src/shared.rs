@@ -36,7 +36,7 @@ pub(crate) struct Who {
 impl Shared {
     /// What the loops behind those mailboxes share; a loop's number is that of its mailbox.
     pub(crate) fn new(rules: Rules, mailboxes: Vec<Mailbox>) -> Self {
-        let pool = Mutex::new(Pool::new(&rules.workers, limits::PENDING));
+        let pool = Mutex::new(Pool::new(&rules, limits::PENDING));
         Self { rules, pool, mailboxes, sources: Mutex::default() }
     }
 

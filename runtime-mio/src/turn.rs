@@ -177,7 +177,7 @@ impl Io for Turn<'_> {
             self.idle.keep(leg, lease.worker(), self.now, self.registry);
         }
         let who = self.who;
-        self.with_pool(|pool| pool.release(lease, who));
+        self.with_pool(|pool| pool.release(lease, who, report));
         if report.close.is_abrupt() {
             self.client.make_abrupt();
         }

@@ -50,9 +50,9 @@ impl Crowd {
         self.pending
     }
 
-    /// Whether one more may come, to a worker with so many handshakes under way; if not, which bound
-    /// has been reached (R53).
-    pub(super) fn admit(&self, ask: &Ask, of_worker: u32) -> Result<(), NoWorker> {
+    /// Whether one more may come, to workers with so many handshakes under way, and `most` of them; if not,
+    /// which bound has been reached (R53).
+    pub(super) fn admit(&self, ask: &Ask, of_worker: u32, most: u32) -> Result<(), NoWorker> {
         let mut bound = u32::MAX;
         if let Purpose::Tunnel { quota, handshakes } = ask.purpose {
             if quota.is_some_and(|quota| self.tunnels(quota.line) >= quota.most.get()) {
@@ -60,7 +60,7 @@ impl Crowd {
             }
             bound = handshakes.map_or(u32::MAX, u32::from);
         }
-        if self.pending >= self.most.total || of_worker >= self.most.worker {
+        if self.pending >= self.most.total || of_worker >= most {
             return Err(NoWorker::Busy);
         }
         let of_client = self.clients.get(&network(ask.client)).copied().unwrap_or_default();
@@ -147,14 +147,14 @@ fn network(client: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
     use crate::limits;
-    use crate::route::{Quota, WorkerId};
+    use crate::route::{BalancerId, Quota};
 
     fn ask(client: &str, line: u16, tunnels: u32, handshakes: u32) -> Ask {
         let quota = std::num::NonZeroU32::new(tunnels);
         let quota = quota.map(|most| Quota { line: QuotaId(line), most });
         let handshakes = std::num::NonZeroU32::new(handshakes);
         let purpose = Purpose::Tunnel { quota, handshakes };
-        Ask { worker: WorkerId(0), client: client.parse().unwrap(), purpose }
+        Ask::new(BalancerId(0), client.parse().unwrap(), purpose)
     }
 
     #[test]
@@ -163,12 +163,12 @@ mod tests {
         let [first, other] = [ask("10.0.0.1", 3, 1, 0), ask("10.0.0.2", 1, 1, 0)];
         let visit = crowd.enter(&first);
         crowd.answered(visit);
-        assert_eq!(crowd.admit(&first, 0), Err(NoWorker::Tunnels), "it is open");
-        assert_eq!(crowd.admit(&other, 0), Ok(()));
-        assert_eq!(crowd.admit(&ask("10.0.0.1", 3, 2, 0), 0), Ok(()));
-        assert_eq!(crowd.admit(&Ask { purpose: Purpose::Exchange, ..first }, 0), Ok(()));
+        assert_eq!(crowd.admit(&first, 0, 9), Err(NoWorker::Tunnels), "it is open");
+        assert_eq!(crowd.admit(&other, 0, 9), Ok(()));
+        assert_eq!(crowd.admit(&ask("10.0.0.1", 3, 2, 0), 0, 9), Ok(()));
+        assert_eq!(crowd.admit(&Ask { purpose: Purpose::Exchange, ..first.clone() }, 0, 9), Ok(()));
         crowd.left(visit.line);
-        assert_eq!(crowd.admit(&first, 0), Ok(()));
+        assert_eq!(crowd.admit(&first, 0, 9), Ok(()));
         assert!(crowd.is_empty());
     }
 
@@ -180,11 +180,11 @@ mod tests {
             ["2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1", "::ffff:10.0.0.1", "10.0.0.1"];
         let asks = asks.map(|client| ask(client, 0, 0, 1));
         let visit = crowd.enter(&asks[0]);
-        let admits = |crowd: &Crowd| asks.map(|ask| crowd.admit(&ask, 0).is_ok());
+        let admits = |crowd: &Crowd| asks.each_ref().map(|ask| crowd.admit(ask, 0, 9).is_ok());
         assert_eq!(admits(&crowd), [false, false, true, true, true], "of the same 64 bits");
         let _mapped = crowd.enter(&asks[3]);
         assert_eq!(admits(&crowd), [false, false, true, false, false], "of the same address");
-        assert_eq!(crowd.admit(&asks[0], 0), Err(NoWorker::Client));
+        assert_eq!(crowd.admit(&asks[0], 0, 9), Err(NoWorker::Client));
         crowd.answered(visit);
         assert_eq!(admits(&crowd), [true, true, true, false, false]);
     }
@@ -193,13 +193,13 @@ mod tests {
     fn ordinary_requests_are_no_handshakes_of_their_client() {
         let mut crowd = Crowd::new(limits::PENDING);
         let upgrade = ask("10.0.0.1", 0, 0, 1);
-        let plain = Ask { purpose: Purpose::Exchange, ..upgrade };
+        let plain = Ask { purpose: Purpose::Exchange, ..upgrade.clone() };
         let visit = crowd.enter(&plain);
-        assert_eq!((crowd.admit(&upgrade, 0), crowd.by_client()), (Ok(()), (1, 0)));
+        assert_eq!((crowd.admit(&upgrade, 0, 9), crowd.by_client()), (Ok(()), (1, 0)));
         crowd.answered(visit);
         let _upgrade = crowd.enter(&upgrade);
         assert_eq!(
-            (crowd.admit(&upgrade, 0), crowd.admit(&plain, 0)),
+            (crowd.admit(&upgrade, 0, 9), crowd.admit(&plain, 0, 9)),
             (Err(NoWorker::Client), Ok(()))
         );
     }

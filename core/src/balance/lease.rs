@@ -8,18 +8,31 @@ use serde::{Deserialize, Serialize};
 
 use super::crowd::Visit;
 use crate::limits;
-use crate::route::{Quota, QuotaId, WorkerId};
+use crate::route::{BalancerId, Quota, QuotaId, RouteId, WorkerId};
 use crate::time::Wait;
 
 /// What an election is about.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Ask {
-    /// The worker of the rule.
-    pub worker: WorkerId,
+    /// The balancer of the rule.
+    pub balancer: BalancerId,
     /// The client's address.
     pub client: IpAddr,
-    /// What it is to be used for.
+    /// What the worker is to be used for.
     pub purpose: Purpose,
+    /// The route that the client belongs to, if it says one that a member has.
+    pub route: Option<RouteId>,
+    /// What stands for the request where members are chosen by a [hash](crate::route::Method::Hash).
+    pub key: u64,
+    /// The members that have failed this request.
+    pub tried: Vec<WorkerId>,
+}
+
+impl Ask {
+    /// The first election for a request of a client that belongs to nobody.
+    pub const fn new(balancer: BalancerId, client: IpAddr, purpose: Purpose) -> Self {
+        Self { balancer, client, purpose, route: None, key: 0, tried: Vec::new() }
+    }
 }
 
 /// What a worker is asked to do, and within which bounds.
@@ -63,6 +76,10 @@ pub enum NoWorker {
     Tried,
     /// Every worker is left alone after a failure; the first may be tried after so long.
     Resting(Wait),
+    /// No member may be tried: each is closed, or fails its checks.
+    Down,
+    /// The member that the client belongs to cannot serve, and no other may (`nofailover=On`).
+    Route,
 }
 
 impl Lease {
@@ -91,8 +108,10 @@ impl NoWorker {
     /// What `Retry-After` says.
     pub const fn retry_after(self) -> Wait {
         match self {
-            Self::Busy | Self::Client | Self::Tunnels | Self::Tried => limits::RETRY_AFTER,
             Self::Resting(wait) => wait,
+            Self::Busy | Self::Client | Self::Tunnels | Self::Tried | Self::Down | Self::Route => {
+                limits::RETRY_AFTER
+            }
         }
     }
 }
@@ -105,6 +124,8 @@ impl fmt::Display for NoWorker {
             Self::Tunnels => f.write_str("as many tunnels as there may be"),
             Self::Tried => f.write_str("no worker is left to be tried"),
             Self::Resting(wait) => write!(f, "every worker failed, the next try is in {wait}"),
+            Self::Down => f.write_str("no worker may be tried"),
+            Self::Route => f.write_str("the client's own worker cannot serve"),
         }
     }
 }

@@ -1,17 +1,22 @@
 //! Stage 4 of 6 · which backend: a pool of workers as plain data, and the leases on them.
 //!
-//! [`pool`] elects a worker and takes the [`lease`] back, [`worker`] is what it knows of one worker,
-//! `queue` who waits for a full one, `crowd` how many there are; [`idle`] keeps connections for later exchanges. How the pool is
+//! [`pool`] elects a worker and takes the [`lease`] back; `house` is one balancer, `choice` the methods by which
+//! one of its members is chosen, [`health`] what is known of one, `queue` who waits for a full one, `crowd` how
+//! many there are, [`sticky`] to whom a request belongs; [`idle`] keeps connections for later exchanges. How the pool is
 //! shared between loops is the driver's business.
 
+mod choice;
 mod crowd;
+pub mod health;
+mod house;
 pub mod idle;
 pub mod lease;
 pub mod pool;
 mod queue;
-pub mod worker;
+pub mod sticky;
 
 pub(crate) use crowd::Visit;
+pub use health::Health;
 pub use idle::Idle;
 pub use lease::{Ask, Lease, NoWorker, Purpose};
 pub use pool::Pool;

@@ -2,50 +2,54 @@
 
 use std::task::Poll;
 
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Visit};
+use super::health::Health;
+use super::house::{Choice, House, Verdict};
 use super::lease::{Ask, Lease, NoWorker};
-use super::queue::Queue;
-use super::worker::Health;
+use crate::Side;
 use crate::limits::Pending;
-use crate::route::{QuotaId, Worker, WorkerId};
+use crate::negotiate::Refusal;
+use crate::report::{Close, Report};
+use crate::route::{QuotaId, Rules, WorkerId};
 use crate::time::Time;
 
 /// All workers, and who waits for them; `W` is the driver's name for a session. Plain data: whoever
 /// shares it between loops brings the lock.
 ///
-/// A worker that serves as many as it may (`max=`) has a queue. Whoever has fewer before it than
-/// there are places free may take a lease, so nobody is overtaken. The invariant: the first of a
-/// queue, as many as there are places free, have been woken. Each call makes it the turn of one more
-/// session at the most, whose name then comes out of [`Pool::take_woken`]; a driver wakes it after
-/// the call, and it elects again.
+/// A balancer whose members serve as many as they may (`max=`) has a queue. Whoever has fewer before it than
+/// there are places free may take a lease, so nobody is overtaken, except by those who want another member
+/// than the one that they belong to. The invariant: those for whom there are places have been woken, and
+/// each comes once out of [`Pool::take_woken`]; a driver wakes it after the call, and it elects again.
 #[derive(Clone, Debug)]
 pub struct Pool<W> {
-    desks: Vec<Desk<W>>,
+    houses: Vec<House<W>>,
+    /// By worker: its balancer, and its seat there.
+    seats: Vec<(usize, usize)>,
+    most: Pending,
     crowd: Crowd,
     /// Whose turn it has become, in their order.
     woken: Vec<W>,
 }
 
-/// One worker, and who waits for it.
-#[derive(Clone, Debug)]
-struct Desk<W> {
-    health: Health,
-    queue: Queue<W>,
-}
-
 impl<W: Copy + Eq> Pool<W> {
     /// A pool of those workers, none of them in use.
-    pub fn new(workers: &[Worker], most: Pending) -> Self {
-        let desk = |worker| Desk { health: Health::new(worker), queue: Queue::new() };
-        let desks = workers.iter().map(desk).collect();
-        Self { desks, crowd: Crowd::new(most), woken: Vec::new() }
+    pub fn new(rules: &Rules, most: Pending) -> Self {
+        let houses: Vec<_> = rules.balancers.iter().map(|it| House::new(it, rules)).collect();
+        let mut seats = vec![(0, 0); rules.workers.len()];
+        for (number, house) in houses.iter().enumerate() {
+            for (seat, it) in house.seats.iter().enumerate() {
+                seats[it.worker.0 as usize] = (number, seat);
+            }
+        }
+        Self { houses, seats, most, crowd: Crowd::new(most), woken: Vec::new() }
     }
 
     /// Chooses a worker that may take one more session. A lease that failed comes back in the same
-    /// call, so the choice already knows.
+    /// call, so the choice already knows; the request must say in [`Ask::tried`] that it did.
     ///
     /// `Pending`: `who` waits for its turn, and comes out of [`Pool::take_woken`] when that has come.
-    /// Asking earlier changes nothing.
+    /// Asking earlier changes nothing. A balancer's members may also come back because time passes, which
+    /// wakes nobody: who waits for one asks again now and then.
     pub fn elect(
         &mut self,
         ask: &Ask,
@@ -53,33 +57,65 @@ impl<W: Copy + Eq> Pool<W> {
         who: W,
         now: Time,
     ) -> Poll<Result<Lease, NoWorker>> {
-        let tried = failed.is_some();
         if let Some(lease) = failed {
-            self.desk_mut(lease.worker).health.failed(now);
+            let (house, seat) = self.seat(lease.worker);
+            self.houses[house].failed(seat, now);
             self.take_back(lease);
         }
-        if let Some(wait) = self.health(ask.worker).rests(now) {
-            self.leave(who);
-            return Poll::Ready(Err(NoWorker::Resting(wait)));
+        let number = ask.balancer.0 as usize;
+        let house = &mut self.houses[number];
+        let place = house.queue.place(who);
+        match house.choose(ask, place.unwrap_or(house.queue.len()), now) {
+            Choice::Seat(seat) => Poll::Ready(self.lease(ask, place, seat)),
+            Choice::Later(seat) => self.wait(ask, place, seat, who, now),
+            Choice::None(none) if !house.is_patient(ask, place, now) => {
+                self.leave(who);
+                Poll::Ready(Err(none))
+            }
+            Choice::None(_) => self.wait(ask, place, None, who, now),
         }
-        if tried { Poll::Ready(Err(NoWorker::Tried)) } else { self.lease(ask, who) }
     }
 
     /// The worker has answered: the handshake is no longer under way.
     pub fn confirm(&mut self, lease: &mut Lease) {
         if let Some(visit) = lease.confirm() {
-            self.desk_mut(lease.worker).health.confirmed();
+            let (house, seat) = self.seat(lease.worker);
+            let house = &mut self.houses[house];
+            house.pending -= 1;
+            house.seats[seat].health.answered();
             self.crowd.answered(visit);
         }
     }
 
     /// The session, or its request, is over: takes back the lease that it had, or its place among
-    /// those that wait if it had none.
-    pub fn release(&mut self, lease: Option<Lease>, who: W) {
-        match lease {
-            Some(lease) => self.take_back(lease),
-            None => self.leave(who),
+    /// those that wait if it had none. How it ended may say something of the worker.
+    pub fn release(&mut self, lease: Option<Lease>, who: W, report: &Report) {
+        let Some(lease) = lease else { return self.leave(who) };
+        let (house, seat) = self.seat(lease.worker);
+        if let Some(verdict) = verdict(report) {
+            self.houses[house].judge(seat, verdict, report.ended);
         }
+        self.take_back(lease);
+    }
+
+    /// Adds to what a worker has carried, in both directions; to be told about once a second.
+    pub fn note(&mut self, worker: WorkerId, bytes: u64) {
+        let (house, seat) = self.seat(worker);
+        let carried = &mut self.houses[house].seats[seat].carried;
+        *carried = carried.saturating_add(bytes);
+    }
+
+    /// A worker's checks say whether it can serve.
+    pub fn checked(&mut self, worker: WorkerId, serves: bool, now: Time) {
+        let (house, seat) = self.seat(worker);
+        self.houses[house].seats[seat].health.checked(serves, now);
+        self.houses[house].wake(&mut self.woken);
+    }
+
+    /// A worker says how much it can take; 0 if it has not said so lately.
+    pub fn heard(&mut self, worker: WorkerId, ready: u32) {
+        let (house, seat) = self.seat(worker);
+        self.houses[house].seats[seat].ready = ready;
     }
 
     /// Whose turn has come since the last time, in their order: each must elect again.
@@ -94,12 +130,13 @@ impl<W: Copy + Eq> Pool<W> {
     ///
     /// If the pool was not made from the rules that the worker's number comes from.
     pub fn health(&self, worker: WorkerId) -> &Health {
-        &self.desks[worker.0 as usize].health
+        let (house, seat) = self.seat(worker);
+        &self.houses[house].seats[seat].health
     }
 
     /// Leases out, over all workers.
     pub fn busy(&self) -> u32 {
-        self.desks.iter().map(|desk| desk.health.busy()).sum()
+        self.houses.iter().flat_map(|house| &house.seats).map(|seat| seat.health.busy()).sum()
     }
 
     /// Handshakes under way, over all workers: leases that are not confirmed, and sessions that wait.
@@ -112,56 +149,99 @@ impl<W: Copy + Eq> Pool<W> {
         self.crowd.tunnels(line)
     }
 
-    /// A lease if it is the turn of `who`. Everybody joins the queue; where places are free, only for
-    /// the length of this call.
-    fn lease(&mut self, ask: &Ask, who: W) -> Poll<Result<Lease, NoWorker>> {
-        let place = match self.desk_mut(ask.worker).queue.place(who) {
-            Some(place) => place,
-            None => match self.crowd.admit(ask, self.health(ask.worker).pending()) {
-                Ok(()) => self.join(ask, who),
-                Err(none) => return Poll::Ready(Err(none)),
-            },
-        };
-        let Desk { health, queue } = self.desk_mut(ask.worker);
-        if place >= health.free() as usize {
-            return Poll::Pending;
-        }
-        health.leased();
-        Poll::Ready(Ok(Lease::new(ask.worker, queue.remove(place))))
+    /// Whether one more may come to that balancer (R53).
+    fn admit(&self, ask: &Ask) -> Result<(), NoWorker> {
+        let house = &self.houses[ask.balancer.0 as usize];
+        let most = self.most.worker.saturating_mul(house.seats.len() as u32);
+        self.crowd.admit(ask, house.pending, most)
     }
 
-    fn join(&mut self, ask: &Ask, who: W) -> usize {
-        let visit = self.crowd.enter(ask);
-        let desk = self.desk_mut(ask.worker);
-        desk.health.asked();
-        desk.queue.join(who, visit)
+    /// A lease of that seat for who stands at that place of the queue, or has just come.
+    fn lease(&mut self, ask: &Ask, place: Option<usize>, seat: usize) -> Result<Lease, NoWorker> {
+        let visit = match place {
+            Some(place) => self.houses[ask.balancer.0 as usize].queue.remove(place),
+            None => self.enter(ask)?,
+        };
+        let seat = &mut self.houses[ask.balancer.0 as usize].seats[seat];
+        seat.health.leased();
+        Ok(Lease::new(seat.worker, visit))
+    }
+
+    fn enter(&mut self, ask: &Ask) -> Result<Visit, NoWorker> {
+        self.admit(ask)?;
+        self.houses[ask.balancer.0 as usize].pending += 1;
+        Ok(self.crowd.enter(ask))
+    }
+
+    fn wait(
+        &mut self,
+        ask: &Ask,
+        place: Option<usize>,
+        seat: Option<usize>,
+        who: W,
+        now: Time,
+    ) -> Poll<Result<Lease, NoWorker>> {
+        let number = ask.balancer.0 as usize;
+        if let Some(waiting) = place.and_then(|place| self.houses[number].queue.at(place)) {
+            (waiting.woken, waiting.seat) = (false, seat);
+            return Poll::Pending;
+        }
+        match self.enter(ask) {
+            Ok(visit) => {
+                self.houses[number].join(who, visit, seat, now);
+                Poll::Pending
+            }
+            Err(none) => Poll::Ready(Err(none)),
+        }
     }
 
     /// Who waits no longer makes room for the next one, if its own turn had come.
     fn leave(&mut self, who: W) {
-        let found = self.desks.iter_mut().find_map(|desk| Some((desk.queue.place(who)?, desk)));
-        let Some((place, desk)) = found else { return };
-        let visit = desk.queue.remove(place);
-        desk.health.abandoned();
-        let next = desk.queue.last_of(desk.health.free());
-        self.woken.extend(next.filter(|_| place < desk.health.free() as usize));
+        let found = self.houses.iter_mut().find_map(|it| Some((it.queue.place(who)?, it)));
+        let Some((place, house)) = found else { return };
+        let visit = house.queue.remove(place);
+        house.pending -= 1;
+        house.wake(&mut self.woken);
         self.crowd.left(visit.line);
         self.crowd.answered(visit);
     }
 
     fn take_back(&mut self, lease: Lease) {
-        let desk = &mut self.desks[lease.worker.0 as usize];
-        desk.health.returned();
-        self.woken.extend(desk.queue.last_of(desk.health.free()));
+        let (house, seat) = self.seat(lease.worker);
+        let house = &mut self.houses[house];
+        house.seats[seat].health.returned();
         self.crowd.left(lease.line);
         if let Some(visit) = lease.pending {
-            desk.health.abandoned();
+            house.pending -= 1;
             self.crowd.answered(*visit);
         }
+        house.wake(&mut self.woken);
     }
 
-    fn desk_mut(&mut self, worker: WorkerId) -> &mut Desk<W> {
-        &mut self.desks[worker.0 as usize]
+    fn seat(&self, worker: WorkerId) -> (usize, usize) {
+        self.seats[worker.0 as usize]
+    }
+}
+
+/// What the end of a request says of the backend that had it.
+fn verdict(report: &Report) -> Option<Verdict> {
+    match report.close {
+        Close::Answered => Some(Verdict::Status(report.status)),
+        Close::Refused(Refusal::Overridden(status)) => Some(Verdict::Status(status)),
+        Close::Refused(Refusal::LateAnswer) => Some(Verdict::Late),
+        Close::Refused(
+            Refusal::Lost(_) | Refusal::NoAnswer | Refusal::BadAnswer(_) | Refusal::Nonsense(_),
+        )
+        | Close::Cut(Side::Backend) => Some(Verdict::Broken),
+        Close::Unasked
+        | Close::Refused(_)
+        | Close::Cut(Side::Client)
+        | Close::Ended(_)
+        | Close::Faulted(..)
+        | Close::Idle
+        | Close::HalfClosed
+        | Close::Lifetime
+        | Close::Stalled(_) => None,
     }
 }
 
@@ -175,7 +255,7 @@ mod tests {
     use super::*;
     use crate::balance::Purpose;
     use crate::limits;
-    use crate::route::Recovery;
+    use crate::route::{BalancerId, Host, Recovery, Worker};
     use crate::time::Wait;
     use Poll::{Pending as Waits, Ready};
 
@@ -188,11 +268,11 @@ mod tests {
     fn pool(recovery: Recovery, max: u32, most: Pending) -> Pool<char> {
         let max = std::num::NonZeroU32::new(max);
         let worker = Worker { recovery, most: max, ..Worker::new("b", 80) };
-        Pool::new(&[worker.clone(), worker], most)
+        Pool::new(&Rules::of(Host::default(), vec![worker.clone(), worker]), most)
     }
 
     fn ask(worker: u32, client: IpAddr) -> Ask {
-        Ask { worker: WorkerId(worker), client, purpose: Purpose::Exchange }
+        Ask::new(BalancerId(worker), client, Purpose::Exchange)
     }
 
     fn at(secs: u64) -> Time {
@@ -211,7 +291,13 @@ mod tests {
         }
 
         fn fail(&mut self, lease: Lease, who: char, secs: u64) -> Poll<Result<Lease, NoWorker>> {
-            self.elect(&ask(lease.worker().0, HOME), Some(lease), who, at(secs))
+            let tried = vec![lease.worker()];
+            let ask = Ask { tried, ..ask(lease.worker().0, HOME) };
+            self.elect(&ask, Some(lease), who, at(secs))
+        }
+
+        fn over(&mut self, lease: Option<Lease>, who: char) {
+            self.release(lease, who, &Report::testing(Close::Idle));
         }
     }
 
@@ -224,9 +310,9 @@ mod tests {
         pool.confirm(&mut first);
         pool.confirm(&mut first);
         assert_eq!((pool.busy(), pool.pending(), first.is_pending()), (2, 1, false));
-        pool.release(Some(first), 'a');
-        pool.release(Some(second), 'b');
-        pool.release(None, 'c');
+        pool.over(Some(first), 'a');
+        pool.over(Some(second), 'b');
+        pool.over(None, 'c');
         assert_eq!((pool.busy(), pool.crowd.is_empty()), (0, true));
     }
 
@@ -241,7 +327,7 @@ mod tests {
         pool.confirm(&mut leases[1]);
         assert_eq!(pool.ask('c', B, HOME), Ready(Err(NoWorker::Client)), "per client");
         leases.push(pool.lease_for('c', B, AWAY));
-        leases.into_iter().for_each(|lease| pool.release(Some(lease), 'x'));
+        leases.into_iter().for_each(|lease| pool.over(Some(lease), 'x'));
         assert_eq!((pool.busy(), pool.pending()), (0, 0));
     }
 
@@ -255,7 +341,7 @@ mod tests {
         assert_eq!(pool.ask('c', A, AWAY), Waits);
         assert_eq!(pool.ask('d', A, AWAY), Ready(Err(NoWorker::Busy)), "per worker");
         assert_eq!(pool.ask('b', A, HOME), Waits, "who waits already may ask again");
-        pool.release(None, 'b');
+        pool.over(None, 'b');
         assert_eq!((pool.ask('d', A, HOME), pool.pending()), (Waits, 3));
         let _other = pool.lease_for('e', B, AWAY);
         assert_eq!(pool.ask('f', B, AWAY), Ready(Err(NoWorker::Busy)), "in all");
@@ -268,7 +354,7 @@ mod tests {
         assert_eq!(pool.fail(lease, 'a', 1), Ready(Err(NoWorker::Tried)));
         assert_eq!((pool.busy(), pool.pending()), (0, 0));
         let lease = pool.lease_for('a', A, HOME);
-        pool.release(Some(lease), 'a');
+        pool.over(Some(lease), 'a');
     }
 
     /// `retry=`: a failure puts the worker to rest, an answer wakes it.
@@ -282,7 +368,7 @@ mod tests {
         assert_eq!(pool.elect(&ask, None, 'a', at(4)), resting(2));
         let Ready(Ok(mut lease)) = pool.elect(&ask, None, 'a', at(6)) else { panic!("it rests") };
         pool.confirm(&mut lease);
-        pool.release(Some(lease), 'a');
+        pool.over(Some(lease), 'a');
         assert_eq!(pool.health(WorkerId(0)).rests(at(7)), None);
     }
 
@@ -294,14 +380,14 @@ mod tests {
         assert_eq!(['c', 'd', 'c'].map(|who| pool.ask(who, A, AWAY)), [Waits, Waits, Waits]);
         assert_eq!(pool.take_woken(), []);
         let _of_another_worker = pool.lease_for('e', B, HOME);
-        pool.release(Some(b), 'b');
+        pool.over(Some(b), 'b');
         assert_eq!(pool.take_woken(), ['c']);
         assert_eq!(['d', 'f'].map(|who| pool.ask(who, A, AWAY)), [Waits, Waits], "it is c's turn");
-        pool.release(Some(a), 'a');
+        pool.over(Some(a), 'a');
         assert_eq!(pool.take_woken(), ['d']);
         let leases = ['d', 'c'].map(|who| pool.lease_for(who, A, AWAY));
         assert_eq!((pool.ask('f', A, AWAY), pool.health(WorkerId(A)).busy()), (Waits, 2));
-        leases.into_iter().for_each(|lease| pool.release(Some(lease), 'x'));
+        leases.into_iter().for_each(|lease| pool.over(Some(lease), 'x'));
         assert_eq!(pool.take_woken(), ['f']);
     }
 
@@ -310,11 +396,11 @@ mod tests {
         let mut pool = pool(Recovery::AtOnce, 1, limits::PENDING);
         let lease = pool.lease_for('a', A, HOME);
         assert_eq!(['b', 'c', 'd'].map(|who| pool.ask(who, A, AWAY)), [Waits, Waits, Waits]);
-        pool.release(None, 'c');
+        pool.over(None, 'c');
         assert_eq!(pool.take_woken(), [], "it was nobody's turn");
-        pool.release(Some(lease), 'a');
+        pool.over(Some(lease), 'a');
         assert_eq!(pool.take_woken(), ['b']);
-        pool.release(None, 'b');
+        pool.over(None, 'b');
         assert_eq!(pool.take_woken(), ['d']);
     }
 

@@ -1,13 +1,57 @@
-//! Stage 4 of 6 · who waits for a full worker: first come, first served, and nobody is woken twice.
+//! Stage 4 of 6 · who waits for a balancer that is full: first come, first served, and nobody is woken twice.
 
 use std::collections::VecDeque;
 
 use super::crowd::Visit;
+use crate::time::Time;
 
-/// The sessions that wait for one worker, the longest waiting first.
+/// The sessions that wait for one balancer, the longest waiting first.
 #[derive(Clone, Debug)]
 pub(super) struct Queue<W> {
-    waiting: VecDeque<(W, Visit)>,
+    waiting: VecDeque<Waiting<W>>,
+}
+
+/// One that waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting<W> {
+    pub(super) who: W,
+    pub(super) visit: Visit,
+    /// The only seat that will do, if only one will.
+    pub(super) seat: Option<usize>,
+    pub(super) since: Time,
+    /// It has been woken, and has not asked since.
+    pub(super) woken: bool,
+}
+
+/// Free places, and how many of them are not for somebody who came earlier.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// By seat, less those that are for who wants that one only.
+    free: Vec<u32>,
+    /// In all.
+    left: u64,
+}
+
+impl Places {
+    /// So many free places by seat.
+    pub(super) fn new(free: Vec<u32>) -> Self {
+        Self { left: free.iter().copied().map(u64::from).sum(), free }
+    }
+
+    /// Whether there is one of that seat, or of any if none is named.
+    pub(super) fn has(&self, seat: Option<usize>) -> bool {
+        self.left > 0 && seat.is_none_or(|seat| self.free[seat] > 0)
+    }
+
+    /// Takes one for who wants that seat, or any, if there is one.
+    fn take(&mut self, seat: Option<usize>) -> bool {
+        let has = self.has(seat);
+        if has {
+            self.left -= 1;
+            seat.into_iter().for_each(|seat| self.free[seat] -= 1);
+        }
+        has
+    }
 }
 
 impl<W: Copy + Eq> Queue<W> {
@@ -16,11 +60,14 @@ impl<W: Copy + Eq> Queue<W> {
         Self { waiting: VecDeque::new() }
     }
 
-    /// Puts `who`, who does not stand in it yet, behind all others; gives how many those are.
-    pub(super) fn join(&mut self, who: W, visit: Visit) -> usize {
-        debug_assert_eq!(self.place(who), None, "nobody stands in a queue twice");
-        self.waiting.push_back((who, visit));
-        self.waiting.len() - 1
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Puts somebody, who does not stand in it yet, behind all others.
+    pub(super) fn join(&mut self, waiting: Waiting<W>) {
+        debug_assert_eq!(self.place(waiting.who), None, "nobody stands in a queue twice");
+        self.waiting.push_back(waiting);
     }
 
     /// Takes out whoever has so many before it; gives what it was counted as.
@@ -29,19 +76,41 @@ impl<W: Copy + Eq> Queue<W> {
     ///
     /// If nobody stands there.
     pub(super) fn remove(&mut self, place: usize) -> Visit {
-        self.waiting.remove(place).expect("the place was found in this queue").1
+        self.waiting.remove(place).expect("the place was found in this queue").visit
     }
 
     /// How many stand before `who`; none if it does not stand in the queue.
     pub(super) fn place(&self, who: W) -> Option<usize> {
-        self.waiting.iter().position(|&(waiting, _)| waiting == who)
+        self.waiting.iter().position(|waiting| waiting.who == who)
     }
 
-    /// The last one of the first `free`, if there are so many: whose turn it is once one more of
-    /// the first has gone, or one more place is free.
-    pub(super) fn last_of(&self, free: u32) -> Option<W> {
-        let place = (free as usize).checked_sub(1)?;
-        self.waiting.get(place).map(|&(who, _)| who)
+    /// Whoever has so many before it.
+    pub(super) fn at(&mut self, place: usize) -> Option<&mut Waiting<W>> {
+        self.waiting.get_mut(place)
+    }
+
+    /// What is left of `places` by those that stand before that place.
+    pub(super) fn leave_behind(&self, place: usize, mut places: Places) -> Places {
+        for waiting in self.waiting.iter().take(place) {
+            if places.left == 0 {
+                break;
+            }
+            places.take(waiting.seat);
+        }
+        places
+    }
+
+    /// Wakes those whose turn it is by those places, and who have not been woken, into `woken`.
+    pub(super) fn wake(&mut self, mut places: Places, woken: &mut Vec<W>) {
+        for waiting in &mut self.waiting {
+            if places.left == 0 {
+                break;
+            }
+            if places.take(waiting.seat) && !waiting.woken {
+                waiting.woken = true;
+                woken.push(waiting.who);
+            }
+        }
     }
 }
 
@@ -49,25 +118,46 @@ impl<W: Copy + Eq> Queue<W> {
 mod tests {
     use super::super::lease::{Ask, Purpose};
     use super::*;
-    use crate::route::WorkerId;
+    use crate::route::BalancerId;
 
-    fn home() -> Visit {
-        let (worker, client) = (WorkerId(0), [127, 0, 0, 1].into());
-        Visit::of(&Ask { worker, client, purpose: Purpose::Exchange })
+    fn queue(wants: &[Option<usize>]) -> Queue<usize> {
+        let ask = Ask::new(BalancerId(0), [127, 0, 0, 1].into(), Purpose::Exchange);
+        let mut queue = Queue::new();
+        for (who, &seat) in wants.iter().enumerate() {
+            let (visit, since) = (Visit::of(&ask), Time::ZERO);
+            queue.join(Waiting { who, visit, seat, since, woken: false });
+        }
+        queue
+    }
+
+    fn woken(queue: &mut Queue<usize>, free: &[u32]) -> Vec<usize> {
+        let mut woken = Vec::new();
+        queue.wake(Places::new(free.to_vec()), &mut woken);
+        woken
     }
 
     #[test]
     fn who_comes_stands_behind_the_others() {
-        let mut queue = Queue::new();
-        assert_eq!([7, 8, 9].map(|who| queue.join(who, home())), [0, 1, 2]);
-        assert_eq!(queue.remove(1), home());
-        assert_eq!([7, 8, 9].map(|who| queue.place(who)), [Some(0), None, Some(1)]);
+        let mut queue = queue(&[None; 3]);
+        queue.remove(1);
+        assert_eq!([0, 1, 2].map(|who| queue.place(who)), [Some(0), None, Some(1)]);
     }
 
     #[test]
-    fn the_last_of_the_first_is_whose_turn_it_has_become() {
-        let mut queue = Queue::new();
-        assert_eq!([7, 8].map(|who| queue.join(who, home())), [0, 1]);
-        assert_eq!([0, 1, 2, 3].map(|free| queue.last_of(free)), [None, Some(7), Some(8), None]);
+    fn as_many_are_woken_as_there_are_places_and_each_once() {
+        let mut queue = queue(&[None; 3]);
+        assert_eq!(woken(&mut queue, &[0, 1]), [0]);
+        assert_eq!(woken(&mut queue, &[1, 1]), [1]);
+        queue.at(0).expect("it stands there").woken = false;
+        assert_eq!(woken(&mut queue, &[1, 0]), [0], "it has asked in vain");
+    }
+
+    #[test]
+    fn who_wants_one_seat_lets_others_pass_to_the_rest() {
+        let wants = [Some(0), None, Some(0), Some(1), None];
+        assert_eq!(woken(&mut queue(&wants), &[0, 2]), [1, 3]);
+        assert_eq!(woken(&mut queue(&wants), &[1, 1]), [0, 1]);
+        let left = queue(&wants).leave_behind(2, Places::new(vec![1, 2]));
+        assert!(!left.has(Some(0)) && left.has(Some(1)) && left.has(None));
     }
 }

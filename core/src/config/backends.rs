@@ -154,7 +154,7 @@ mod tests {
     fn waits(config: &Config, host: usize) -> Vec<u64> {
         let rules = config.rules.hosts[host].rules.iter();
         let forwards = rules.filter_map(|rule| rule.action.forward());
-        forwards.map(|forward| forward.answer.as_secs_ceil()).collect()
+        forwards.map(|forward| forward.manner.answer.as_secs_ceil()).collect()
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
         let text = "ProxySet ws://b/x timeout=2\nProxySet ws://b timeout=1 connectiontimeout=1\n\
                     ProxyPass /a ws://b/x/y\nProxyPass /b ws://b/z\nProxyPass /c ws://bb";
         assert_eq!(waits(&good(text), 0), [2, 1, 60]);
-        assert_eq!(forward(text).connect.as_secs_ceil(), 2);
+        assert_eq!(forward(text).manner.connect.as_secs_ceil(), 2);
     }
 
     #[test]

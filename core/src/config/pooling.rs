@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn acquire(parameters: &str) -> Wait {
-        forward(&format!("ProxyPass / ws://b {parameters}")).acquire
+        forward(&format!("ProxyPass / ws://b {parameters}")).manner.acquire
     }
 
     fn idle(parameters: &str) -> Idling {

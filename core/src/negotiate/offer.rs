@@ -156,7 +156,7 @@ fn other(request: &Request<'_, '_>, token: &[u8]) -> Result<Offer, Refusal> {
 mod tests {
     use super::*;
     use crate::head::slots;
-    use crate::route::{Scheme, Target, WorkerId};
+    use crate::route::{BalancerId, Scheme, Target};
 
     const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     const ASK: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n";
@@ -170,7 +170,7 @@ mod tests {
             path: String::new(),
             socket: None,
         };
-        Forward { upgrade, ..Forward::new(target, WorkerId(0)) }
+        Forward { upgrade, ..Forward::new(target, BalancerId(0)) }
     }
 
     fn tokens(list: &[&str]) -> Upgrade {

@@ -2,9 +2,10 @@
 
 use std::num::NonZeroU32;
 
+use super::balancer::BalancerId;
 use super::mapping::Mapping;
 use super::scope::Scope;
-use super::target::{Scheme, Target, WorkerId};
+use super::target::{Scheme, Target};
 use crate::head::BadHeader;
 use crate::limits::Limits;
 use crate::time::Wait;
@@ -14,8 +15,10 @@ use crate::time::Wait;
 pub struct Forward {
     /// The URL that takes the place of the prefix.
     pub target: Target,
-    /// The worker that serves it.
-    pub worker: WorkerId,
+    /// How its backends are spoken to: the scheme of the URL, or that of the balancer's members.
+    pub scheme: Scheme,
+    /// Who serves it.
+    pub balancer: BalancerId,
     /// Whether nobody may go to its backend (`ProxyBlock`).
     pub blocked: bool,
     /// Which protocols it may switch to.
@@ -27,6 +30,35 @@ pub struct Forward {
     pub mapping: Mapping,
     /// Whether the query goes on (not with `noquery`).
     pub passes_query: bool,
+    /// How the backend is spoken to, if the [member](super::Member) does not say.
+    pub manner: Manner,
+}
+
+impl Forward {
+    /// A rule that says nothing but where to.
+    pub fn new(target: Target, balancer: BalancerId) -> Self {
+        Self {
+            upgrade: Upgrade::default_of(target.scheme),
+            protocols: Vec::new(),
+            scheme: target.scheme,
+            target,
+            balancer,
+            blocked: false,
+            mapping: Mapping::Decoded,
+            passes_query: true,
+            manner: Manner::DEFAULT,
+        }
+    }
+
+    /// Whether it is for upgrades only where a scope says that.
+    pub fn only_upgrades(&self, scope: &Scope) -> bool {
+        self.scheme == Scheme::Ws && !scope.falls_back
+    }
+}
+
+/// How a backend is spoken to: how long it may take, and how much at a time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Manner {
     /// Bytes of one line of a response's head (`responsefieldsize=`).
     pub response_line: u32,
     /// How many bytes of a body are moved at a time at the most (`ProxyIOBufferSize`); as many as are
@@ -40,34 +72,20 @@ pub struct Forward {
     pub acquire: Wait,
 }
 
-impl Forward {
-    /// A rule that says nothing but where to.
-    pub fn new(target: Target, worker: WorkerId) -> Self {
-        Self {
-            upgrade: Upgrade::default_of(target.scheme),
-            protocols: Vec::new(),
-            target,
-            worker,
-            blocked: false,
-            mapping: Mapping::Decoded,
-            passes_query: true,
-            response_line: Limits::RESPONSE.field,
-            piece: None,
-            connect: Terms::DEFAULT.connect,
-            answer: Terms::DEFAULT.answer,
-            acquire: Terms::DEFAULT.acquire,
-        }
-    }
+impl Manner {
+    /// That of a rule that says nothing.
+    pub const DEFAULT: Self = Self {
+        response_line: Limits::RESPONSE.field,
+        piece: None,
+        connect: Terms::DEFAULT.connect,
+        answer: Terms::DEFAULT.answer,
+        acquire: Terms::DEFAULT.acquire,
+    };
 
     /// What the head of a response may be.
     pub fn response_limits(&self, bad_header: BadHeader) -> Limits {
         let line = self.response_line;
         Limits { line, field: line, bad_header, ..Limits::RESPONSE }
-    }
-
-    /// Whether it is for upgrades only where a scope says that.
-    pub fn only_upgrades(&self, scope: &Scope) -> bool {
-        self.target.scheme == Scheme::Ws && !scope.falls_back
     }
 }
 
@@ -88,7 +106,7 @@ impl Upgrade {
     /// What a rule may switch to that does not say.
     pub fn default_of(scheme: Scheme) -> Self {
         match scheme {
-            Scheme::Http => Self::Never,
+            Scheme::Balancer | Scheme::Http => Self::Never,
             Scheme::Ws => Self::Tokens(vec!["WebSocket".into()]),
         }
     }
@@ -131,9 +149,9 @@ impl Terms {
     /// What a rule and a scope say, on a server with that `Timeout`.
     pub fn of(forward: &Forward, scope: &Scope, timeout: Wait) -> Self {
         Self {
-            connect: forward.connect,
-            answer: forward.answer,
-            acquire: forward.acquire,
+            connect: forward.manner.connect,
+            answer: forward.manner.answer,
+            acquire: forward.manner.acquire,
             idle: scope.idle,
             half_closed: scope.half_closed.unwrap_or(timeout),
             half_closes: true,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::balancer::Balancer;
 use super::forward::{Forward, Upgrade};
 use super::host::{Address, Door, Entrance, Host};
 use super::mapping::Mapping;
@@ -9,7 +10,7 @@ use super::path::CleanPath;
 use super::pattern::Pattern;
 use super::place::{Place, Said};
 use super::scope::Scope;
-use super::target::{Scheme, Worker};
+use super::target::{Scheme, Worker, WorkerId};
 use crate::head::BadHeader;
 
 /// Everything that a request is judged by: an immutable snapshot of the configuration.
@@ -23,6 +24,8 @@ pub struct Rules {
     pub entrances: Vec<Entrance>,
     /// What becomes of a response with a line that is no field (`ProxyBadHeader`).
     pub bad_header: BadHeader,
+    /// Who serves the rules, indexed by [`BalancerId`](super::BalancerId).
+    pub balancers: Vec<Balancer>,
     /// The workers, indexed by [`WorkerId`](super::WorkerId).
     pub workers: Vec<Worker>,
 }
@@ -35,12 +38,14 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Those of one host, which is the main server.
+    /// Those of one host, which is the main server. Each worker is a balancer of its own, of its number.
     pub fn of(host: Host, workers: Vec<Worker>) -> Self {
+        let numbers = (0..).zip(&workers).map(|(number, _)| WorkerId(number));
         Self {
             hosts: vec![host],
             entrances: vec![Entrance::main()],
             bad_header: BadHeader::IsError,
+            balancers: numbers.map(Balancer::alone).collect(),
             workers,
         }
     }
@@ -105,6 +110,11 @@ impl Rules {
             scope = hosted.scope_at(plain.as_ref().unwrap_or(asked.path).as_bytes(), &url);
         }
         Some(Place { host, rule, scope, path })
+    }
+
+    /// The worker of that number.
+    pub fn worker(&self, id: WorkerId) -> Option<&Worker> {
+        self.workers.get(id.0 as usize)
     }
 
     /// Every subprotocol of WebSocket that a rule is for.
@@ -228,7 +238,7 @@ fn find(rules: &[Rule], scope: &Scope, asked: &Asked<'_>) -> Option<usize> {
     if (asked.accepts)(&forward.upgrade) {
         return Some(number);
     }
-    let is_plain = |forward: &Forward| forward.target.scheme == Scheme::Http;
+    let is_plain = |forward: &Forward| forward.scheme == Scheme::Http;
     let accepting = other(&|forward| (asked.accepts)(&forward.upgrade));
     let plain = || other(&is_plain).filter(|_| !is_plain(forward));
     accepting.or_else(plain).or(Some(number))
@@ -236,14 +246,15 @@ fn find(rules: &[Rule], scope: &Scope, asked: &Asked<'_>) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::balancer::BalancerId;
     use super::super::scope::{Section, Setting};
-    use super::super::target::{Target, WorkerId};
+    use super::super::target::Target;
     use super::*;
 
     fn to(scheme: Scheme, host: &str) -> Action {
         let target =
             Target { scheme, host: host.into(), port: 80, path: "/base".into(), socket: None };
-        Action::Forward(Box::new(Forward::new(target, WorkerId(0))))
+        Action::Forward(Box::new(Forward::new(target, BalancerId(0))))
     }
 
     fn host(rules: &[(&str, Action)]) -> Rules {

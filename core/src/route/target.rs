@@ -6,12 +6,15 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::balancer::Member;
 use crate::limits::{IDLE_MOST, IDLE_TTL};
 use crate::time::{Time, Wait};
 
 /// How a backend is spoken to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scheme {
+    /// `balancer://`: as its members are.
+    Balancer,
     /// `http://`: ordinary HTTP; upgrades only where the rule names them.
     Http,
     /// `ws://`: the same bytes; upgrades to WebSocket by default.
@@ -22,13 +25,14 @@ impl Scheme {
     /// The port that the scheme stands for.
     pub const fn default_port(self) -> u16 {
         match self {
-            Self::Http | Self::Ws => 80,
+            Self::Balancer | Self::Http | Self::Ws => 80,
         }
     }
 
     /// The scheme as it stands in a URL.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Balancer => "balancer",
             Self::Http => "http",
             Self::Ws => "ws",
         }
@@ -89,6 +93,8 @@ pub struct Worker {
     /// Which of its connections wait for a further request; none where each request has a connection
     /// of its own (`disablereuse=On`, `enablereuse=Off`).
     pub idle: Option<Idling>,
+    /// What is said of it as one of several; nothing of a worker that a rule names itself.
+    pub member: Option<Box<Member>>,
 }
 
 impl Worker {
@@ -99,7 +105,13 @@ impl Worker {
 
     /// A worker of which nothing is known but where it is.
     pub const fn at(peer: Peer) -> Self {
-        Self { peer, recovery: Recovery::AtOnce, most: None, idle: Some(Idling::DEFAULT) }
+        Self {
+            peer,
+            recovery: Recovery::AtOnce,
+            most: None,
+            idle: Some(Idling::DEFAULT),
+            member: None,
+        }
     }
 }
 

@@ -84,11 +84,7 @@ impl Session {
 
     fn read_answers(&mut self, cx: &mut Cx<'_>) {
         while let State::Deal(Phase::Answer, deal) = &mut self.state {
-            let Some(said) = cx.rules.at(&deal.place) else {
-                return self.refuse(Refusal::NoRule, cx);
-            };
-            let limits = said.forward.response_limits(cx.rules.bad_header);
-            match deal.scan.find(self.input.backend.bytes(), &limits) {
+            match deal.scan.find(self.input.backend.bytes(), &deal.limits) {
                 Ok(Some(head)) => self.take_answer(head, cx),
                 Ok(None) => return,
                 Err(bad) => return self.refuse(Refusal::BadAnswer(bad), cx),
@@ -99,9 +95,7 @@ impl Session {
     /// The backend has ended: its last line may still be one that begins the body.
     fn answer_ended(&mut self, cx: &mut Cx<'_>) {
         let State::Deal(_, deal) = &mut self.state else { return };
-        let Some(said) = cx.rules.at(&deal.place) else { return self.refuse(Refusal::NoRule, cx) };
-        let limits = said.forward.response_limits(cx.rules.bad_header);
-        match deal.scan.find_last(self.input.backend.bytes(), &limits) {
+        match deal.scan.find_last(self.input.backend.bytes(), &deal.limits) {
             Some(head) => {
                 self.take_answer(head, cx);
                 self.body_ended(Side::Backend, cx);

@@ -3,18 +3,25 @@
 use std::num::NonZeroU32;
 use std::ops::Range;
 
+use super::Cx;
 use super::heads;
 use super::request::SCHEME;
-use crate::balance::{Ask, Purpose};
+use crate::balance::{Ask, Purpose, sticky};
 use crate::edit::{Changes, vars};
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
-use crate::limits::Pace;
+use crate::limits::{Limits, Pace};
 use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, admit_origin, hops, offer};
-use crate::route::{Asked, BadPath, Caller, CleanPath, Place, Rules, Said, Scope, Terms, Upgrade};
-use crate::time::Time;
+use crate::route::{
+    Asked, BadPath, Caller, CleanPath, Method, Place, Rules, Said, Scope, Terms, Upgrade, WorkerId,
+};
+use crate::time::{Time, Wait};
 use crate::tunnel::Flow;
 use crate::{Both, Dial, Side};
+
+/// How often who waits for a worker asks again, at the most and at the least.
+const PACE_MOST: Wait = Wait::from_millis(20);
+const PACE_LEAST: Wait = Wait::from_secs(1);
 
 /// One request that was routed and offered; boxed, and gone when its tunnel opens.
 #[derive(Debug)]
@@ -55,6 +62,10 @@ pub(super) struct Deal {
     pub(super) odd: bool,
     /// What is still to come of the request's and the response's body.
     pub(super) bodies: Both<Body>,
+    /// When a worker is asked for once more, by who waits for one.
+    pub(super) asks_again: Time,
+    /// What the head of the backend's answer may be.
+    pub(super) limits: Limits,
     /// How many bytes of a body are moved at a time at the most, if the rule says.
     pub(super) piece: Option<NonZeroU32>,
     /// When the offer was made.
@@ -125,7 +136,7 @@ impl Deal {
             dial: Dial::Address(0),
             keeps: keeper,
             reusable: false,
-            ask: ask(&offer, &said, caller),
+            ask: ask(request, &offer, &said, caller, rules),
             offer,
             hops,
             terms: Terms { half_closes: !changes.is_set(vars::NO_HALF_CLOSE), ..said.terms() },
@@ -138,12 +149,45 @@ impl Deal {
             interims: 0,
             odd: false,
             bodies: bodies(request.framing, host.limits.body_most),
-            piece: said.forward.piece,
+            asks_again: Time::NEVER,
+            limits: said.forward.manner.response_limits(rules.bad_header),
+            piece: said.forward.manner.piece,
             since: Time::ZERO,
             pace: host.limits.body,
             place,
             changes,
         })
+    }
+
+    /// It waits for a worker from now on; gives for how long at the most.
+    pub(super) fn await_worker(&mut self, cx: &Cx<'_>) -> Time {
+        self.asks_again = self.pace(cx.rules).map_or(Time::NEVER, |pace| cx.now.after(pace));
+        cx.now.after(self.terms.acquire)
+    }
+
+    /// It asks for a worker once more, and then again later.
+    pub(super) fn ask_again(&mut self, cx: &Cx<'_>) {
+        self.asks_again = self.pace(cx.rules).map_or(Time::NEVER, |pace| cx.now.after(pace));
+    }
+
+    /// How often who waits asks again, where that may change because time passes: as often as httpd does
+    /// (a hundred times in its `timeout=`), and at least once a second.
+    fn pace(&self, rules: &Rules) -> Option<Wait> {
+        let balancer = rules.balancers.get(self.ask.balancer.0 as usize)?;
+        let often = Wait::from_micros(balancer.patience.as_micros() / 100);
+        let pace = if balancer.patience == Wait::ZERO { PACE_LEAST } else { often };
+        balancer.is_group().then(|| pace.clamp(PACE_MOST, PACE_LEAST))
+    }
+
+    /// That worker was elected: from now on it is spoken to as is said of it.
+    pub(super) fn serve_by(&mut self, worker: WorkerId, rules: &Rules) {
+        let (Some(worker), Some(said)) = (rules.worker(worker), rules.at(&self.place)) else {
+            return;
+        };
+        let manner = said.manner(worker);
+        self.reuses = worker.idle.is_some() && !self.changes.is_set(vars::NO_KEEP_ALIVE);
+        (self.terms.connect, self.terms.answer) = (manner.connect, manner.answer);
+        (self.piece, self.limits) = (manner.piece, manner.response_limits(rules.bad_header));
     }
 
     /// The earliest deadline of the request and the response under way, and whose it is: the client's for
@@ -160,13 +204,29 @@ impl Deal {
 }
 
 /// What is asked of the pool: upgrades are bounded by what is said of their path.
-fn ask(offer: &Offer, said: &Said<'_>, caller: Caller) -> Ask {
+fn ask(
+    request: &Request<'_, '_>,
+    offer: &Offer,
+    said: &Said<'_>,
+    caller: Caller,
+    rules: &Rules,
+) -> Ask {
     let Scope { tunnels: quota, handshakes, .. } = *said.scope;
     let purpose = match offer {
         Offer::None => Purpose::Exchange,
         Offer::WebSocket(_) | Offer::Other(_) => Purpose::Tunnel { quota, handshakes },
     };
-    Ask { worker: said.forward.worker, client: caller.client, purpose }
+    let (id, client) = (said.forward.balancer, caller.client);
+    let plain = Ask::new(id, client, purpose);
+    let Some(balancer) = rules.balancers.get(id.0 as usize).filter(|it| it.is_group()) else {
+        return plain;
+    };
+    let route = balancer.sticky.as_ref().and_then(|it| sticky::route(request, it));
+    let key = match &balancer.method {
+        Method::Hash(by) => sticky::key(request, by, client),
+        _ => 0,
+    };
+    Ask { route: route.and_then(|name| balancer.route(name)), key, ..plain }
 }
 
 /// What a request asks for, if whoever sends it may.

@@ -21,7 +21,7 @@ use crate::{Both, Side};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct End {
     close: Close,
-    /// The worker that it was for, if it was routed.
+    /// The worker that had it, or failed it last, if one was elected.
     worker: Option<WorkerId>,
     then: Then,
 }
@@ -96,13 +96,19 @@ impl Session {
         }
         self.input.backend.clear(cx.buffers);
         self.output.iter_mut().for_each(|buf| buf.clear(cx.buffers));
-        let worker = self.worker();
+        let worker = self.worker(cx.rules);
         self.state = State::Release(Box::new(End { close, worker, then }));
     }
 
-    fn worker(&self) -> Option<WorkerId> {
+    /// Who has the request, or failed it last, or would have had it if nobody else could.
+    fn worker(&self, rules: &Rules) -> Option<WorkerId> {
         let leased = self.lease.as_ref().map(Lease::worker);
-        leased.or_else(|| self.deal().map(|deal| deal.ask.worker))
+        leased.or_else(|| {
+            let ask = &self.deal()?.ask;
+            let balancer = rules.balancers.get(ask.balancer.0 as usize)?;
+            let alone = balancer.workers.first().filter(|_| !balancer.is_group());
+            ask.tried.last().or(alone).copied()
+        })
     }
 
     /// The client broke off before it was answered.

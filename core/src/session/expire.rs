@@ -21,6 +21,7 @@ impl Session {
                 self.leave(Close::Unasked, cx);
             }
             State::Hello(_) | State::Request { .. } => self.refuse(Refusal::Late, cx),
+            State::Deal(Phase::Elect, deal) if cx.now < self.deadline => deal.ask_again(cx),
             State::Deal(phase, _) => {
                 let phase = *phase;
                 self.deal_is_late(phase, cx);

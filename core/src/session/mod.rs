@@ -145,6 +145,7 @@ impl Session {
                 deal.deadline(&self.flows).0
             }
             State::Tunnel(tunnel) => tunnel.poll_timeout(&self.flows, self.holds()),
+            State::Deal(Phase::Elect, deal) => self.deadline.min(deal.asks_again),
             State::Release(..) | State::Closed => Time::NEVER,
             State::Hello(_) | State::Request { .. } | State::Deal(..) | State::Linger { .. } => {
                 self.deadline
@@ -205,9 +206,9 @@ impl Session {
     }
 
     /// What is asked in [`Op::Elect`], with the lease that failed.
-    pub(crate) fn ask(&mut self) -> Option<(Ask, Option<Lease>)> {
+    pub(crate) fn ask(&mut self) -> Option<(&Ask, Option<Lease>)> {
         let State::Deal(Phase::Elect, deal) = &self.state else { return None };
-        Some((deal.ask, self.lease.take()))
+        Some((&deal.ask, self.lease.take()))
     }
 
     /// The lease, and which connection is wanted, for [`Op::Connect`].

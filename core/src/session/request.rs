@@ -3,7 +3,7 @@
 use super::deal::{Deal, Keeper};
 use super::{Cx, Phase, Session, State};
 use crate::balance::{Lease, NoWorker};
-use crate::edit::{Editor, vars};
+use crate::edit::Editor;
 use crate::head::{Request, Scan, slots};
 use crate::limits::ADDRESSES_MOST;
 use crate::negotiate::{Refusal, forward};
@@ -97,8 +97,9 @@ impl Session {
         let keeps = self.served < limits.requests && request.fields.persists(request.version);
         match Deal::make(&request, head, keeps.then_some(keeper), caller, cx.rules) {
             Ok(deal) => {
-                self.deadline = cx.now.after(deal.terms.acquire);
-                self.state = State::Deal(Phase::Elect, Box::new(deal));
+                let mut deal = Box::new(deal);
+                self.deadline = deal.await_worker(cx);
+                self.state = State::Deal(Phase::Elect, deal);
             }
             Err(no) => self.refuse_deal(no, cx),
         }
@@ -110,9 +111,7 @@ impl Session {
         match got {
             Ok(lease) => {
                 if let State::Deal(_, deal) = &mut self.state {
-                    let worker = cx.rules.workers.get(lease.worker().0 as usize);
-                    deal.reuses = worker.is_some_and(|worker| worker.idle.is_some())
-                        && !deal.changes.is_set(vars::NO_KEEP_ALIVE);
+                    deal.serve_by(lease.worker(), cx.rules);
                 }
                 self.lease = Some(lease);
                 self.dial_first(cx);
@@ -174,9 +173,11 @@ impl Session {
     /// The worker failed before anything was sent to it: the next one (D11: whatever the reason).
     pub(super) fn next_worker(&mut self, fault: Fault, cx: &Cx<'_>) {
         self.note(Side::Backend, fault);
-        if let Some(deal) = self.deal() {
-            self.deadline = cx.now.after(deal.terms.acquire);
-            self.enter(Phase::Elect);
+        let failed = self.lease.as_ref().map(Lease::worker);
+        if let State::Deal(phase, deal) = &mut self.state {
+            deal.ask.tried.extend(failed);
+            self.deadline = deal.await_worker(cx);
+            *phase = Phase::Elect;
         }
     }
 
@@ -196,9 +197,11 @@ impl Session {
         let request = Request::parse(head, &mut slots).map_err(Refusal::Head)?;
         let said = cx.rules.at(&deal.place).ok_or(Refusal::NoRule)?;
         let (client, offer) = (deal.ask.client, &deal.offer);
+        let worker = self.lease.as_ref().and_then(|it| cx.rules.worker(it.worker()));
+        let target = said.target(worker.ok_or(Refusal::NoRule)?);
         let (scheme, hops, reuses) = (SCHEME, deal.hops, deal.reuses);
         let editor = Editor::new(cx.rules, &deal.changes, cx.now.since(self.began));
-        let way = forward::Way { said, editor, client, scheme, hops, offer, reuses };
+        let way = forward::Way { said, target, editor, client, scheme, hops, offer, reuses };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);
         if deal.replays {
             return Ok(());

@@ -10,7 +10,7 @@ use super::seen::Seen;
 use crate::balance::NoWorker;
 use crate::op::{Dial, Fault};
 use crate::report::Report;
-use crate::route::WorkerId;
+use crate::route::{BalancerId, WorkerId};
 use crate::time::Time;
 use crate::{Op, Pumped, Side};
 
@@ -39,10 +39,10 @@ pub enum Move {
     Fill(Side, u32),
     /// Write so many bytes to that side, or the first of them.
     Flush(Side, u32),
-    /// Elect, for a rule of that worker.
+    /// Elect, for a rule of that balancer.
     Elect {
-        /// The worker of the rule.
-        worker: WorkerId,
+        /// The balancer of the rule.
+        balancer: BalancerId,
         /// Whether a lease is handed over that failed.
         failed: bool,
     },

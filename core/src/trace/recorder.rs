@@ -105,7 +105,7 @@ impl<I: Io> Io for Recorder<'_, I> {
     }
 
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
-        let asked = Move::Elect { worker: ask.worker, failed: failed.is_some() };
+        let asked = Move::Elect { balancer: ask.balancer, failed: failed.is_some() };
         let polled = self.io.elect(ask, failed);
         let outcome = match &polled {
             Poll::Pending => Outcome::Pending,

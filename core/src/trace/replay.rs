@@ -97,7 +97,7 @@ impl Io for Replay<'_> {
     }
 
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
-        let asked = Move::Elect { worker: ask.worker, failed: failed.is_some() };
+        let asked = Move::Elect { balancer: ask.balancer, failed: failed.is_some() };
         self.play(asked, |_, outcome| {
             if let Outcome::Leased(worker) = outcome {
                 Some(Ok(Lease::new(*worker, Visit::of(ask))))

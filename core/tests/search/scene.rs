@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::task::Poll;
 
 use underpass_core::balance::{Ask, Lease, Purpose};
-use underpass_core::route::{Rules, WorkerId};
+use underpass_core::route::{BalancerId, Rules};
 use underpass_core::time::Time;
 use underpass_core::{Both, Op, Pumped, Side};
 
 use super::script::{Exchange, Script, marks, words};
 use crate::world::step::Step;
+use crate::world::wires::unasked;
 use crate::world::{Luck, Peer, World};
 
 /// One thing that can happen.
@@ -63,8 +64,7 @@ impl<'s> Scene<'s> {
     /// Somebody else takes the worker's place, for a tunnel.
     fn occupy(&mut self) {
         let (pool, now) = (&mut self.world.wires.pool, self.world.wires.now);
-        let ask =
-            Ask { worker: WorkerId(0), client: [192, 0, 2, 8].into(), purpose: Purpose::Exchange };
+        let ask = Ask::new(BalancerId(0), [192, 0, 2, 8].into(), Purpose::Exchange);
         let Poll::Ready(Ok(mut lease)) = pool.elect(&ask, None, OTHER, now) else {
             panic!("a fresh worker has a place")
         };
@@ -77,7 +77,7 @@ impl<'s> Scene<'s> {
         let Some(lease) = self.other.take() else { return };
         let pool = &mut self.world.wires.pool;
         let waits = pool.pending() > 0;
-        pool.release(Some(lease), OTHER);
+        pool.release(Some(lease), OTHER, &unasked(Time::ZERO));
         let woken = pool.take_woken();
         assert_eq!(!woken.is_empty(), waits, "whose turn has come is woken");
     }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::task::Poll;
 
 use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
-use underpass_core::report::Report;
+use underpass_core::report::{Close, Report};
 use underpass_core::route::Rules;
 use underpass_core::time::Time;
 use underpass_core::{Both, Dial, Fault, Io, Op, Read, Side, limits};
@@ -105,7 +105,7 @@ impl Wires {
     pub(crate) fn new(rules: &Rules) -> Self {
         Self {
             now: Time::ZERO,
-            pool: Pool::new(&rules.workers, limits::PENDING),
+            pool: Pool::new(&rules, limits::PENDING),
             who: 0,
             peers: Both::default(),
             carriers: Both::default(),
@@ -259,7 +259,7 @@ impl Io for Wires {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) => self.pool.elect(ask, self.failed.take(), self.who, self.now),
             Poll::Ready(Err(_)) => {
-                self.pool.release(self.failed.take(), self.who);
+                self.pool.release(self.failed.take(), self.who, &unasked(self.now));
                 Poll::Ready(Err(NoWorker::Busy))
             }
         }
@@ -289,7 +289,7 @@ impl Io for Wires {
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
         self.done += 1;
-        self.pool.release(lease.or(self.failed.take()), self.who);
+        self.pool.release(lease.or(self.failed.take()), self.who, report);
         self.reports.push(*report);
         assert!(!report.reusable || self.leg == Leg::Used, "a connection is kept that is none");
         if report.reusable {
@@ -346,5 +346,21 @@ impl Io for Wires {
         }
         self.done += 1;
         self.parks += 1;
+    }
+}
+
+/// What is told of a session that never was.
+pub(crate) fn unasked(now: Time) -> Report {
+    Report {
+        close: Close::Unasked,
+        worker: None,
+        status: 0,
+        began: now,
+        answered: None,
+        ended: now,
+        pulled: Both::default(),
+        pushed: Both::default(),
+        reusable: false,
+        fault: None,
     }
 }

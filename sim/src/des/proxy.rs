@@ -38,7 +38,7 @@ impl Proxy {
     pub(super) fn new(rules: Rules, loops: u32, bug: Bug) -> Self {
         Self {
             homes: (0..loops).map(|_| Home::new(&rules)).collect(),
-            pool: Pool::new(&rules.workers, limits::PENDING),
+            pool: Pool::new(&rules, limits::PENDING),
             rules,
             ahead: Wait::ZERO,
             most: u32::MAX,

@@ -148,7 +148,7 @@ impl Io for Turn<'_> {
         self.legs.backend.close(self.net);
         self.legs.abrupt |= report.close.is_abrupt();
         let lease = lease.filter(|_| self.bug != Bug::LeaksLease);
-        self.pool.release(lease, self.number);
+        self.pool.release(lease, self.number, report);
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {

@@ -154,7 +154,7 @@ impl Io for Turn<'_, '_> {
         if let (Some(lease), Backend::Up(leg), true) = (&lease, backend, report.reusable) {
             self.home.idle.borrow_mut().keep(lease.worker(), leg, self.now);
         }
-        self.world.proxy.pool.borrow_mut().release(lease, self.number);
+        self.world.proxy.pool.borrow_mut().release(lease, self.number, report);
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {

@@ -57,7 +57,7 @@ impl Proxy {
             |_| Home { idle: RefCell::new(Idle::new(&rules.workers)), buffers: RefCell::default() };
         Self {
             homes: (0..loops).map(home).collect(),
-            pool: RefCell::new(Pool::new(&rules.workers, limits::PENDING)),
+            pool: RefCell::new(Pool::new(&rules, limits::PENDING)),
             rules,
             live: RefCell::default(),
             accepted: Cell::new(0),

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use super::*;
 use crate::balance::{Purpose, Visit};
-use crate::route::{Quota, Recovery};
+use crate::route::{BalancerId, Host, Quota, Recovery, Worker};
 use crate::time::Wait;
 
 const ALL: usize = 6;
@@ -53,7 +53,7 @@ impl Model {
     fn new(recovery: Recovery) -> Self {
         let most = std::num::NonZeroU32::new(MAX);
         let worker = Worker { recovery, most, ..Worker::new("b", 80) };
-        let pool = Pool::new(&[worker], CAPS);
+        let pool = Pool::new(&Rules::of(Host::default(), vec![worker]), CAPS);
         Self { pool, has: [Has::Nothing; ALL], queue: Vec::new() }
     }
 
@@ -70,7 +70,7 @@ impl Model {
         match step {
             Move::Elect(now) => self.elect(who, now),
             Move::Fail => {
-                let (ask, lease) = (ask(who), self.lease(who));
+                let (ask, lease) = (Ask { tried: vec![WORKER], ..ask(who) }, self.lease(who));
                 assert!(matches!(self.pool.elect(&ask, lease, who, EARLY), Poll::Ready(Err(_))));
                 self.has[who] = Has::Nothing;
             }
@@ -81,7 +81,7 @@ impl Model {
             }
             Move::Release => {
                 let lease = self.lease(who);
-                self.pool.release(lease, who);
+                self.pool.release(lease, who, &Report::testing(Close::Idle));
                 self.queue.retain(|&waiting| waiting != who);
                 self.has[who] = Has::Nothing;
             }
@@ -97,7 +97,7 @@ impl Model {
         self.queue.retain(|&waiting| waiting != who || got.is_pending());
         self.has[who] = match got {
             Poll::Pending => {
-                assert!(!may, "{who} waits although it is its turn");
+                assert!(!may, "{who} waits although it is its turn: {self:?}");
                 if !waits {
                     self.queue.push(who);
                 }
@@ -139,7 +139,7 @@ impl Model {
         assert!(busy <= MAX, "more leases than there may be");
         let pending = |has: &&Has| matches!(has, Has::Place(_) | Has::Lease(false));
         let pending = self.has.iter().filter(pending).count() as u32;
-        let counted = (self.pool.pending(), self.pool.health(WORKER).pending());
+        let counted = (self.pool.pending(), self.pool.houses[0].pending);
         assert_eq!(counted, (pending, pending), "waiting or unconfirmed");
         assert_eq!(self.pool.crowd.by_client().0, pending, "by client");
         let counted = |(who, has): &(usize, &Has)| **has != Has::Nothing && is_bounded(*who);
@@ -147,7 +147,7 @@ impl Model {
         assert_eq!(self.pool.tunnels(QUOTA.line), tunnels, "waiting, unconfirmed or open");
         assert!(tunnels <= QUOTA.most.get(), "more tunnels than there may be");
         for (place, &who) in self.queue.iter().enumerate() {
-            assert_eq!(self.pool.desks[0].queue.place(who), Some(place), "the queue's order");
+            assert_eq!(self.pool.houses[0].queue.place(who), Some(place), "the queue's order");
             let turn = place < (MAX - busy) as usize;
             assert_eq!(self.has[who], Has::Place(turn), "woken if, and only if, it is its turn");
         }
@@ -157,7 +157,7 @@ impl Model {
 fn ask(who: usize) -> Ask {
     let quota = is_bounded(who).then_some(QUOTA);
     let purpose = Purpose::Tunnel { quota, handshakes: None };
-    Ask { worker: WORKER, client: IpAddr::from([127, 0, 0, who as u8 % 2]), purpose }
+    Ask::new(BalancerId(0), IpAddr::from([127, 0, 0, who as u8 % 2]), purpose)
 }
 
 /// Some ask where a line bounds tunnels, and some elsewhere.

@@ -117,7 +117,7 @@ mod tests {
     fn a_setting_behind_a_rule_is_the_rules() {
         let rules = good("Timeout 1\nProxyPass / ws://b\nTimeout 2").rules;
         assert_eq!(
-            rules.main().rules[0].action.forward().map(|rule| rule.answer),
+            rules.main().rules[0].action.forward().map(|rule| rule.manner.answer),
             Some(Wait::from_secs(2))
         );
     }

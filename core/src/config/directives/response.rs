@@ -68,7 +68,7 @@ mod tests {
         )
         .rules;
         let forward = |number: usize| rules.main().rules[number].action.forward();
-        let piece = |number| forward(number).and_then(|rule| rule.piece).map(|it| it.get());
+        let piece = |number| forward(number).and_then(|rule| rule.manner.piece).map(|it| it.get());
         assert_eq!([piece(0), piece(1)], [Some(1024), Some(2048)]);
     }
 }

@@ -3,6 +3,7 @@
 //! What is said of a host is kept as what it does to the host's settings (`settings.rs`): a virtual host
 //! begins with all that the main server says, wherever that stands, and says its own over it.
 
+mod backing;
 mod settings;
 mod warnings;
 
@@ -17,9 +18,8 @@ use super::words::Word;
 use super::{Config, Listen, LogLevel, Recording};
 use crate::edit::{Heads, Of};
 use crate::head::BadHeader;
-use crate::route::{
-    Address, Entrance, Host, Pattern, Quota, QuotaId, Rules, Section, Setting, Worker,
-};
+use crate::route::{Address, Entrance, Host, Pattern, Quota, QuotaId, Rules, Section, Setting};
+use backing::Backing;
 pub(super) use settings::Settings;
 
 /// Everything that has been said.
@@ -252,13 +252,13 @@ impl Draft {
         let mut servers = mem::take(&mut self.hosts);
         name_protocols(&mut servers);
         let main = servers[0].settings(Settings::default());
-        let mut workers = Vec::new();
+        let mut backing = Backing::default();
         let hosts = servers.iter().enumerate().map(|(number, server)| {
             if number == 0 {
-                return server.finish(main.clone(), None, &mut workers);
+                return server.finish(main.clone(), None, &mut backing);
             }
             let settings = server.settings(main.heir());
-            server.finish(settings, Some(&servers[0]), &mut workers)
+            server.finish(settings, Some(&servers[0]), &mut backing)
         });
         let hosts = hosts.collect();
         let entrances = entrances(&servers);
@@ -267,7 +267,13 @@ impl Draft {
             threads: self.threads,
             log_level: self.log_level,
             recording: self.recording,
-            rules: Rules { hosts, entrances, bad_header: self.bad_header, workers },
+            rules: Rules {
+                hosts,
+                entrances,
+                bad_header: self.bad_header,
+                balancers: backing.balancers,
+                workers: backing.workers,
+            },
         }
     }
 }
@@ -280,7 +286,7 @@ impl Server {
     }
 
     /// The host with those settings. What the main server says of paths comes before its own.
-    fn finish(&self, settings: Settings, main: Option<&Self>, workers: &mut Vec<Worker>) -> Host {
+    fn finish(&self, settings: Settings, main: Option<&Self>, backing: &mut Backing) -> Host {
         let heritage = main.filter(|_| settings.inherits);
         let sections = || main.into_iter().flat_map(|main| &main.sections).chain(&self.sections);
         let passes = heritage.into_iter().flat_map(|main| &main.passes).chain(&self.passes);
@@ -288,7 +294,7 @@ impl Server {
         let mut sections_last_first: Vec<_> = sections().collect();
         sections_last_first.reverse();
         let inner = sections_last_first.into_iter().flat_map(|paths| &paths.passes);
-        let rules = inner.chain(passes).map(|pass| settings.rule(pass, workers)).collect();
+        let rules = inner.chain(passes).map(|pass| settings.rule(pass, backing)).collect();
         let said = sections().map(|paths| &paths.section).filter(|said| !said.says.is_empty());
         let sections = said.cloned().collect();
         let own = || main.into_iter().chain([self]);

@@ -2,13 +2,12 @@
 
 use core::num::NonZeroU32;
 
+use super::backing::Backing;
 use crate::config::parameters::Options;
 use crate::config::proxy_pass::Pass;
 use crate::edit::Heads;
 use crate::limits::Limits;
-use crate::route::{
-    Action, Forward, Host, Rule, Scope, Section, Target, Tcp, Via, Worker, WorkerId,
-};
+use crate::route::{Action, Forward, Host, Manner, Rule, Scope, Section, Target, Tcp, Via, Worker};
 use crate::time::Wait;
 
 /// What is said of one server outside of its sections.
@@ -95,32 +94,39 @@ impl Settings {
     }
 
     /// What a line says under these settings.
-    pub(super) fn rule(&self, pass: &Pass, workers: &mut Vec<Worker>) -> Rule {
+    pub(super) fn rule(&self, pass: &Pass, backing: &mut Backing) -> Rule {
         let action = match &pass.forward {
             Some((target, options)) => {
-                Action::Forward(Box::new(self.forward(target, options, workers)))
+                Action::Forward(Box::new(self.forward(target, options, backing)))
             }
             None => Action::Exclude,
         };
         Rule { paths: pass.paths.clone(), action }
     }
 
-    fn forward(&self, target: &Target, options: &Options, workers: &mut Vec<Worker>) -> Forward {
-        let answer = options.answer.or(self.proxy_timeout).unwrap_or(self.timeout);
-        let worker = worker(self.worker(target, options), workers);
-        let plain = Forward::new(target.clone(), worker);
+    fn forward(&self, target: &Target, options: &Options, backing: &mut Backing) -> Forward {
+        let balancer = backing.alone(self.worker(target, options));
+        let plain = Forward::new(target.clone(), balancer);
         Forward {
             blocked: self.blocks(target),
-            response_line: options.response_line.unwrap_or(plain.response_line),
-            piece: options.piece.or(self.piece),
-            connect: options.connect.unwrap_or(answer),
-            answer,
-            acquire: options.pooling.acquire.unwrap_or(answer),
+            manner: self.manner(options),
             upgrade: options.upgrade.clone().unwrap_or(plain.upgrade),
             protocols: options.protocols.clone().unwrap_or_default(),
             mapping: options.mapping,
             passes_query: options.passes_query,
             ..plain
+        }
+    }
+
+    /// How the backend of a line is spoken to.
+    fn manner(&self, options: &Options) -> Manner {
+        let answer = options.answer.or(self.proxy_timeout).unwrap_or(self.timeout);
+        Manner {
+            response_line: options.response_line.unwrap_or(Manner::DEFAULT.response_line),
+            piece: options.piece.or(self.piece),
+            connect: options.connect.unwrap_or(answer),
+            answer,
+            acquire: options.pooling.acquire.unwrap_or(answer),
         }
     }
 
@@ -136,17 +142,9 @@ impl Settings {
             recovery: options.recovery,
             most: options.pooling.most,
             idle: options.pooling.idling(),
+            member: None,
         }
     }
-}
-
-/// The number of that worker: that of an earlier rule, if it is dialled the same way.
-fn worker(worker: Worker, workers: &mut Vec<Worker>) -> WorkerId {
-    let number = workers.iter().position(|known| *known == worker).unwrap_or_else(|| {
-        workers.push(worker);
-        workers.len() - 1
-    });
-    WorkerId(number as u32)
 }
 
 #[cfg(test)]
@@ -203,7 +201,7 @@ mod tests {
         )
         .rules;
         let forwards = rules.main().rules.iter().filter_map(|rule| rule.action.forward());
-        let workers: Vec<_> = forwards.map(|forward| forward.worker.0).collect();
+        let workers: Vec<_> = forwards.map(|forward| forward.balancer.0).collect();
         assert_eq!(workers, [0, 0, 1, 2, 3, 0]);
         assert_eq!(rules.workers.len(), 4);
     }

@@ -6,13 +6,15 @@ use super::{After, Lines, forwarded, passes, via};
 use crate::edit::{Editor, Field};
 use crate::head::{Buf, Buffers, Framing, Request};
 use crate::negotiate::{Consent, Offer};
-use crate::route::{Said, Via};
+use crate::route::{Said, Target, Via};
 
 /// What a request is forwarded by.
 #[derive(Clone, Copy, Debug)]
 pub struct Way<'a> {
     /// What is said where it stands.
     pub said: Said<'a>,
+    /// The URL of who was elected to serve it.
+    pub target: &'a Target,
     /// What the configuration makes of its fields.
     pub editor: Editor<'a>,
     /// The client's address.
@@ -54,8 +56,9 @@ fn write(
     let mut lines = Lines { out, buffers };
     // Ours, whatever the client speaks (RFC 9112 §2.3).
     let query = if way.said.forward.passes_query { request.query } else { b"" };
-    lines.line(&[request.method.as_bytes(), b" ", way.said.path, query, b" HTTP/1.1"]);
-    lines.field("Host", host(request, way.said).as_bytes());
+    let path = way.said.path_at(way.target);
+    lines.line(&[request.method.as_bytes(), b" ", &path, query, b" HTTP/1.1"]);
+    lines.field("Host", host(request, &way).as_bytes());
     for (name, value) in request.fields.iter() {
         if !ends_here(name, request, &way) && passes(&request.fields, name) {
             lines.field(name, value);
@@ -102,10 +105,10 @@ fn length_kept(request: &Request<'_, '_>) -> Framing {
     if says_zero { Framing::Length(0) } else { request.framing }
 }
 
-fn host(request: &Request<'_, '_>, said: Said<'_>) -> String {
+fn host(request: &Request<'_, '_>, way: &Way<'_>) -> String {
     match request.authority {
-        Some(authority) if said.scope.preserve_host => authority.to_owned(),
-        _ => said.forward.target.authority(),
+        Some(authority) if way.said.scope.preserve_host => authority.to_owned(),
+        _ => way.target.authority(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Way, request};
 use crate::edit::{Changes, Editor};
 use crate::head::{Buf, Buffers, Request, slots};
 use crate::negotiate::Offer;
-use crate::route::{Forward, Host, Rules, Said, Scheme, Scope, Target, Upgrade, WorkerId};
+use crate::route::{BalancerId, Forward, Host, Rules, Said, Scheme, Scope, Target, Upgrade};
 use crate::time::Wait;
 
 /// A request head, and everything that it is forwarded by.
@@ -48,7 +48,8 @@ impl Told<'_> {
         let (client, scheme, hops, offer) = (self.client, self.scheme, self.hops, &self.offer);
         let (rules, changes) = (Rules::of(host.clone(), Vec::new()), Changes::none(0));
         let editor = Editor::new(&rules, &changes, Wait::ZERO);
-        let way = Way { said, editor, client, scheme, hops, offer, reuses: self.reuses };
+        let target = &said.forward.target;
+        let way = Way { said, target, editor, client, scheme, hops, offer, reuses: self.reuses };
         request(&parsed, way, &mut out, &mut buffers);
         String::from_utf8(out.bytes().to_vec()).unwrap()
     }
@@ -66,5 +67,5 @@ impl Told<'_> {
 pub(super) fn rule() -> Forward {
     let (scheme, host, port) = (Scheme::Ws, "back.example".into(), 9000);
     let target = Target { scheme, host, port, path: "/base/".into(), socket: None };
-    Forward { upgrade: Upgrade::Any, ..Forward::new(target, WorkerId(0)) }
+    Forward { upgrade: Upgrade::Any, ..Forward::new(target, BalancerId(0)) }
 }
