@@ -3,7 +3,7 @@
 use super::field::{Edit, Field};
 use super::known::Known;
 use super::value::{BadValue, Value};
-use super::vars::Vars;
+use super::vars::{Vars, is_of_balancer};
 use super::{Heads, Of};
 use crate::head::Request;
 use crate::head::request::authority;
@@ -64,11 +64,19 @@ impl Changes {
         for line in heads.conditional.iter().chain(&heads.fixed).filter_map(|line| line.on(path)) {
             line.apply(known, &mut vars);
         }
-        let request = due(&heads.request, known, &vars)?;
-        let response = due(&heads.response, known, &vars)?;
+        let request = due(&heads.request, known, &vars, |_| false)?;
+        let response = due(&heads.response, known, &vars, is_of_balancer)?;
         let asked = || Asked { path: path.to_vec(), origin: known.origin() };
         let asked = (!heads.maps_nothing()).then(asked);
         Ok(Self { host, made: Some(Box::new(Made { vars, request, response, asked })) })
+    }
+
+    /// A member of a balancer was elected: what that sets is known now.
+    pub fn elected<'v>(&mut self, says: impl IntoIterator<Item = (&'v str, Vec<u8>)>) {
+        if let Some(made) = &mut self.made {
+            says.into_iter().for_each(|(name, value)| made.vars.set(name, value));
+            made.response.iter_mut().for_each(|change| change.value.complete(&made.vars));
+        }
     }
 
     /// The number of the host that says so.
@@ -82,15 +90,22 @@ impl Changes {
     }
 }
 
-/// The edits that are done to that request, each with its value.
-fn due(edits: &[Of<Edit>], known: &Known<'_>, vars: &Vars) -> Result<Vec<Change>, BadValue> {
+/// The edits that are done to that request, each with its value, and those of which that depends on what
+/// comes later.
+fn due(
+    edits: &[Of<Edit>],
+    known: &Known<'_>,
+    vars: &Vars,
+    comes_later: fn(&str) -> bool,
+) -> Result<Vec<Change>, BadValue> {
     let here = edits
         .iter()
         .enumerate()
         .filter_map(|(number, edit)| Some((number, edit.on(known.path())?)));
-    let due = here.filter(|(_, edit)| edit.is_due(vars));
+    let depends = |edit: &Edit| edit.when.as_ref().is_some_and(|when| comes_later(&when.name));
+    let due = here.filter(|(_, edit)| depends(edit) || edit.is_due(vars));
     due.map(|(number, edit)| {
-        let value = edit.value.filled(known, vars)?;
+        let value = edit.value.filled(known, vars, comes_later)?;
         let host = || value.bytes(Wait::ZERO, |_| b"");
         if edit.is_of("host") && authority(&host()).is_err() {
             return Err(BadValue);
@@ -147,14 +162,16 @@ impl<'a> Editor<'a> {
         if let Some(asked) = &made.asked {
             fields.iter_mut().for_each(|field| self.map(asked, field));
         }
-        self.edit(&self.host.heads.response, &made.response, |_| true, &mut fields);
+        let counts = |edit: &Edit| edit.is_due(&made.vars);
+        self.edit(&self.host.heads.response, &made.response, counts, &mut fields);
         Some(fields)
     }
 
     /// Edits the fields of an answer of our own (`Header always`).
     pub fn answer(&self, fields: &mut Vec<Field<'a>>) {
         if let Some(made) = self.made() {
-            self.edit(&self.host.heads.response, &made.response, |edit| edit.always, fields);
+            let counts = |edit: &Edit| edit.always && edit.is_due(&made.vars);
+            self.edit(&self.host.heads.response, &made.response, counts, fields);
         }
     }
 
@@ -166,7 +183,7 @@ impl<'a> Editor<'a> {
         &self,
         edits: &'a [Of<Edit>],
         changes: &[Change],
-        counts: fn(&Edit) -> bool,
+        counts: impl Fn(&Edit) -> bool,
         fields: &mut Vec<Field<'a>>,
     ) {
         for change in changes {

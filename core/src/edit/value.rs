@@ -31,15 +31,21 @@ impl Value {
         Self(vec![Part::Text(text.into())])
     }
 
-    /// The value with all filled in that is known of a request; what is left is [text](Part::Text), the time
+    /// The value with all filled in that is known of a request, but for variables that come later; what is left is [text](Part::Text), the time
     /// and the groups.
     ///
     /// # Errors
     ///
     /// What is filled in has a byte that no field can hold: a line end above all, which would begin another
     /// field. A path that was decoded may have one.
-    pub fn filled(&self, known: &Known<'_>, vars: &Vars) -> Result<Self, BadValue> {
+    pub fn filled(
+        &self,
+        known: &Known<'_>,
+        vars: &Vars,
+        comes_later: fn(&str) -> bool,
+    ) -> Result<Self, BadValue> {
         let fill = |part: &Part| match part {
+            Part::Variable(name) if comes_later(name) => Ok(part.clone()),
             Part::Variable(name) => text(vars.get(name).unwrap_or_default()),
             Part::Fact(fact) => text(&known.say(fact)),
             Part::Text(_) | Part::Elapsed | Part::Group(_) => Ok(part.clone()),
@@ -47,7 +53,17 @@ impl Value {
         self.0.iter().map(fill).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The bytes of a value that is filled in; `group` says what each group has found.
+    /// Fills in the variables that came later; what a field cannot hold is left out.
+    pub fn complete(&mut self, vars: &Vars) {
+        for part in &mut self.0 {
+            if let Part::Variable(name) = part {
+                let value = vars.get(name).filter(|value| is_writable(value));
+                *part = Part::Text(value.unwrap_or_default().to_vec());
+            }
+        }
+    }
+
+    /// The bytes of a value that is filled in; a variable that never came is nothing; `group` says what each group has found.
     pub fn bytes<'g>(&self, elapsed: Wait, group: impl Fn(usize) -> &'g [u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for part in &self.0 {
@@ -55,7 +71,8 @@ impl Value {
                 Part::Text(text) => bytes.extend(text),
                 Part::Group(number) => bytes.extend(group(*number)),
                 Part::Elapsed => bytes.extend(format!("D={}", elapsed.as_micros()).bytes()),
-                Part::Variable(_) | Part::Fact(_) => debug_assert!(false, "a hole is left"),
+                Part::Variable(_) => {}
+                Part::Fact(_) => debug_assert!(false, "a hole is left"),
             }
         }
         bytes
@@ -99,7 +116,8 @@ mod tests {
             Part::Group(1),
             Part::Elapsed,
         ];
-        let filled = Value(parts).filled(&known, &vars).expect("all of it can be written");
+        let filled =
+            Value(parts).filled(&known, &vars, |_| false).expect("all of it can be written");
         let bytes =
             filled.bytes(Wait::from_millis(2), |number| if number == 1 { b"one" } else { b"" });
         assert_eq!(String::from_utf8(bytes).unwrap(), "<v192.0.2.7oneD=2000");
@@ -112,7 +130,7 @@ mod tests {
             let mut vars = Vars::default();
             vars.set("V", bad.into());
             assert_eq!(
-                Value(vec![Part::Variable("V".into())]).filled(&known, &vars),
+                Value(vec![Part::Variable("V".into())]).filled(&known, &vars, |_| false),
                 Err(BadValue)
             );
         }

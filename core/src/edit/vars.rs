@@ -14,6 +14,24 @@ pub const NO_HALF_CLOSE: &str = "proxy-nohalfclose";
 /// Under which the connection to the backend serves once.
 pub const NO_KEEP_ALIVE: &str = "proxy-nokeepalive";
 
+/// The URL of the balancer that serves a request; this and what follows is set once a member is elected.
+pub const BALANCER_NAME: &str = "BALANCER_NAME";
+/// The URL of the member.
+pub const BALANCER_WORKER_NAME: &str = "BALANCER_WORKER_NAME";
+/// The route of the member.
+pub const BALANCER_WORKER_ROUTE: &str = "BALANCER_WORKER_ROUTE";
+/// What a client says its route by (`stickysession=`).
+pub const BALANCER_SESSION_STICKY: &str = "BALANCER_SESSION_STICKY";
+/// The route that the client said.
+pub const BALANCER_SESSION_ROUTE: &str = "BALANCER_SESSION_ROUTE";
+/// Set if the client belongs to another member from now on, or for the first time.
+pub const BALANCER_ROUTE_CHANGED: &str = "BALANCER_ROUTE_CHANGED";
+
+/// Whether a variable is set when a member of a balancer is elected, and by nobody else.
+pub fn is_of_balancer(name: &str) -> bool {
+    name.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("BALANCER_"))
+}
+
 /// The variables of a request, in the order in which they were set first. The case of a name does not matter.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Vars(Vec<(String, Vec<u8>)>);

@@ -85,6 +85,13 @@ pub enum Method {
     Hash(HashKey),
 }
 
+impl Method {
+    /// What requests are told apart by, if they are.
+    pub fn hash_key(&self) -> Option<&HashKey> {
+        if let Self::Hash(key) = self { Some(key) } else { None }
+    }
+}
+
 /// What requests are told apart by that always go to the same member (`hashkey=`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum HashKey {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::balancer::Balancer;
+use super::balancer::{Balancer, BalancerId};
 use super::forward::{Forward, Upgrade};
 use super::host::{Address, Door, Entrance, Host};
 use super::mapping::Mapping;
@@ -110,6 +110,16 @@ impl Rules {
             scope = hosted.scope_at(plain.as_ref().unwrap_or(asked.path).as_bytes(), &url);
         }
         Some(Place { host, rule, scope, path })
+    }
+
+    /// The balancer of that number.
+    pub fn balancer(&self, id: BalancerId) -> Option<&Balancer> {
+        self.balancers.get(id.0 as usize)
+    }
+
+    /// Whether that is a balancer with members.
+    pub fn is_group(&self, id: BalancerId) -> bool {
+        self.balancer(id).is_some_and(Balancer::is_group)
     }
 
     /// The worker of that number.
@@ -246,7 +256,6 @@ fn find(rules: &[Rule], scope: &Scope, asked: &Asked<'_>) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::balancer::BalancerId;
     use super::super::scope::{Section, Setting};
     use super::super::target::Target;
     use super::*;

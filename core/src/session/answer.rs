@@ -56,11 +56,13 @@ impl Session {
                 self.read_answers(cx);
             }
             Ok(Read::Eof) if self.is_stale() => self.dial_anew(cx),
+            Ok(Read::Eof) if self.may_fail_over(cx.rules) => self.fail_over(Fault::Closed, cx),
             Ok(Read::Eof) => self.answer_ended(cx),
             Err(fault) if self.is_stale() => {
                 self.note(Side::Backend, fault);
                 self.dial_anew(cx);
             }
+            Err(fault) if self.may_fail_over(cx.rules) => self.fail_over(fault, cx),
             Err(fault) => {
                 self.note(Side::Backend, fault);
                 self.refuse(Refusal::Lost(fault), cx);
@@ -75,16 +77,36 @@ impl Session {
         self.input.backend.is_empty() && self.deal().is_some_and(stale)
     }
 
+    /// Whether another worker may answer in the place of one that broke off: nothing of an answer was seen,
+    /// and the request may be sent twice.
+    fn may_fail_over(&self, rules: &Rules) -> bool {
+        let may =
+            |deal: &Deal| rules.is_group(deal.ask.balancer) && deal.replays && deal.interims == 0;
+        self.input.backend.is_empty() && self.deal().is_some_and(may)
+    }
+
+    /// The worker broke off: the request goes to the next one.
+    fn fail_over(&mut self, fault: Fault, cx: &mut Cx<'_>) {
+        self.take_back_offer(cx);
+        self.next_worker(fault, cx);
+    }
+
     /// The request goes out once more, on a fresh connection.
     fn dial_anew(&mut self, cx: &mut Cx<'_>) {
+        self.take_back_offer(cx);
+        self.dial_next(Dial::Address(0), cx);
+    }
+
+    /// What was to go to the backend is forgotten: it is written anew.
+    fn take_back_offer(&mut self, cx: &mut Cx<'_>) {
         self.output.backend.clear(cx.buffers);
         self.flows = Both::default();
-        self.dial_next(Dial::Address(0), cx);
     }
 
     fn read_answers(&mut self, cx: &mut Cx<'_>) {
         while let State::Deal(Phase::Answer, deal) = &mut self.state {
-            match deal.scan.find(self.input.backend.bytes(), &deal.limits) {
+            let limits = deal.manner.response_limits(cx.rules.bad_header);
+            match deal.scan.find(self.input.backend.bytes(), &limits) {
                 Ok(Some(head)) => self.take_answer(head, cx),
                 Ok(None) => return,
                 Err(bad) => return self.refuse(Refusal::BadAnswer(bad), cx),
@@ -95,7 +117,8 @@ impl Session {
     /// The backend has ended: its last line may still be one that begins the body.
     fn answer_ended(&mut self, cx: &mut Cx<'_>) {
         let State::Deal(_, deal) = &mut self.state else { return };
-        match deal.scan.find_last(self.input.backend.bytes(), &deal.limits) {
+        let limits = deal.manner.response_limits(cx.rules.bad_header);
+        match deal.scan.find_last(self.input.backend.bytes(), &limits) {
             Some(head) => {
                 self.take_answer(head, cx);
                 self.body_ended(Side::Backend, cx);

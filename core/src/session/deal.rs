@@ -1,27 +1,20 @@
 //! What has been agreed on before a tunnel opens or a response is over: one request, its rule, its bodies.
 
-use std::num::NonZeroU32;
 use std::ops::Range;
 
-use super::Cx;
+use super::elect::ask;
 use super::heads;
 use super::request::SCHEME;
-use crate::balance::{Ask, Purpose, sticky};
+use crate::balance::Ask;
 use crate::edit::{Changes, vars};
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
-use crate::limits::{Limits, Pace};
+use crate::limits::Pace;
 use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, admit_origin, hops, offer};
-use crate::route::{
-    Asked, BadPath, Caller, CleanPath, Method, Place, Rules, Said, Scope, Terms, Upgrade, WorkerId,
-};
-use crate::time::{Time, Wait};
+use crate::route::{Asked, BadPath, Caller, CleanPath, Manner, Place, Rules, Said, Terms, Upgrade};
+use crate::time::Time;
 use crate::tunnel::Flow;
 use crate::{Both, Dial, Side};
-
-/// How often who waits for a worker asks again, at the most and at the least.
-const PACE_MOST: Wait = Wait::from_millis(20);
-const PACE_LEAST: Wait = Wait::from_secs(1);
 
 /// One request that was routed and offered; boxed, and gone when its tunnel opens.
 #[derive(Debug)]
@@ -64,10 +57,8 @@ pub(super) struct Deal {
     pub(super) bodies: Both<Body>,
     /// When a worker is asked for once more, by who waits for one.
     pub(super) asks_again: Time,
-    /// What the head of the backend's answer may be.
-    pub(super) limits: Limits,
-    /// How many bytes of a body are moved at a time at the most, if the rule says.
-    pub(super) piece: Option<NonZeroU32>,
+    /// How the backend is spoken to: by the rule, until a member of its own mind is elected.
+    pub(super) manner: Manner,
     /// When the offer was made.
     pub(super) since: Time,
     pace: Pace,
@@ -131,7 +122,7 @@ impl Deal {
         let hops = hops::onward(request, host.max_forwards).map_err(Refusal::Hops);
         let hops = hops.map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
         Ok(Self {
-            replays: offer == Offer::None && may_be_repeated(request),
+            replays: may_be_repeated(request, &offer, rules.is_group(said.forward.balancer)),
             reuses: false,
             dial: Dial::Address(0),
             keeps: keeper,
@@ -150,44 +141,12 @@ impl Deal {
             odd: false,
             bodies: bodies(request.framing, host.limits.body_most),
             asks_again: Time::NEVER,
-            limits: said.forward.manner.response_limits(rules.bad_header),
-            piece: said.forward.manner.piece,
+            manner: said.forward.manner,
             since: Time::ZERO,
             pace: host.limits.body,
             place,
             changes,
         })
-    }
-
-    /// It waits for a worker from now on; gives for how long at the most.
-    pub(super) fn await_worker(&mut self, cx: &Cx<'_>) -> Time {
-        self.asks_again = self.pace(cx.rules).map_or(Time::NEVER, |pace| cx.now.after(pace));
-        cx.now.after(self.terms.acquire)
-    }
-
-    /// It asks for a worker once more, and then again later.
-    pub(super) fn ask_again(&mut self, cx: &Cx<'_>) {
-        self.asks_again = self.pace(cx.rules).map_or(Time::NEVER, |pace| cx.now.after(pace));
-    }
-
-    /// How often who waits asks again, where that may change because time passes: as often as httpd does
-    /// (a hundred times in its `timeout=`), and at least once a second.
-    fn pace(&self, rules: &Rules) -> Option<Wait> {
-        let balancer = rules.balancers.get(self.ask.balancer.0 as usize)?;
-        let often = Wait::from_micros(balancer.patience.as_micros() / 100);
-        let pace = if balancer.patience == Wait::ZERO { PACE_LEAST } else { often };
-        balancer.is_group().then(|| pace.clamp(PACE_MOST, PACE_LEAST))
-    }
-
-    /// That worker was elected: from now on it is spoken to as is said of it.
-    pub(super) fn serve_by(&mut self, worker: WorkerId, rules: &Rules) {
-        let (Some(worker), Some(said)) = (rules.worker(worker), rules.at(&self.place)) else {
-            return;
-        };
-        let manner = said.manner(worker);
-        self.reuses = worker.idle.is_some() && !self.changes.is_set(vars::NO_KEEP_ALIVE);
-        (self.terms.connect, self.terms.answer) = (manner.connect, manner.answer);
-        (self.piece, self.limits) = (manner.piece, manner.response_limits(rules.bad_header));
     }
 
     /// The earliest deadline of the request and the response under way, and whose it is: the client's for
@@ -203,32 +162,6 @@ impl Deal {
     }
 }
 
-/// What is asked of the pool: upgrades are bounded by what is said of their path.
-fn ask(
-    request: &Request<'_, '_>,
-    offer: &Offer,
-    said: &Said<'_>,
-    caller: Caller,
-    rules: &Rules,
-) -> Ask {
-    let Scope { tunnels: quota, handshakes, .. } = *said.scope;
-    let purpose = match offer {
-        Offer::None => Purpose::Exchange,
-        Offer::WebSocket(_) | Offer::Other(_) => Purpose::Tunnel { quota, handshakes },
-    };
-    let (id, client) = (said.forward.balancer, caller.client);
-    let plain = Ask::new(id, client, purpose);
-    let Some(balancer) = rules.balancers.get(id.0 as usize).filter(|it| it.is_group()) else {
-        return plain;
-    };
-    let route = balancer.sticky.as_ref().and_then(|it| sticky::route(request, it));
-    let key = match &balancer.method {
-        Method::Hash(by) => sticky::key(request, by, client),
-        _ => 0,
-    };
-    Ask { route: route.and_then(|name| balancer.route(name)), key, ..plain }
-}
-
 /// What a request asks for, if whoever sends it may.
 fn judged(request: &Request<'_, '_>, said: &Said<'_>) -> Result<Offer, Refusal> {
     let offer = Offer::of(request, said.forward, said.scope)?;
@@ -240,10 +173,16 @@ fn judged(request: &Request<'_, '_>, said: &Said<'_>) -> Result<Offer, Refusal> 
 
 /// Whether a request may be sent twice, and all of it is there to be sent again (RFC 9110 §9.2.2; other
 /// methods may be idempotent, but nobody says so).
-fn may_be_repeated(request: &Request<'_, '_>) -> bool {
+///
+/// A request for an upgrade goes out anew where another member may take it: nothing but its head has been sent.
+fn may_be_repeated(request: &Request<'_, '_>, offer: &Offer, is_group: bool) -> bool {
     let is_idempotent =
         ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(&request.method);
-    is_idempotent && request.framing == Framing::None && !request.fields.has("upgrade")
+    let suits = match offer {
+        Offer::None => !request.fields.has("upgrade"),
+        Offer::WebSocket(_) | Offer::Other(_) => is_group,
+    };
+    is_idempotent && request.framing == Framing::None && suits
 }
 
 /// A request's body, of so many bytes at the most, and that of a response that is not known yet.

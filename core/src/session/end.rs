@@ -105,7 +105,7 @@ impl Session {
         let leased = self.lease.as_ref().map(Lease::worker);
         leased.or_else(|| {
             let ask = &self.deal()?.ask;
-            let balancer = rules.balancers.get(ask.balancer.0 as usize)?;
+            let balancer = rules.balancer(ask.balancer)?;
             let alone = balancer.workers.first().filter(|_| !balancer.is_group());
             ask.tried.last().or(alone).copied()
         })

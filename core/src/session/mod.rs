@@ -7,6 +7,7 @@
 
 mod answer;
 mod deal;
+mod elect;
 mod end;
 mod expire;
 mod heads;
@@ -190,7 +191,7 @@ impl Session {
     /// Room for what that side sends; for [`Op::Fill`].
     pub(crate) fn room(&mut self, side: Side, buffers: &mut Buffers) -> &mut [u8] {
         let heads = side == Side::Backend && self.phase() != Some(Phase::Exchange);
-        let piece = self.deal().filter(|_| !heads).and_then(|deal| deal.piece);
+        let piece = self.deal().filter(|_| !heads).and_then(|deal| deal.manner.piece);
         self.input[side].room(piece.map(|piece| piece.get() as usize), buffers)
     }
 
@@ -201,7 +202,7 @@ impl Session {
 
     /// How much may be pulled from that side; for [`Op::Pull`].
     pub(crate) fn most(&self, from: Side) -> u64 {
-        let piece = |deal: &Deal| deal.piece.map_or(u64::MAX, |piece| piece.get().into());
+        let piece = |deal: &Deal| deal.manner.piece.map_or(u64::MAX, |piece| piece.get().into());
         self.deal().map_or(u64::MAX, |deal| deal.bodies[from].most().min(piece(deal)))
     }
 

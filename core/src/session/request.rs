@@ -6,7 +6,7 @@ use crate::balance::{Lease, NoWorker};
 use crate::edit::Editor;
 use crate::head::{Request, Scan, slots};
 use crate::limits::ADDRESSES_MOST;
-use crate::negotiate::{Refusal, forward};
+use crate::negotiate::{Offer, Refusal, forward};
 use crate::op::{Fault, Read};
 use crate::report::Close;
 use crate::route::Caller;
@@ -122,7 +122,8 @@ impl Session {
 
     /// An idle connection may turn out to be stale: only what may be sent twice goes out on one.
     fn dial_first(&mut self, cx: &Cx<'_>) {
-        let reuses = self.deal().is_some_and(|deal| deal.reuses && deal.replays);
+        let may_wait = |deal: &Deal| deal.reuses && deal.replays && deal.offer == Offer::None;
+        let reuses = self.deal().is_some_and(may_wait);
         self.dial_next(if reuses { Dial::Idle } else { Dial::Address(0) }, cx);
     }
 

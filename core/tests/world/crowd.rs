@@ -20,7 +20,7 @@ impl<'r> Crowd<'r> {
     pub(crate) fn new(rules: &'r Rules, count: usize) -> Self {
         let mut worlds: Vec<_> = (0..count).map(|_| World::new(rules)).collect();
         worlds.iter_mut().zip(1..).for_each(|(world, name)| world.wires.who = name);
-        Self { pool: Pool::new(&rules, limits::PENDING), worlds }
+        Self { pool: Pool::new(rules, limits::PENDING), worlds }
     }
 
     /// Something happens to one session, and then to those whose turn has come by it.

@@ -105,7 +105,7 @@ impl Wires {
     pub(crate) fn new(rules: &Rules) -> Self {
         Self {
             now: Time::ZERO,
-            pool: Pool::new(&rules, limits::PENDING),
+            pool: Pool::new(rules, limits::PENDING),
             who: 0,
             peers: Both::default(),
             carriers: Both::default(),
