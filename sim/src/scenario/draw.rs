@@ -44,7 +44,15 @@ impl Draw {
     }
 
     fn ask(&mut self, kind: Kind, reply: Reply) -> Ask {
-        Ask { to: self.to(), kind, pipelined: false, old: false, last: false, reply }
+        Ask {
+            to: self.to(),
+            kind,
+            pipelined: false,
+            old: false,
+            last: false,
+            fields: Vec::new(),
+            reply,
+        }
     }
 
     /// A request for a tunnel that is granted, and what both do in it.
