@@ -142,15 +142,7 @@ impl Scenario {
                 lines.extend(bounds.into_iter().filter(|_| rng.one_in(3)));
             }
             Self::LongIdle | Self::HalfClose | Self::Swarm => {
-                let idle = rng.pick(&[0, 0, 7, 45]);
-                lines.push(format!("ProxyWebsocketIdleTimeout {idle}"));
-                let park = rng.pick(&["ProxyWebsocketAsync OFF", "ProxyWebsocketAsyncDelay 2"]);
-                lines.extend((!rng.one_in(3)).then(|| park.to_owned()));
-                let half = rng.pick(&["2", "30"]);
-                let half = format!("ProxyWebsocketHalfCloseTimeout {half}");
-                lines.extend(rng.one_in(3).then_some(half));
-                let life = format!("ProxyWebsocketMaxDuration {}", rng.pick(&[1, 5, 60]));
-                lines.extend(rng.one_in(4).then_some(life));
+                lines.extend(clocks(rng));
             }
             Self::Heads => {
                 protocol = rng.pick(&["", "", " protocol=chat"]);
@@ -221,11 +213,7 @@ impl Scenario {
     }
 
     fn errand(self, draw: &mut Draw) -> Vec<Op> {
-        let kinds = match self {
-            Self::Swarm => 8,
-            Self::Heads => 6,
-            _ => 5,
-        };
+        let kinds = if self == Self::Swarm { 8 } else { 5 + usize::from(self == Self::Heads) };
         match draw.0.below(kinds) {
             0 | 1 => draw.tunnel(draw::Talk::Short),
             2 => draw.tunnel(draw::Talk::HalfClose),
@@ -260,6 +248,18 @@ impl Scenario {
         faults.sort_by_key(|timed| timed.at);
         faults
     }
+}
+
+/// How long tunnels may be silent, half-closed, and alive, and when they park.
+fn clocks(rng: &mut Rng) -> Vec<String> {
+    let mut lines = vec![format!("ProxyWebsocketIdleTimeout {}", rng.pick(&[0, 0, 7, 45]))];
+    let park = rng.pick(&["ProxyWebsocketAsync OFF", "ProxyWebsocketAsyncDelay 2"]);
+    lines.extend((!rng.one_in(3)).then(|| park.to_owned()));
+    let half = format!("ProxyWebsocketHalfCloseTimeout {}", rng.pick(&[2, 30]));
+    lines.extend(rng.one_in(3).then_some(half));
+    let life = format!("ProxyWebsocketMaxDuration {}", rng.pick(&[1, 5, 60]));
+    lines.extend(rng.one_in(4).then_some(life));
+    lines
 }
 
 /// An ask as a step.
