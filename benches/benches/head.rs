@@ -53,7 +53,8 @@ fn negotiate(criterion: &mut Criterion) {
     let (scheme, offer) = ("http", &offer);
     let changes = Changes::none(0);
     let editor = Editor::new(&rules, &changes, Wait::ZERO);
-    let way = Way { said, editor, client, scheme, hops: None, offer, reuses: true };
+    let target = &said.forward.target;
+    let way = Way { said, target, editor, client, scheme, hops: None, offer, reuses: true };
     group.bench_function("write the forwarded head", |bencher| {
         let (mut out, mut buffers) = (Buf::default(), Buffers::default());
         bencher.iter(|| {

@@ -101,7 +101,7 @@ impl<'r> Bench<'r> {
         Self {
             rules,
             buffers: Buffers::default(),
-            null: Null::new(Pool::new(&rules.workers, PENDING)),
+            null: Null::new(Pool::new(rules, PENDING)),
             tape: None,
         }
     }
@@ -221,7 +221,7 @@ impl Io for Null {
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
         self.kept = report.reusable;
-        self.pool.release(lease, ());
+        self.pool.release(lease, (), report);
     }
 
     fn pull(&mut self, from: Side, _: u64) -> Poll<Result<Read, Fault>> {

@@ -7,6 +7,7 @@ use crate::Side;
 use crate::balance::{Ask, Lease, NoWorker};
 use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
+use crate::route::WorkerId;
 
 /// A driver of sessions: one method for each [`Op`](crate::Op).
 ///
@@ -51,6 +52,12 @@ pub trait Io {
     /// Without a lease the session may have waited for one: both go to
     /// [`Pool::release`](crate::balance::Pool::release), which knows.
     fn release(&mut self, lease: Option<Lease>, report: &Report);
+
+    /// So many bytes have moved to or from the worker in this turn; told once at the end of a turn in which any
+    /// did, for a [`Ledger`](crate::balance::Ledger). A driver that elects by something else may not care.
+    fn carried(&mut self, worker: WorkerId, bytes: u64) {
+        let _ = (worker, bytes);
+    }
 
     /// Moves at most `most` bytes from that side's socket into the direction's carrier, which is empty.
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>>;

@@ -30,14 +30,15 @@
 //! | `Secure` | Secure(Backend) | the handshake is done; or failed → `Elect`, or `Connect` anew if the connection was an idle one |
 //! | `Offer` | Flush(Backend) | our head is out |
 //! | `Answer` | the request's body both ways, Fill(Backend), Flush(Client) of interim heads | verified 101 → `Tunnel`; another final head → `Exchange`, or an answer of our own (`ProxyErrorOverride`); nonsense → 502; an idle connection that was stale → `Connect` |
-//! | `Tunnel` | Confirm, then Flush of residue, Push, Shut, Pull, Park | both directions shut; idle; half-closed; lifetime; stalled; fault |
+//! | `Tunnel` | Confirm, then Flush of residue, Push, Shut, Pull, Watch of who has ended, Park | both directions shut; idle; half-closed; lifetime; stalled; fault |
 //! | `Exchange` | Confirm, then both bodies by their framing | the response is out |
 //! | `Release` | Release | at once: lease and report are given back; the connection is kept → `Request` |
 //! | `Linger` | Flush(Client), Shut(Client), Fill(Client) into nothing | the client has closed, or time is up |
 //! | `Closed` | – | – |
 //!
 //! From `Elect` to `Exchange` the client is watched besides: a connection that breaks while others are
-//! waited for is missed at once, and the session is over.
+//! waited for is missed at once, and the session is over. So is a side of a tunnel that has ended, because it
+//! is read no more.
 //!
 //! Until a verified 101 the client is **not** read past its head (R5, R7): early bytes wait in one
 //! bounded buffer, and leave only through the tunnel.

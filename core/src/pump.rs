@@ -1,10 +1,13 @@
 //! The one loop that every driver runs.
 
+use std::num::NonZeroU32;
 use std::task::Poll;
 
 use serde::{Deserialize, Serialize};
 
 use crate::io::Io;
+use crate::op::Read;
+use crate::route::WorkerId;
 use crate::session::{Cx, Session};
 use crate::time::Time;
 use crate::{Op, OpSet};
@@ -29,29 +32,67 @@ pub fn pump(session: &mut Session, io: &mut impl Io, cx: &mut Cx<'_>, budget: u3
     session.handle_timeout(cx);
     let mut blocked = OpSet::NONE;
     let mut pumped = Pumped::Again;
+    let mut carried = Carried::default();
     for _ in 0..budget {
         let Some(op) = session.next_op(blocked) else {
             pumped = Pumped::Waiting(session.poll_timeout());
             break;
         };
-        if make(op, session, io, cx).is_pending() {
+        let (worker, mut bytes) = (session.leased(), 0);
+        if make(op, session, io, cx, &mut bytes).is_pending() {
             blocked.add(op);
         }
+        carried.add(worker, bytes, io);
         session.check();
     }
+    carried.tell(io);
     session.tidy(cx.buffers);
     if session.is_closed() { Pumped::Closed } else { pumped }
 }
 
-/// Makes one move.
-fn make(op: Op, session: &mut Session, io: &mut impl Io, cx: &mut Cx<'_>) -> Poll<()> {
+/// What moved to and from one worker in a turn, and was not told yet.
+#[derive(Default)]
+struct Carried {
+    worker: Option<WorkerId>,
+    bytes: u64,
+}
+
+impl Carried {
+    fn add(&mut self, worker: Option<WorkerId>, bytes: u32, io: &mut impl Io) {
+        if bytes > 0 && worker != self.worker {
+            self.tell(io);
+            self.worker = worker;
+        }
+        self.bytes += u64::from(bytes);
+    }
+
+    fn tell(&mut self, io: &mut impl Io) {
+        let bytes = std::mem::take(&mut self.bytes);
+        if let Some(worker) = self.worker.filter(|_| bytes > 0) {
+            io.carried(worker, bytes);
+        }
+    }
+}
+
+/// Makes one move; `bytes` becomes how many went through by it: a tunnel's and a long body's as they come in,
+/// all others as they go out.
+fn make(
+    op: Op,
+    session: &mut Session,
+    io: &mut impl Io,
+    cx: &mut Cx<'_>,
+    bytes: &mut u32,
+) -> Poll<()> {
     match op {
         Op::Secure(side) => io.secure(side).map(|got| session.secured(side, got, cx)),
         Op::Fill(side) => {
             let got = io.fill(side, session.room(side, cx.buffers));
             got.map(|got| session.filled(side, got, cx))
         }
-        Op::Flush(to) => io.flush(to, session.holding(to)).map(|put| session.flushed(to, put, cx)),
+        Op::Flush(to) => io.flush(to, session.holding(to)).map(|put| {
+            *bytes = put.map_or(0, NonZeroU32::get);
+            session.flushed(to, put, cx);
+        }),
         Op::Elect => {
             let (ask, failed) = session.ask().expect("Elect is asked for in Elect only");
             io.elect(ask, failed).map(|got| session.elected(got, cx))
@@ -72,9 +113,10 @@ fn make(op: Op, session: &mut Session, io: &mut impl Io, cx: &mut Cx<'_>) -> Pol
             io.release(lease, &report);
             Poll::Ready(())
         }
-        Op::Pull(from) => {
-            io.pull(from, session.most(from)).map(|got| session.pulled(from, got, cx))
-        }
+        Op::Pull(from) => io.pull(from, session.most(from)).map(|got| {
+            *bytes = if let Ok(Read::Moved(count)) = got { count.get() } else { 0 };
+            session.pulled(from, got, cx);
+        }),
         Op::Push(to) => io.push(to).map(|put| session.pushed(to, put, cx)),
         Op::Shut(side) => io.shut(side).map(|got| session.shut(side, got, cx)),
         Op::Watch(side) => io.watch(side).map(|fault| session.broke(side, fault, cx)),

@@ -329,12 +329,12 @@ fn failures_put_a_member_out_but_not_the_last_one() {
 }
 
 #[test]
-fn a_thousand_members_share_evenly() {
+fn of_a_thousand_members_none_has_much_more_than_its_share() {
     let mut elections = Elections::of(members(1_000), |it| it.method = Method::LeastTunnels);
     let mut counts = vec![0_u32; 1_000];
     let leases: Vec<_> = (0..10_000).map(|_| elections.serve(None, &[]).expect("one")).collect();
     leases.iter().for_each(|lease| counts[lease.worker().0 as usize] += 1);
-    assert!(counts.iter().all(|count| (5..=15).contains(count)), "{:?}", counts.iter().max());
+    assert!(counts.iter().max() <= Some(&13), "{:?}", counts.iter().max());
     assert_eq!(elections.pool.busy(), 10_000);
     leases.into_iter().for_each(|lease| elections.over(lease, Close::Idle, 101));
     assert_eq!(elections.pool.busy(), 0);

@@ -2,7 +2,7 @@
 //!
 //! One module a target: [`request`] and [`response`] take bytes for a head, of which [`heads`] knows what
 //! both have in common; [`chunks`] for a chunked body; [`path`] for rules and a path, [`config`] for a
-//! configuration; [`session`] for two peers and a script, and so does [`exchange`], which has hyper read
+//! configuration; [`edits`] for edits and two heads; [`session`] for two peers and a script, and so does [`exchange`], which has hyper read
 //! what the peers got. [`wires`] is the driver that plays the script, [`verdict`] judges what came of it,
 //! [`answer`] finds final responses, [`rules`] are the configurations.
 
@@ -11,6 +11,7 @@
 pub mod answer;
 pub mod chunks;
 pub mod config;
+pub mod edits;
 pub mod exchange;
 pub mod heads;
 pub mod path;

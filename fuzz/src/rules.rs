@@ -14,18 +14,18 @@ pub fn rules(number: u8) -> &'static Rules {
 
 /// One for each way to treat upgrades, with one setting each of those that change heads and clocks.
 const TEXTS: [&str; 16] = [
-    "ProxyPass /ws/ ws://b:9000/\nProxyPass / http://b/base",
+    "ProxyPass /ws/ ws://b:9000/\nProxyPass / http://b/base\nSetEnvIf X-In (.*) in=$1\nRequestHeader set X-In <%{in}e>\nHeader always add X-Out %{in}e",
     "ProxyPass / ws://b/ upgrade=ANY timeout=5\nProxy100Continue Off",
     "ProxyPass /no !\nProxyPass / http://[::1]:81/x/ upgrade=foo,WebSocket\nProxyPreserveHost On",
-    "ProxyPass /ws ws://b\nProxyPass / http://b\nProxyWebsocketFallbackToProxyHttp Off",
+    "ProxyPass /ws ws://b\nProxyPass / http://b\nProxyWebsocketFallbackToProxyHttp Off\nRequestHeader unset Cookie\nRequestHeader append X-In x\nHeader unset Server\nHeader edit* Set-Cookie ; ,",
     "ProxyPass / http://b/ upgrade=NONE\nProxyAddHeaders Off",
-    "ProxyPass / ws://b/\nProxyWebsocketAsyncDelay 2\nProxyWebsocketIdleTimeout 3\nTimeout 4",
+    "ProxyPass / ws://b/\nProxyWebsocketAsyncDelay 2\nProxyWebsocketIdleTimeout 3\nTimeout 4\nSetEnvIf Upgrade . proxy-nohalfclose\nProxyPassReverse / http://b/\nProxyPassReverseCookiePath / /x/",
     "ProxyPass / ws://b/ connectiontimeout=1 retry=9 max=1 disablereuse=On\nProxyWebsocketAsync Off\nProxyErrorOverride On",
     "ProxyPass / http://b/\nRequestReadTimeout header=1-2,MinRate=10 body=1,MinRate=10\nLimitRequestBody 9",
     "ProxyPass / ws://b/ upgrade=ANY\nProxyVia On\nProxyAddForwarded On\nProxyMaxForwards 7",
     "ProxyPass / http://b/\nProxyVia Full\nServerName [::1]\nProxyAddForwarded On\nProxyAddHeaders Off",
     "ProxyPass / ws://b/\nProxyVia Block\nProxyMaxForwards 0",
-    "ProxyPass / http://b/ smax=0 responsefieldsize=64\nProxyIOBufferSize 512",
+    "ProxyPass / http://b/ smax=0 responsefieldsize=64\nProxyIOBufferSize 512\nSetEnvIf X-In . proxy-nokeepalive",
     "ProxyPass / ws://b/ upgrade=ANY\nProxyBadHeader Ignore",
     "ProxyPass / ws://b/ upgrade=ANY\nProxyBadHeader StartBody\nProxyErrorOverride On 500",
     "ProxyPassMatch ^/w(.)/(.*)$ http://b/$2/$1 nocanon upgrade=ANY\nProxyPass / ws://b/ noquery nocanon",

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 
 use arbitrary::{Arbitrary, Unstructured};
 use underpass_core::head::Buffers;
-use underpass_core::route::Caller;
+use underpass_core::route::{Caller, Rules};
 use underpass_core::{Cx, Pumped, Session, pump};
 
 use crate::rules::rules;
@@ -30,12 +30,22 @@ pub(crate) fn play(data: &[u8], judge: impl FnOnce(&Wires<'_>, &Buffers)) {
     let mut part = || parts.next().unwrap_or_default();
     let (client, backend, script) = (part(), part(), Unstructured::new(part()));
     let script = Vec::<Step>::arbitrary_take_rest(script).unwrap_or_default();
-    let rules = rules(configuration);
-    let mut wires = Wires::new(rules, client, backend, &script);
+    let budget = 1 + u32::from(configuration >> 4) * 4;
+    play_by(rules(configuration), [client, backend], &script, budget, judge);
+}
+
+/// Plays a session of what both peers send by those rules, in turns of so many moves.
+pub(crate) fn play_by(
+    rules: &Rules,
+    [client, backend]: [&[u8]; 2],
+    script: &[Step],
+    budget: u32,
+    judge: impl FnOnce(&Wires<'_>, &Buffers),
+) {
+    let mut wires = Wires::new(rules, client, backend, script);
     let mut buffers = Buffers::default();
     let caller = Caller::at_main(Ipv4Addr::LOCALHOST);
     let mut session = Session::new(caller, rules, wires.now);
-    let budget = 1 + u32::from(configuration >> 4) * 4;
     // Each turn uses the script up, or moves what is left, at once, or the clock.
     for _ in 0..script.len() + TURNS + client.len() * 8 {
         let now = wires.now;

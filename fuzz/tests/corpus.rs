@@ -13,14 +13,15 @@ use std::{env, fs};
 
 use case::Case;
 use underpass_core::config::{PARAMETERS, directives};
-use underpass_fuzz::{chunks, config, exchange, path, request, response, session};
+use underpass_fuzz::{chunks, config, edits, exchange, path, request, response, session};
 
 type Check = fn(&[u8]);
 
 /// What each target checks.
-const TARGETS: [(&str, Check); 7] = [
+const TARGETS: [(&str, Check); 8] = [
     ("chunked", chunks::check),
     ("config", config::check),
+    ("edits", edits::check),
     ("exchange", exchange::check),
     ("path", path::check),
     ("request_head", request::check),

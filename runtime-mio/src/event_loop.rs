@@ -10,6 +10,7 @@ use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::Socket;
+use underpass_core::balance::Ledger;
 use underpass_core::head::Buffers;
 use underpass_core::route::{Caller, Door};
 use underpass_core::time::{Time, Wait};
@@ -54,6 +55,8 @@ pub(crate) struct EventLoop {
     /// Those whose turn at a full worker has come by what was pumped last.
     woken: Vec<Key>,
     buffers: Buffers,
+    /// What the workers have carried for it.
+    ledger: Ledger,
     store: Store,
     names: Names,
     idle: IdleLegs,
@@ -99,6 +102,7 @@ impl EventLoop {
     ) -> io::Result<Self> {
         let names = Names::new(&shared.rules.workers, asks, shared.mailbox(home).clone());
         let idle = IdleLegs::new(&shared.rules.workers);
+        let ledger = Ledger::new(&shared.rules);
         let mut listeners = Vec::new();
         for (number, socket) in sockets.into_iter().enumerate() {
             let mut listener = Listener::new(socket);
@@ -119,6 +123,7 @@ impl EventLoop {
             turn: Vec::new(),
             woken: Vec::new(),
             buffers: Buffers::default(),
+            ledger,
             store: Store::new(PIPES),
             names,
             idle,
@@ -292,6 +297,7 @@ impl EventLoop {
             idle: &mut self.idle,
             registry: self.poll.registry(),
             shared: &self.shared,
+            ledger: &mut self.ledger,
             woken: &mut self.woken,
         };
         let mut cx = Cx { now, rules: &self.shared.rules, buffers: &mut self.buffers };

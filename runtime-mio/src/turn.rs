@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use std::task::Poll;
 
 use mio::{Registry, Token};
-use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
+use underpass_core::balance::{Ask, Lease, Ledger, NoWorker, Pool};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
-use underpass_core::route::{Peer, Rules, Tcp};
+use underpass_core::route::{Peer, Rules, Tcp, WorkerId};
 use underpass_core::time::Time;
 use underpass_core::{Both, Dial, Fault, Io, Read, Side};
 
@@ -32,6 +32,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) idle: &'a mut IdleLegs,
     pub(crate) registry: &'a Registry,
     pub(crate) shared: &'a Shared,
+    pub(crate) ledger: &'a mut Ledger,
     /// Sessions of this loop whose turn has come at a worker that was full.
     pub(crate) woken: &'a mut Vec<Key>,
 }
@@ -47,8 +48,13 @@ impl Turn<'_> {
         }
     }
 
+    /// Whoever goes to the pool tells it what was carried meanwhile.
     fn with_pool<T>(&mut self, act: impl FnOnce(&mut Pool<Who>) -> T) -> T {
-        self.shared.with_pool(self.who.home, self.woken, act)
+        let (ledger, now) = (&mut *self.ledger, self.now);
+        self.shared.with_pool(self.who.home, self.woken, |pool| {
+            ledger.tell(pool, now);
+            act(pool)
+        })
     }
 
     fn lane(&mut self, from: Side) -> Lane<'_> {
@@ -182,6 +188,12 @@ impl Io for Turn<'_> {
             self.client.make_abrupt();
         }
         tell(report, &self.shared.rules);
+    }
+
+    fn carried(&mut self, worker: WorkerId, bytes: u64) {
+        if self.ledger.add(worker, bytes, self.now) {
+            self.with_pool(|_| ());
+        }
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {

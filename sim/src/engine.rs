@@ -24,6 +24,8 @@ pub struct Manners {
     pub tick: Wait,
     /// The longest way of a segment.
     pub way: Wait,
+    /// Whether who resets a connection is missed at its other end, whatever is waited for there.
+    pub resets: bool,
 }
 
 impl Engine {
@@ -52,11 +54,16 @@ impl Engine {
     pub fn manners(self, plan: &Plan) -> Manners {
         let (lag, way) = (u64::from(plan.network.lag), u64::from(plan.network.latency[1]));
         match self {
-            Self::Des => Manners { tick: Wait::from_micros(lag + 10), way: Wait::from_micros(way) },
+            Self::Des => Manners {
+                tick: Wait::from_micros(lag + 10),
+                way: Wait::from_micros(way),
+                resets: true,
+            },
             // An alarm rings in the tick behind its moment, and a task may need one more.
             Self::Turmoil => Manners {
                 tick: turmoil::TICK.plus(turmoil::TICK),
                 way: Wait::from_micros(way).plus(turmoil::TICK),
+                resets: false,
             },
         }
     }

@@ -42,6 +42,8 @@ pub enum What {
     Accepts(u32, u32),
     /// The client asks; the number is the place in its script.
     Asks(usize),
+    /// The head of that request, or of its answer, bears these fields of those that edits are about, by name.
+    Bears(usize, Vec<String>),
     /// The connection broke.
     Breaks(Fault),
     /// The client's connection of that number is up.
@@ -156,6 +158,7 @@ impl fmt::Display for What {
             Self::Aborts => f.write_str("resets the connection"),
             Self::Accepts(of, connection) => write!(f, "accepts connection {connection} of {of}"),
             Self::Asks(ask) => write!(f, "asks request {ask}"),
+            Self::Bears(_, fields) => write!(f, "bears {}", fields.join(" | ")),
             Self::Breaks(fault) => write!(f, "finds its connection broken: {fault}"),
             Self::Connects(connection) => write!(f, "is connected by {connection}"),
             Self::Dials(Dial::Idle, outcome) => write!(f, "connect idle: {outcome}"),

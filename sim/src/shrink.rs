@@ -71,9 +71,12 @@ impl Cutter<'_> {
             self.cut(&|plan| Some(&mut plan.clients.get_mut(client)?.script));
             for at in 0..self.plan.clients[client].script.len() {
                 self.cut(&|plan| talk(op(plan, client, at)?));
+                self.cut(&|plan| ask(op(plan, client, at)?).map(|ask| &mut ask.fields));
+                self.cut(&|plan| ask(op(plan, client, at)?).map(|ask| &mut ask.reply.fields));
                 self.simplify(client, at);
             }
             self.edit(|plan| plan.clients[client].start = 0);
+            self.edit(|plan| plan.clients[client].behind = None);
         }
         self.cut(&|plan| Some(&mut plan.config));
         for fault in 0..self.plan.faults.len() {
@@ -207,14 +210,16 @@ fn join(plan: &mut Plan, first: usize, second: usize, waits: bool) {
 
 /// What the backend does in the tunnel that is asked for, if one is.
 fn talk(op: &mut Op) -> Option<&mut Vec<Op>> {
-    let Op::Ask(ask) = op else { return None };
-    if let Answer::Switch { script, .. } = &mut ask.reply.answer { Some(script) } else { None }
+    let answer = &mut ask(op)?.reply.answer;
+    if let Answer::Switch { script, .. } = answer { Some(script) } else { None }
+}
+
+fn ask(op: &mut Op) -> Option<&mut crate::plan::Ask> {
+    if let Op::Ask(ask) = op { Some(ask) } else { None }
 }
 
 fn on_ask(op: &mut Op, edit: impl FnOnce(&mut crate::plan::Ask)) {
-    if let Op::Ask(ask) = op {
-        edit(ask);
-    }
+    ask(op).map(edit);
 }
 
 /// Every number of a step that may be smaller.
@@ -281,12 +286,12 @@ mod tests {
             let apart = plan.clients.len() > 1 || sleeps;
             (all && apart).then_some(Kind::Lost)
         };
-        let client = |id, start, op| Client { id, start, script: vec![op] };
+        let client = |id, start, op| Client { id, behind: None, start, script: vec![op] };
         let mut plan = Scenario::Storm.draw(1);
         plan.clients = vec![client(8, 105, Op::HalfClose), client(3, 10, Op::Send(7))];
         let shrunk = shrink(&plan, Kind::Lost, 5_000, &mut |plan| needs(plan));
         let script = [Op::Send(7), Op::Sleep(90), Op::HalfClose].into();
-        assert_eq!(shrunk.plan.clients, [Client { id: 3, start: 0, script }]);
+        assert_eq!(shrunk.plan.clients, [Client { id: 3, behind: None, start: 0, script }]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use underpass_core::balance::{Ask, Lease, NoWorker};
 use underpass_core::report::Report;
+use underpass_core::route::WorkerId;
 use underpass_core::time::Time;
 use underpass_core::{Dial, Fault, Io, Op, Read, Side};
 
@@ -83,6 +84,10 @@ impl<I: Io> Io for Telling<'_, I> {
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
         self.io.release(lease, report);
         self.tell(What::Reports(Box::new(Told(*report))));
+    }
+
+    fn carried(&mut self, worker: WorkerId, bytes: u64) {
+        self.io.carried(worker, bytes);
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {

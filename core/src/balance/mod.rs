@@ -2,7 +2,8 @@
 //!
 //! [`pool`] elects a worker and takes the [`lease`] back; `house` is one balancer, `choice` the methods by which
 //! one of its members is chosen, [`health`] what is known of one, `queue` who waits for a full one, `crowd` how
-//! many there are, [`sticky`] to whom a request belongs; [`idle`] keeps connections for later exchanges. How the pool is
+//! many there are, [`sticky`] to whom a request belongs; [`ledger`] is what they have carried, and [`idle`] keeps
+//! connections for later exchanges. How the pool is
 //! shared between loops is the driver's business.
 
 mod choice;
@@ -11,6 +12,7 @@ pub mod health;
 mod house;
 pub mod idle;
 pub mod lease;
+pub mod ledger;
 pub mod pool;
 mod queue;
 pub mod sticky;
@@ -19,4 +21,5 @@ pub(crate) use crowd::Visit;
 pub use health::Health;
 pub use idle::Idle;
 pub use lease::{Ask, Lease, NoWorker, Purpose};
+pub use ledger::Ledger;
 pub use pool::Pool;

@@ -105,6 +105,12 @@ impl<W: Copy + Eq> Pool<W> {
         *carried = carried.saturating_add(bytes);
     }
 
+    /// What a worker has carried, in both directions, as far as it was told.
+    pub fn carried(&self, worker: WorkerId) -> u64 {
+        let (house, seat) = self.seat(worker);
+        self.houses[house].seats[seat].carried
+    }
+
     /// A worker's checks say whether it can serve.
     pub fn checked(&mut self, worker: WorkerId, serves: bool, now: Time) {
         let (house, seat) = self.seat(worker);

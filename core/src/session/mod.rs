@@ -17,7 +17,7 @@ mod request;
 use crate::balance::{Ask, Lease};
 use crate::head::{Buf, Buffers, Scan};
 use crate::op::Fault;
-use crate::route::{Caller, Rules};
+use crate::route::{Caller, Rules, WorkerId};
 use crate::time::Time;
 use crate::tunnel::{Flow, Tunnel};
 use crate::{Both, Dial, Op, OpSet, Side};
@@ -216,6 +216,11 @@ impl Session {
     pub(crate) fn dial(&self) -> Option<(&Lease, Dial)> {
         let State::Deal(Phase::Connect, deal) = &self.state else { return None };
         Some((self.lease.as_ref()?, deal.dial))
+    }
+
+    /// Who has the session.
+    pub(crate) fn leased(&self) -> Option<WorkerId> {
+        self.lease.as_ref().map(Lease::worker)
     }
 
     /// The lease to confirm, for [`Op::Confirm`].

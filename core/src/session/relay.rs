@@ -116,10 +116,14 @@ impl Session {
         }
     }
 
-    /// That side was found broken while nothing was read from it: nobody is left to be answered.
+    /// That side was found broken while nothing was read from it: it had ended, or nobody is left to be answered.
     pub(crate) fn broke(&mut self, side: Side, fault: Fault, cx: &mut Cx<'_>) {
-        debug_assert!(side == Side::Client, "only a client is watched");
-        self.client_lost(fault, cx);
+        debug_assert!(side == Side::Client || self.is_tunnel(), "only a client is watched");
+        if self.is_tunnel() {
+            self.sink_lost(side, fault, cx);
+        } else {
+            self.client_lost(fault, cx);
+        }
     }
 
     /// A tunnel's source broke: what it sent is still delivered; to it nothing can be.

@@ -11,7 +11,7 @@ use crate::head::BadHeader;
 use crate::io::Io;
 use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
-use crate::route::Rules;
+use crate::route::{Rules, WorkerId};
 use crate::{Both, Cx, Pumped, Session, Side};
 
 /// What one session is recorded on, from its first turn to its last: the events of the turns since they
@@ -132,6 +132,10 @@ impl<I: Io> Io for Recorder<'_, I> {
         let asked = Move::Release { report: Box::new(*report), leased: lease.is_some() };
         self.io.release(lease, report);
         self.made(asked, Outcome::Done);
+    }
+
+    fn carried(&mut self, worker: WorkerId, bytes: u64) {
+        self.io.carried(worker, bytes);
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {

@@ -60,15 +60,22 @@ impl Tunnel {
     }
 
     /// The next move: out before in, so that what was read is written while it is at hand; parking
-    /// last, when nothing can be moved. `holds` says for which sides core holds bytes.
+    /// last, when nothing can be moved. A side that has ended is read no more, and must be watched to be
+    /// missed while the other one speaks. `holds` says for which sides core holds bytes.
     pub fn next(&self, flows: &Both<Flow>, holds: Both<bool>, blocked: OpSet) -> Option<Op> {
         let out = |from: Side| flows[from].outward(!from, holds[!from]);
         let into = |from: Side| flows[from].inward(from, holds[!from]);
+        let watched = |side: Side| {
+            let listens = flows[side].end() != End::Open && !flows[!side].is_over();
+            listens.then_some(Op::Watch(side))
+        };
         let order = [
             out(self.turn),
             out(!self.turn),
             into(self.turn),
             into(!self.turn),
+            watched(self.turn),
+            watched(!self.turn),
             (self.carrier == Carrier::Due && is_quiet(flows)).then_some(Op::Park),
         ];
         order.into_iter().flatten().find(|&op| !blocked.has(op))
@@ -208,6 +215,17 @@ mod tests {
         let mut blocked = OpSet::NONE;
         blocked.add(Op::Push(Backend));
         assert_eq!(tunnel.next(&flows, NONE, blocked), Some(Op::Pull(Backend)));
+    }
+
+    #[test]
+    fn a_side_that_has_ended_is_watched_for_as_long_as_it_may_hear_something() {
+        let (tunnel, mut flows) = tunnel(|_| ());
+        assert_eq!(tunnel.next(&flows, NONE, all_pulls()), None);
+        flows.client.drain(at(1));
+        flows.client.shut(at(1));
+        assert_eq!(tunnel.next(&flows, NONE, all_pulls()), Some(Op::Watch(Client)));
+        flows.backend.cut(at(2));
+        assert_eq!(tunnel.next(&flows, NONE, all_pulls()), None);
     }
 
     /// R51: each clock, alone, rings at its moment and says why.

@@ -2,7 +2,7 @@
 
 use underpass_core::report::{Close, Report};
 use underpass_core::time::Time;
-use underpass_core::tunnel::Flow;
+use underpass_core::tunnel::{End, Flow};
 use underpass_core::{Both, Op, OpSet, Side};
 
 use super::heard::{asked, told};
@@ -127,6 +127,15 @@ fn goes_on(world: &World<'_>) {
     let deals = ["Elect", "Connect", "Secure", "Offer", "Answer", "Exchange"];
     let watches = offers.contains(&Op::Watch(Side::Client)) || offers == [Op::Confirm];
     assert!(watches || !deals.contains(&session.state()), "a client that breaks is missed");
+    Side::BOTH.into_iter().for_each(|side| is_missed(world, side));
+}
+
+/// A side that has ended, and may still hear something, is watched, because it is read no more.
+fn is_missed(world: &World<'_>, side: Side) {
+    let (session, flows) = (&world.session, world.session.flows());
+    let listens = flows[side].end() != End::Open && !flows[!side].is_over();
+    let watched = world.offers().contains(&Op::Watch(side)) || world.offers() == [Op::Confirm];
+    assert!(watched || !listens || !session.is_tunnel(), "a {side} that breaks is missed");
 }
 
 /// A tunnel through which bytes may come from both sides, and none are under way.

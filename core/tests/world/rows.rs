@@ -1,6 +1,7 @@
 //! A step in the words of `table.txt`: what is asked for, what happens, and what comes of it.
 
-use underpass_core::Op;
+use underpass_core::report::Close;
+use underpass_core::{Op, Side};
 
 use super::step::Step;
 use super::wires::CALM;
@@ -43,9 +44,24 @@ pub(crate) fn outcome(world: &mut World<'_>, step: Step) -> String {
     let report = *world.wires.reports.last().expect("it has just been given");
     let status = if report.status == 0 { String::new() } else { format!("{}, ", report.status) };
     let mut close = report.close.to_string();
-    if let Step::Move(_, Luck::Break(fault)) = step {
-        close = close.replace(&fault.to_string(), "that fault");
+    match (step, report.close) {
+        (Step::Move(op, Luck::Break(_)), Close::Faulted(side, first)) if is_of(op, !side) => {
+            close = close.replace(&first.to_string(), "an earlier fault");
+        }
+        (Step::Move(_, Luck::Break(fault)), _) => {
+            close = close.replace(&fault.to_string(), "that fault");
+        }
+        _ => {}
     }
     let kept = if report.reusable { ", the backend's connection is kept" } else { "" };
     format!("the end: {status}{close}; {}{kept}", world.session.state())
+}
+
+/// Whether that side is what the move is made with.
+fn is_of(op: Op, side: Side) -> bool {
+    match op {
+        Op::Fill(of) | Op::Flush(of) | Op::Pull(of) | Op::Push(of) => of == side,
+        Op::Secure(of) | Op::Shut(of) | Op::Watch(of) => of == side,
+        Op::Confirm | Op::Connect | Op::Elect | Op::Park | Op::Release => false,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use underpass_core::balance::Idle;
+use underpass_core::balance::{Idle, Ledger};
 use underpass_core::head::Buffers;
 use underpass_core::route::{Rules, WorkerId};
 use underpass_core::time::{Time, Wait};
@@ -19,6 +19,8 @@ pub(super) struct Home {
     pub(super) slots: BTreeMap<u32, Slot>,
     pub(super) kept: Kept,
     pub(super) buffers: Buffers,
+    /// What the workers have carried for it.
+    pub(super) ledger: Ledger,
     /// Sessions that can go on.
     pub(super) ready: Vec<u32>,
     /// Whether a turn is noted.
@@ -73,6 +75,7 @@ impl Home {
             slots: BTreeMap::new(),
             kept: Kept { idle: Idle::new(&rules.workers), legs: BTreeMap::new() },
             buffers: Buffers::default(),
+            ledger: Ledger::new(rules),
             ready: Vec::new(),
             due: false,
             armed: Time::NEVER,

@@ -216,8 +216,8 @@ impl World<'_> {
         let (net, log) = (&mut self.net, &mut self.log);
         let place = match net.route(tip) {
             Route::Client(place) => {
-                let id = self.plan.clients[place as usize].id;
-                return self.proxy.admit((id, place), tip, net, log);
+                let client = &self.plan.clients[place as usize];
+                return self.proxy.admit((client, place), tip, net, log);
             }
             Route::Backend(place, address) if address < self.plan.backends[place as usize].dead => {
                 return net.refuse(tip);

@@ -1,7 +1,5 @@
 //! The proxy: its loops, each with its sessions and idle connections, and the pool that they share.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use underpass_core::balance::Pool;
 use underpass_core::route::{Caller, Rules};
 use underpass_core::time::{Time, Wait};
@@ -15,6 +13,7 @@ use super::{Bug, Due};
 use crate::event::{Counts, Event, Rest, What, Who};
 use crate::log::Log;
 use crate::party::{Sockets as _, Tip};
+use crate::plan::Client;
 use crate::telling::Telling;
 
 /// The proxy.
@@ -51,7 +50,7 @@ impl Proxy {
     /// A client has connected: it is accepted, or turned away if there is no descriptor for it (R56).
     pub(super) fn admit(
         &mut self,
-        (client, place): (u32, u32),
+        (client, place): (&Client, u32),
         dialler: Tip,
         net: &mut Net,
         log: &mut Log,
@@ -67,11 +66,11 @@ impl Proxy {
         log.add(Event {
             at: net.now,
             who: Who::Session(number),
-            what: What::Accepts(client, tip.connection()),
+            what: What::Accepts(client.id, tip.connection()),
         });
-        let address = IpAddr::V4(Ipv4Addr::from(0x0A00_0000 + client));
-        let session = Session::new(Caller::at_main(address), &self.rules, self.clock(net));
-        let name = u64::from(client) << 32 | u64::from(tip.connection()) << 8;
+        let caller = Caller::at_main(client.address());
+        let session = Session::new(caller, &self.rules, self.clock(net));
+        let name = u64::from(client.id) << 32 | u64::from(tip.connection()) << 8;
         self.homes[home as usize].slots.insert(number, Slot::new(session, tip, name));
         self.queue(number, net);
     }
@@ -157,6 +156,7 @@ impl Proxy {
             now,
             rules: &self.rules,
             pool: &mut self.pool,
+            ledger: &mut home.ledger,
             kept: &mut home.kept,
             legs: &mut slot.legs,
             scratch: &mut self.scratch,

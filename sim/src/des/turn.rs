@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::task::{Poll, ready};
 
-use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
+use underpass_core::balance::{Ask, Lease, Ledger, NoWorker, Pool};
 use underpass_core::report::Report;
-use underpass_core::route::Rules;
+use underpass_core::route::{Rules, WorkerId};
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Dial, Fault, Io, Read, Side};
 
@@ -23,6 +23,7 @@ pub(super) struct Turn<'a> {
     pub(super) now: Time,
     pub(super) rules: &'a Rules,
     pub(super) pool: &'a mut Pool<u32>,
+    pub(super) ledger: &'a mut Ledger,
     pub(super) kept: &'a mut Kept,
     pub(super) legs: &'a mut Legs,
     pub(super) scratch: &'a mut Vec<u8>,
@@ -149,6 +150,12 @@ impl Io for Turn<'_> {
         self.legs.abrupt |= report.close.is_abrupt();
         let lease = lease.filter(|_| self.bug != Bug::LeaksLease);
         self.pool.release(lease, self.number, report);
+    }
+
+    fn carried(&mut self, worker: WorkerId, bytes: u64) {
+        if self.ledger.add(worker, bytes, self.now) {
+            self.ledger.tell(self.pool, self.now);
+        }
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {

@@ -28,13 +28,16 @@ struct Most {
     answer: Wait,
     idle: Wait,
     half_closed: Wait,
+    /// How long a tunnel may live.
+    lifetime: Wait,
 }
 
 /// What a session was seen to do.
 #[derive(Debug, Default)]
 struct Seen {
     state: &'static str,
-    /// When something last moved, or the state did.
+    /// When the state was entered, and when something last moved, or the state did.
+    entered: Time,
     moved: Time,
     /// When the present head began, or the wait for it.
     head: Time,
@@ -61,6 +64,7 @@ impl Clocks {
             answer: most(|terms| terms.answer),
             idle: most(|terms| terms.idle),
             half_closed: most(|terms| terms.half_closed),
+            lifetime: most(|terms| terms.lifetime),
         };
         Self { live: Each::new(), most, tick }
     }
@@ -103,7 +107,7 @@ impl Seen {
         // An address that does not answer in time is given up for the next one.
         let next_address = rest.state == "Connect" && self.rings <= rest.clock;
         if self.state != rest.state || next_address {
-            (self.state, self.moved) = (rest.state, rest.clock);
+            (self.state, self.moved, self.entered) = (rest.state, rest.clock, rest.clock);
         }
         let latest = self.latest(rest, most);
         let set = rest.deadline.unwrap_or(Time::NEVER);
@@ -122,7 +126,9 @@ impl Seen {
             "Connect" => self.moved.after(most.connect),
             "Secure" | "Offer" | "Answer" | "Exchange" => self.moved.after(most.answer),
             "Linger" => self.moved.after(LINGER),
-            "Tunnel" => self.moved.after(self.silence(rest, most)),
+            "Tunnel" => {
+                self.moved.after(self.silence(rest, most)).min(self.entered.after(most.lifetime))
+            }
             _ => Time::NEVER,
         }
     }

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 pub struct Met(BTreeMap<&'static str, u64>);
 
 /// Everything that should happen sometimes.
-pub const MARKS: [&str; 42] = [
+pub const MARKS: [&str; 56] = [
     "a 101 came in pieces",
+    "a backend's URL became ours",
+    "a backend's cookie became ours",
     "a backend could not be dialled for want of descriptors",
     "a body came in chunks for a client of HTTP/1.0",
     "a body waited until it was welcome",
@@ -24,18 +26,27 @@ pub const MARKS: [&str; 42] = [
     "a full worker made a request wait",
     "a half-closed tunnel ran out of time",
     "an interim response came first",
+    "a handshake of a client's was one too many",
+    "a handshake of no subprotocol found no rule",
+    "a handshake took the rule of its subprotocol",
+    "a page of another site was turned away",
     "a pipelined request was answered",
+    "a request was edited",
+    "a response was edited",
     "a request for an upgrade was not granted",
     "a reset while the other side did not read",
     "a session was woken from another loop",
     "a silent tunnel ran out of time",
     "a side that did not read was given up",
+    "a side that had ended broke, and the other had not",
     "a tunnel broke on the side of the backend",
     "a tunnel broke on the side of the client",
     "a tunnel carried bytes after one side had ended",
     "a tunnel ended well",
+    "a tunnel had lived for as long as it may",
     "a tunnel was one too many",
     "an answer came too late",
+    "an answer of the proxy's own was edited",
     "an answer was no HTTP, or a lie",
     "an error was told in the proxy's own words",
     "an idle connection served again",
@@ -48,8 +59,11 @@ pub const MARKS: [&str; 42] = [
     "no worker was free in time",
     "the client's head came too slowly",
     "the clock jumped while a tunnel was open",
+    "the head that opened a tunnel was edited",
     "the next address was dialled",
     "the peer of a connection was lost without a word",
+    "what a client called its connection's was set all the same",
+    "what was to be left out of a request was",
 ];
 
 impl Met {

@@ -1,14 +1,24 @@
 //! What must be true of every run, whatever engine made it: judged from events alone.
 //!
-//! `streams` judges the bytes of tunnels and their ends, `requests` which answer belongs to whom, `reports`
-//! what is told of it, `sessions` clocks and leases, `clocks` when alarms are set, `tally` what the proxy counts,
-//! `held` how much core may hold; `met` counts what should happen sometimes.
+//! `streams` judges the bytes of tunnels and their ends, `missed` that nobody is served who has left, `prompt` knows
+//! how soon; `requests` which answer belongs to whom, by help of the `guard`, who knows who may come in; `heads` what heads
+//! bear, by the `edits` of a plan; `reports` what is told of all that, `sessions` clocks and leases, `crowd` how many
+//! there are,
+//! `clocks` when alarms are set, `tally` what the proxy counts, `held` how much core may hold. `links` knows which
+//! session is whose; `met` counts what should happen sometimes.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each oracle looks at what concerns it")]
 
 mod clocks;
+mod crowd;
+mod edits;
+mod guard;
+mod heads;
 mod held;
+mod links;
 mod met;
+mod missed;
+mod prompt;
 mod reports;
 mod requests;
 mod sessions;
@@ -26,7 +36,12 @@ use crate::event::{Counts, Event, What, Who};
 use crate::plan::{Fault, Plan};
 
 use clocks::Clocks;
+use crowd::Crowd;
+use heads::Heads;
+use links::Links;
 pub use met::{MARKS, Met};
+use missed::Missed;
+use prompt::Prompt;
 use reports::Reports;
 use requests::Requests;
 use sessions::Sessions;
@@ -79,6 +94,8 @@ pub enum Kind {
     Smuggled,
     /// Something does not finish.
     Stuck,
+    /// A head does not bear what the configuration makes of it.
+    Unedited,
     /// What was done is not what is reported of it.
     Untold,
     /// Bytes are not those that were sent.
@@ -103,6 +120,10 @@ pub struct Oracle {
     faults: Vec<Fault>,
     /// How far the proxy's clock is ahead.
     ahead: Wait,
+    links: Links,
+    crowd: Crowd,
+    heads: Heads,
+    missed: Missed,
     streams: Streams,
     reports: Reports,
     requests: Requests,
@@ -121,11 +142,16 @@ struct Found {
 impl Oracle {
     /// Judges runs of that plan, under those rules, by an engine that is so exact.
     pub fn new(plan: &Plan, rules: &Rules, manners: Manners) -> Self {
+        let prompt = Prompt::of(plan, manners);
         Self {
             found: Found::default(),
             faults: plan.faults.iter().map(|timed| timed.fault.clone()).collect(),
             ahead: Wait::ZERO,
-            streams: Streams::new(plan, manners),
+            links: Links::default(),
+            crowd: Crowd::new(plan, rules),
+            heads: Heads::new(plan),
+            missed: Missed::new(prompt.missed),
+            streams: Streams::new(prompt),
             reports: Reports::default(),
             requests: Requests::new(plan),
             sessions: Sessions::new(plan, rules, manners),
@@ -158,8 +184,12 @@ impl Oracle {
         self.sessions.see(event, event.at.after(self.ahead), &mut self.found);
         self.clocks.see(event, event.at.after(self.ahead), &mut self.found);
         self.tally.see(event, &mut self.found);
-        self.streams.see(event, &mut self.found);
-        self.reports.see(event, &mut self.found);
+        self.links.see(event);
+        self.crowd.see(event, &self.links, &mut self.found);
+        self.heads.see(event, &mut self.found);
+        self.missed.see(event, &self.links, &mut self.found);
+        self.streams.see(event, &self.links, &mut self.found);
+        self.reports.see(event, &self.links, &mut self.found);
         self.requests.see(event, &mut self.found);
     }
 

@@ -4,16 +4,13 @@ use underpass_core::Side;
 use underpass_core::report::{Close, Report};
 use underpass_core::time::Time;
 
+use super::links::Links;
 use super::{Each, Found, Kind, Violation};
 use crate::event::{Event, What, Who};
 
 /// The sessions, and what was seen and reported of each.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
-    /// The sessions by the connections of their clients.
-    connections: Each<u32>,
-    /// The present session of each client.
-    clients: Each<u32>,
     sessions: Each<Answers>,
 }
 
@@ -25,24 +22,15 @@ struct Answers {
 }
 
 impl Reports {
-    pub(super) fn see(&mut self, event: &Event, found: &mut Found) {
+    pub(super) fn see(&mut self, event: &Event, links: &Links, found: &mut Found) {
         match (event.who, &event.what) {
-            (Who::Session(number), What::Accepts(_, connection)) => {
-                self.connections.insert(*connection, number);
-            }
             (Who::Session(number), What::Reports(told)) => {
                 let answers = self.sessions.entry(number).or_default();
                 answers.reported.extend((told.0.status != 0).then_some(told.0.status));
                 add_up(&told.0, event, found);
             }
-            (Who::Client(id), What::Connects(connection)) => {
-                // One that was turned away has no session.
-                self.clients.remove(&id);
-                let session = self.connections.get(connection);
-                session.map(|session| self.clients.insert(id, *session));
-            }
             (Who::Client(id), What::Heads(status, _)) => {
-                let session = self.clients.get(&id).map(|number| self.sessions.entry(*number));
+                let session = links.session(id).map(|number| self.sessions.entry(number));
                 session.into_iter().for_each(|it| it.or_default().seen.push(*status));
             }
             _ => {}
@@ -87,7 +75,8 @@ mod tests {
 
     /// What is found when one client, on one connection, sees those statuses, and those are reported.
     fn found(seen: &[u16], reported: &[u16], pulled: u64) -> Vec<Kind> {
-        let (mut reports, mut found) = (Reports::default(), Found::default());
+        let (mut links, mut reports, mut found) =
+            (Links::default(), Reports::default(), Found::default());
         let report = |status: &u16| Report {
             close: Close::Answered,
             worker: None,
@@ -100,7 +89,11 @@ mod tests {
             reusable: false,
             fault: None,
         };
-        let mut see = |who, what| reports.see(&Event { at: Time::ZERO, who, what }, &mut found);
+        let mut see = |who, what| {
+            let event = Event { at: Time::ZERO, who, what };
+            links.see(&event);
+            reports.see(&event, &links, &mut found);
+        };
         see(Who::Session(4), What::Accepts(7, 2));
         see(Who::Client(7), What::Connects(2));
         seen.iter().for_each(|status| see(Who::Client(7), What::Heads(*status, None)));

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::guard;
 use super::{Each, Found, Kind};
 use crate::event::{Event, What, Who};
 use crate::plan::{self, Answer, Ask, Client, Framing, Op, Plan, Then};
@@ -28,6 +29,10 @@ struct Asker {
     open: VecDeque<usize>,
     /// Those that were answered on the present connection.
     answered: Vec<usize>,
+    /// The statuses by which some must be turned away.
+    away: BTreeMap<usize, u16>,
+    /// Those that are of the subprotocol of their rule.
+    spoken: BTreeSet<usize>,
 }
 
 impl Requests {
@@ -43,7 +48,7 @@ impl Requests {
         let clients = plan
             .clients
             .iter()
-            .map(|client| (client.id, Asker::new(client, calm && is_routed(client, plan))));
+            .map(|client| (client.id, Asker::new(client, plan, calm && is_routed(client, plan))));
         Self { clients: clients.collect(), got: BTreeMap::new(), used: BTreeSet::new() }
     }
 
@@ -64,7 +69,12 @@ impl Requests {
         let count = &mut self.got.entry((client, at)).or_default().0;
         *count += 1;
         let used = !self.used.insert(number);
-        let Some(ask) = self.clients.get(&client).and_then(|asker| asker.ask(at)) else { return };
+        let Some(asker) = self.clients.get(&client) else { return };
+        let Some(ask) = asker.ask(at) else { return };
+        if let Some(status) = asker.away.get(&at) {
+            let why = format!("request {at} of c{client} came in, and not a {status} to it");
+            found.violate(Kind::Foreign, event, why);
+        }
         if *count > if ask.may_be_sent_twice() { 2 } else { 1 } {
             let why = format!("request {at} of c{client} came {count} times");
             found.violate(Kind::Repeated, event, why);
@@ -102,10 +112,14 @@ impl Requests {
 }
 
 impl Asker {
-    fn new(client: &Client, calm: bool) -> Self {
+    fn new(client: &Client, plan: &Plan, calm: bool) -> Self {
         let ask = |op: &Op| if let Op::Ask(ask) = op { Some(ask.clone()) } else { None };
-        let asks = client.script.iter().map(ask).collect();
-        Self { asks, calm: calm && is_calm(client), ..Self::default() }
+        let asks: Vec<_> = client.script.iter().map(ask).collect();
+        let each = || (0..).zip(&asks).filter_map(|(at, ask)| Some((at, ask.as_deref()?)));
+        let away = each().filter_map(|(at, ask)| Some((at, guard::turns_away(plan, ask)?)));
+        let spoken = each().filter(|(_, ask)| guard::has_protocol(plan, ask) == Some(true));
+        let (away, spoken) = (away.collect(), spoken.map(|(at, _)| at).collect());
+        Self { calm: calm && is_calm(client), away, spoken, asks, ..Self::default() }
     }
 
     fn ask(&self, at: usize) -> Option<&Ask> {
@@ -114,7 +128,9 @@ impl Asker {
 
     /// The status by which that request must be answered.
     fn must(&self, at: usize) -> Option<u16> {
-        match self.ask(at).filter(|_| self.calm)?.reply.answer {
+        let ask = self.ask(at).filter(|_| self.calm)?;
+        match ask.reply.answer {
+            _ if self.away.contains_key(&at) => self.away.get(&at).copied(),
             Answer::Body { status, .. } => Some(status),
             Answer::Switch { .. } => Some(101),
             _ => None,
@@ -134,6 +150,10 @@ impl Asker {
         let foreign = whose.is_some_and(|whose| whose != (id, at));
         if foreign || whose.is_none() && status < 400 {
             found.violate(Kind::Foreign, event, format!("a {status} for request {at}: {whose:?}"));
+        }
+        if whose.is_none() && status == 403 && self.away.get(&at) != Some(&status) {
+            let why = format!("request {at} was turned away, and may come in");
+            found.violate(Kind::Refused, event, why);
         }
         let got = got.get(&(id, at));
         if status == 101 && !got.is_some_and(|(_, granted)| *granted) {
@@ -161,7 +181,14 @@ impl Asker {
         let (good, answer) = (!own && status < 400, &ask.reply.answer);
         let upgrade = matches!(ask.kind, plan::Kind::Upgrade(_));
         let sent = ask.upload().is_some_and(|upload| upload.framing == Framing::Chunks);
+        let away = |status: u16| !own && self.away.get(&at) == Some(&status);
         let all = [
+            ("a handshake of no subprotocol found no rule", away(404) && upgrade),
+            (
+                "a handshake took the rule of its subprotocol",
+                status == 101 && self.spoken.contains(&at),
+            ),
+            ("a page of another site was turned away", away(403)),
             ("a body came in chunks for a client of HTTP/1.0", good && ask.old && chunks(answer)),
             ("a body was sent in chunks", good && sent && !ask.reply.early),
             ("a client of HTTP/1.0 was kept", behind && ask.old),

@@ -3,7 +3,6 @@
 
 use std::num::NonZeroU32;
 
-use underpass_core::balance::NoWorker;
 use underpass_core::limits::Pace;
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
@@ -29,8 +28,6 @@ pub(super) struct Sessions {
     bound: Bound,
     /// As many sessions as each worker takes at least.
     most: u32,
-    /// As many tunnels as there may be at once.
-    tunnels: u32,
     /// Since when somebody waits for a worker although each has a place.
     idle: Option<Time>,
 }
@@ -73,7 +70,6 @@ impl Sessions {
                 .map(|it| it.most.map_or(u32::MAX, NonZeroU32::get))
                 .min()
                 .unwrap_or(0),
-            tunnels: host.scope.tunnels.map_or(u32::MAX, |quota| quota.most.get()),
             idle: None,
         }
     }
@@ -156,11 +152,6 @@ impl Sessions {
             let why = format!("{} leases are out for {leased} sessions", counts.busy);
             found.violate(Kind::Count, event, why);
         }
-        let open = states(&["Tunnel"]);
-        if open > self.tunnels {
-            let why = format!("{open} tunnels are open, and {} may be", self.tunnels);
-            found.violate(Kind::Count, event, why);
-        }
         let live = self.live.len() as u32;
         if counts.sessions != live {
             let why = format!("{} sessions of {live}", counts.sessions);
@@ -189,10 +180,6 @@ impl Live {
             Op::Elect if outcome == Outcome::Pending => {
                 self.waits.get_or_insert(clock);
                 found.met.add("a full worker made a request wait");
-            }
-            Op::Elect => {
-                let is = outcome == Outcome::None(NoWorker::Tunnels);
-                found.meet("a tunnel was one too many", is);
             }
             Op::Flush(Side::Client) if self.state() == "Answer" && self.pieces > 0 => {
                 found.meet("an interim response came first", !self.answered);
@@ -235,7 +222,8 @@ impl Live {
         found.meet("a fault while bytes were under way", tunnel && under_way);
         found.meet("the peer of a connection was lost without a word", fault == Fault::TimedOut);
         let watched = matches!(op, Op::Watch(_));
-        found.meet("a client broke while others were waited for", watched);
+        found.meet("a client broke while others were waited for", watched && !tunnel);
+        found.meet("a side that had ended broke, and the other had not", watched && tunnel);
         let (Op::Fill(side) | Op::Pull(side) | Op::Flush(side) | Op::Push(side)) = op else {
             return;
         };
@@ -337,6 +325,7 @@ impl Live {
             ("a half-closed tunnel ran out of time", report.close == Close::HalfClosed),
             ("a silent tunnel ran out of time", report.close == Close::Idle),
             ("a side that did not read was given up", matches!(report.close, Close::Stalled(_))),
+            ("a tunnel had lived for as long as it may", report.close == Close::Lifetime),
             ("a tunnel ended well", matches!(report.close, Close::Ended(_))),
             ("an answer came too late", refusal == Some(Refusal::LateAnswer)),
             ("no rule took a request", refusal == Some(Refusal::NoRule)),

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use underpass_core::report::Close;
 use underpass_core::time::{Time, Wait};
-use underpass_core::{Both, Side};
+use underpass_core::{Both, Op, Side};
 
+use super::links::Links;
+use super::prompt::Prompt;
 use super::{Each, Found, Kind, Violation};
-use crate::engine::Manners;
 use crate::event::{Event, What, Who};
 use crate::outcome::Outcome;
-use crate::plan::{self, Answer, Fault, Op, Plan};
 
 /// The tunnels of a run.
 #[derive(Debug)]
@@ -19,15 +19,9 @@ pub(super) struct Streams {
     /// The request that each client, and each connection of a backend, is at.
     clients: Each<usize>,
     backends: Each<(u32, usize)>,
-    /// The sessions by the connections of their clients.
-    connections: Each<u32>,
-    /// The present session of each client, and the requests that each session may have got.
-    sessions: Each<u32>,
+    /// The requests that each session may have got.
     asked: Each<Vec<(u32, usize)>>,
-    /// Within this time an end arrives; none where something may hold it up.
-    prompt: Option<Wait>,
-    /// Within this time a side hears that the proxy has let go of it; none where it may not hear of it.
-    told: Option<Wait>,
+    prompt: Prompt,
 }
 
 /// A tunnel, or what may become one.
@@ -42,6 +36,8 @@ struct Tunnel {
     excused: bool,
     /// A leg of it broke, or was given up.
     broken: bool,
+    /// When the proxy found that it had lost each side.
+    lost: Both<Option<Time>>,
     /// When the proxy let go of it.
     over: Option<Time>,
 }
@@ -61,56 +57,22 @@ struct End {
 }
 
 impl Streams {
-    pub(super) fn new(plan: &Plan, manners: Manners) -> Self {
-        let holds_up = plan.faults.iter().any(|timed| {
-            matches!(
-                timed.fault,
-                Fault::Cut { .. } | Fault::BlackHole(_) | Fault::ClockJump(_) | Fault::Slow { .. }
-            )
-        });
-        let rests = |op: &Op| matches!(op, Op::Rest(_) | Op::Dribble(_) | Op::Sip(_));
-        let slow = plan.clients.iter().flat_map(|client| &client.script).any(|op| match op {
-            Op::Ask(ask) => match &ask.reply.answer {
-                Answer::Switch { script, .. } => {
-                    ask.reply.pace.is_some() || script.iter().any(rests)
-                }
-                _ => false,
-            },
-            op => rests(op),
-        });
-        let ways = Wait::from_micros(manners.way.as_micros() * 20);
-        let prompt = (!holds_up && !slow).then(|| Wait::from_secs(1).plus(ways));
-        // A connection that is reset at the proxy only has no end any more that could be told.
-        let silent = plan
-            .faults
-            .iter()
-            .any(|timed| matches!(timed.fault, Fault::Reset { end: plan::End::Proxy, .. }));
+    pub(super) fn new(prompt: Prompt) -> Self {
         Self {
             tunnels: BTreeMap::new(),
             clients: Each::new(),
             backends: Each::new(),
-            connections: Each::new(),
-            sessions: Each::new(),
             asked: Each::new(),
             prompt,
-            told: prompt.filter(|_| !silent),
         }
     }
 
-    pub(super) fn see(&mut self, event: &Event, found: &mut Found) {
+    pub(super) fn see(&mut self, event: &Event, links: &Links, found: &mut Found) {
         match (event.who, &event.what) {
             (Who::Client(id), What::Asks(ask)) => {
                 self.clients.insert(id, *ask);
-                if let Some(session) = self.sessions.get(&id) {
-                    self.asked.entry(*session).or_default().push((id, *ask));
-                }
-            }
-            (Who::Session(number), &What::Accepts(_, connection)) => {
-                self.connections.insert(connection, number);
-            }
-            (Who::Client(id), What::Connects(connection)) => {
-                if let Some(session) = self.connections.get(connection) {
-                    self.sessions.insert(id, *session);
+                if let Some(session) = links.session(id) {
+                    self.asked.entry(session).or_default().push((id, *ask));
                 }
             }
             (Who::Backend(number), &What::Switches(client, ask)) => {
@@ -122,9 +84,7 @@ impl Streams {
             }
             (Who::Session(number), what) if excuses(what) => {
                 for key in self.asked.get(&number).into_iter().flatten() {
-                    let tunnel = self.tunnels.entry(*key).or_default();
-                    tunnel.excused = true;
-                    tunnel.broken |= !is_clock(what);
+                    self.tunnels.entry(*key).or_default().is_excused_by(what, event.at);
                 }
             }
             (Who::Session(number), What::Gone) => {
@@ -148,7 +108,7 @@ impl Streams {
     fn end_sees(&mut self, key: (u32, usize), side: Side, event: &Event, found: &mut Found) {
         let tunnel = self.tunnels.entry(key).or_default();
         if matches!(event.what, What::Ends | What::Breaks(_)) {
-            tunnel.hears_of_it(side, self.told, event, found);
+            tunnel.hears_of_it(side, &self.prompt, event, found);
         }
         let end = &mut tunnel.ends[side];
         match event.what {
@@ -168,7 +128,7 @@ impl Streams {
             What::Ends => {
                 end.heard_end = true;
                 if tunnel.granted.is_some() {
-                    tunnel.hears_end(side, self.prompt, event, found);
+                    tunnel.hears_end(side, self.prompt.ended, event, found);
                 }
             }
             What::Aborts | What::Breaks(_) | What::GivesUp => end.gone = true,
@@ -181,7 +141,7 @@ impl Streams {
         for ((client, ask), tunnel) in &self.tunnels {
             for side in Side::BOTH {
                 let (to, from) = (&tunnel.ends[side], &tunnel.ends[!side]);
-                let over = tunnel.over.filter(|_| self.told.is_some());
+                let over = tunnel.over.filter(|_| self.prompt.told.is_some());
                 let ended = from.ended.or(over).filter(|_| tunnel.opened);
                 if let Some(at) = ended.filter(|_| !to.heard_end && !to.gone) {
                     let (kind, who) = (Kind::Stuck, Who::Client(*client));
@@ -204,13 +164,36 @@ impl Tunnel {
         found.meet("a tunnel carried bytes after one side had ended", half);
     }
 
-    /// That side finds its connection over: soon after the proxy has let go of it, if it has not before.
-    fn hears_of_it(&self, side: Side, told: Option<Wait>, event: &Event, found: &mut Found) {
-        let (Some(over), Some(told)) = (self.over, told) else { return };
+    fn is_excused_by(&mut self, what: &What, at: Time) {
+        self.excused = true;
+        self.broken |= !is_clock(what);
+        if let What::Makes(op, Outcome::Broke(_)) = what
+            && let Some(side) = leg(*op).filter(|_| self.granted.is_some())
+        {
+            self.lost[side].get_or_insert(at);
+        }
+    }
+
+    /// That side finds its connection over: soon after the proxy has lost the other one, or let go of it, if it
+    /// has not before.
+    fn hears_of_it(&self, side: Side, prompt: &Prompt, event: &Event, found: &mut Found) {
         let end = &self.ends[side];
-        if event.at.since(over.max(end.last)) > told && !end.heard_end && !end.gone {
-            let why = format!("the tunnel was over at {over}, and the {side} was not told");
-            found.violate(Kind::Late, event, why);
+        if end.heard_end || end.gone {
+            return;
+        }
+        // Who has no tunnel yet is answered, and may be kept; who is lost too cannot be told.
+        let knows = side == Side::Backend || self.opened;
+        let lost = self.lost[!side].filter(|_| knows && self.lost[side].is_none());
+        let causes = [
+            ("robbed of the other side", lost.zip(prompt.ended)),
+            ("over", self.over.zip(prompt.told)),
+        ];
+        for (what, (at, most)) in causes.into_iter().filter_map(|(what, when)| Some((what, when?)))
+        {
+            if event.at.since(at.max(end.last)) > most {
+                let why = format!("the tunnel was {what} at {at}, and the {side} was not told");
+                found.violate(Kind::Late, event, why);
+            }
         }
     }
 
@@ -235,6 +218,15 @@ impl Tunnel {
             let why = format!("the end of the {} took {since}", !side);
             found.violate(Kind::Late, event, why);
         }
+    }
+}
+
+/// Whose leg a move is made on, if it is one.
+fn leg(op: Op) -> Option<Side> {
+    match op {
+        Op::Fill(side) | Op::Flush(side) | Op::Pull(side) | Op::Push(side) => Some(side),
+        Op::Secure(side) | Op::Shut(side) | Op::Watch(side) => Some(side),
+        _ => None,
     }
 }
 

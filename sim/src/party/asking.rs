@@ -98,10 +98,9 @@ impl Http {
             let head = http::head(&mut self.inbox)?;
             let status = http::status(&head);
             if status == 101 {
-                hand.tell(What::Heads(
-                    status,
-                    http::field(&head, "X-Request").and_then(http::whose),
-                ));
+                let whose = http::field(&head, "X-Request").and_then(http::whose);
+                hand.tell(What::Heads(status, whose));
+                tell_fields(plan, at, &head, hand);
                 return Some(self.switches(at, plan, hand));
             }
             if (100..200).contains(&status) {
@@ -114,6 +113,7 @@ impl Http {
             self.consent = None;
             let whose = http::field(&head, "X-Request").and_then(http::whose);
             hand.tell(What::Heads(status, whose));
+            tell_fields(plan, at, &head, hand);
             self.closing |= http::field(&head, "Connection") == Some("close");
             let theirs = whose.map(|(client, at)| stream(client, at, Side::Backend));
             self.reading = Some(Incoming::of(&head, theirs, false));
@@ -146,6 +146,15 @@ impl Http {
     }
 }
 
+/// Tells what the head of an answer bears, where the request or its answer has fields of its own.
+fn tell_fields(plan: &plan::Client, at: usize, head: &str, hand: &mut Hand<'_>) {
+    if let Some(Op::Ask(ask)) = plan.script.get(at)
+        && ask.has_fields()
+    {
+        hand.tell(What::Bears(at, http::bears(head)));
+    }
+}
+
 /// The head of a request.
 pub(crate) fn head(client: u32, at: usize, ask: &Ask) -> String {
     let method = match ask.kind {
@@ -160,7 +169,8 @@ pub(crate) fn head(client: u32, at: usize, ask: &Ask) -> String {
     let waits = ask.upload().is_some_and(|upload| upload.waits);
     let expect = if waits { "Expect: 100-continue\r\n" } else { "" };
     let upgrade = if matches!(ask.kind, Kind::Upgrade(_)) { HANDSHAKE } else { "" };
-    let fields = [upgrade, last, keeps, expect, &body.unwrap_or_default()].concat();
+    let more = http::lines(&ask.fields);
+    let fields = [upgrade, last, keeps, expect, &more, &body.unwrap_or_default()].concat();
     format!("{method} /{}/{client}/{at} HTTP/{version}\r\nHost: h\r\n{fields}\r\n", ask.to)
 }
 

@@ -235,6 +235,9 @@ impl<'p> Serving<'p> {
             return Next::On;
         };
         hand.tell(What::Gets(client, at));
+        if ask.has_fields() {
+            hand.tell(What::Bears(at, http::bears(&head)));
+        }
         self.client = Some(client);
         let request = Request { client, at, ask };
         self.upgrade = matches!(ask.kind, Kind::Upgrade(_));
@@ -331,7 +334,7 @@ impl<'p> Serving<'p> {
 fn words(request: &Request<'_>) -> Vec<u8> {
     let Request { client, at, ask } = request;
     let mine = stream(*client, *at, Side::Backend);
-    let whose = format!("X-Request: {client}/{at}\r\n");
+    let whose = format!("X-Request: {client}/{at}\r\n{}", http::lines(&ask.reply.fields));
     match &ask.reply.answer {
         Answer::Body { status, framing, bytes, then } => {
             let closes = *then == Then::Close || *framing == Framing::Close || ask.reply.early;

@@ -19,6 +19,25 @@ pub(crate) fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
+/// The fields that edits are about, by name, those of one name in their order; names in lower case.
+pub(crate) fn bears(head: &str) -> Vec<String> {
+    let fields = head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
+    let fields = fields.map(|(name, value)| (name.to_ascii_lowercase(), value));
+    let mut all: Vec<_> = fields.filter(|(name, _)| is_edited(name)).collect();
+    all.sort_by(|one, other| one.0.cmp(&other.0));
+    all.into_iter().map(|(name, value)| format!("{name}: {value}")).collect()
+}
+
+/// Whether edits may be about a field of that name, in lower case.
+pub(crate) fn is_edited(name: &str) -> bool {
+    name.starts_with("x-sim-") || ["location", "set-cookie"].contains(&name)
+}
+
+/// The lines of some fields.
+pub(crate) fn lines(fields: &[String]) -> String {
+    fields.iter().flat_map(|field| [field, "\r\n"]).collect()
+}
+
 /// The status of a response, or 0.
 pub(crate) fn status(head: &str) -> u16 {
     head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)

@@ -19,6 +19,7 @@ use std::num::NonZeroU32;
 
 pub(crate) use backend::Serving;
 pub(crate) use client::Client;
+pub(crate) use http::is_edited;
 pub(crate) use sockets::{Sockets, Tip};
 
 /// A number of bytes that is not zero.

@@ -3,6 +3,8 @@
 
 use underpass_core::Side;
 
+use crate::rng::mix;
+
 /// The name of a stream of bytes: that side's, for that request of that client.
 pub(crate) fn stream(client: u32, ask: usize, side: Side) -> u64 {
     mix((u64::from(client) << 32) | ((ask as u64) << 1) | side as u64)
@@ -39,14 +41,6 @@ pub(crate) fn good(stream: u64, from: u64, got: &[u8]) -> usize {
         }
     }
     good
-}
-
-/// The finaliser of splitmix64.
-fn mix(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    number ^ (number >> 31)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What clients do, and what both ends do in a tunnel.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use serde::{Deserialize, Serialize};
 
 use super::reply::{Answer, Framing, Pace, Reply};
@@ -10,6 +12,9 @@ use super::reply::{Answer, Framing, Pace, Reply};
 pub struct Client {
     /// Its name, which it keeps when others are left out.
     pub id: u32,
+    /// The client by whose address it calls, as all those do that are behind one router; its own if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u32>,
     /// When it begins, in milliseconds.
     pub start: u64,
     /// What it does, one after the other.
@@ -56,6 +61,9 @@ pub struct Ask {
     pub old: bool,
     /// The client says that this is its last request.
     pub last: bool,
+    /// Further fields of its head, one a line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
     /// What the backend does with it.
     pub reply: Reply,
 }
@@ -86,6 +94,13 @@ pub struct Upload {
     pub waits: bool,
 }
 
+impl Client {
+    /// The address by which it calls.
+    pub fn address(&self) -> IpAddr {
+        Ipv4Addr::from(0x0A00_0000 + self.behind.unwrap_or(self.id)).into()
+    }
+}
+
 impl Op {
     /// The pace that it sets, if it does.
     pub(super) fn pace(&self) -> Option<&Pace> {
@@ -107,6 +122,17 @@ impl Ask {
     pub fn is_good(&self) -> bool {
         let switches = matches!(self.reply.answer, Answer::Switch { .. });
         self.reply.is_good() && (!switches || matches!(self.kind, Kind::Upgrade(_)))
+    }
+
+    /// Whether its head, or that of its answer, has fields of its own.
+    pub fn has_fields(&self) -> bool {
+        !self.fields.is_empty() || !self.reply.fields.is_empty()
+    }
+
+    /// What the fields of that name say, in their order.
+    pub fn says<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let fields = self.fields.iter().filter_map(|field| field.split_once(": "));
+        fields.filter(|field| field.0.eq_ignore_ascii_case(name)).map(|field| field.1)
     }
 
     /// The body, if it has one.

@@ -183,6 +183,11 @@ impl Plan {
     fn check_op(&self, op: &Op) -> Result<(), BadPlan> {
         let Op::Ask(ask) = op else { return op.pace().map_or(Ok(()), Pace::check) };
         ask.reply.pace.as_ref().map_or(Ok(()), Pace::check)?;
+        let is_field = |line: &&String| line.contains(": ") && !line.contains(char::is_control);
+        if let Some(line) = ask.fields.iter().chain(&ask.reply.fields).find(|line| !is_field(line))
+        {
+            return Err(BadPlan(format!("{line:?} is no field")));
+        }
         let Answer::Switch { script, .. } = &ask.reply.answer else { return Ok(()) };
         if script.iter().any(|op| matches!(op, Op::Ask(_) | Op::Garbage(_))) {
             return Err(BadPlan("a backend asks nothing, and sends no garbage in a tunnel".into()));
@@ -249,6 +254,15 @@ mod tests {
         let slow = Fault::Slow { link, latency: 0, bandwidth: 999, lasts: 1 };
         let said = refused(&|plan| plan.faults = vec![Timed { at: 1, fault: slow.clone() }]);
         assert_eq!(said, "a way takes 1000 bytes a second at the least");
+        let field = |plan: &mut Plan| {
+            let asks = plan.clients.iter_mut().flat_map(|client| &mut client.script);
+            for op in asks {
+                if let Op::Ask(ask) = op {
+                    ask.fields = vec!["X: a\r\nY: b".to_owned()];
+                }
+            }
+        };
+        assert_eq!(refused(&field), r#""X: a\r\nY: b" is no field"#);
         assert!(Plan::parse("{").is_err());
     }
 }

@@ -16,6 +16,9 @@ pub struct Reply {
     pub interims: u8,
     /// How slowly it writes; at once if it does not say.
     pub pace: Option<Pace>,
+    /// Further fields of the head that it answers with, one a line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
     /// What it answers.
     pub answer: Answer,
 }
@@ -97,7 +100,7 @@ pub struct Pace {
 impl Reply {
     /// That answer, at once.
     pub fn new(answer: Answer) -> Self {
-        Self { delay: 0, early: false, interims: 0, pace: None, answer }
+        Self { delay: 0, early: false, interims: 0, pace: None, fields: Vec::new(), answer }
     }
 
     /// Whether a proxy that nothing hinders relays it whole.

@@ -44,7 +44,15 @@ impl Draw {
     }
 
     fn ask(&mut self, kind: Kind, reply: Reply) -> Ask {
-        Ask { to: self.to(), kind, pipelined: false, old: false, last: false, reply }
+        Ask {
+            to: self.to(),
+            kind,
+            pipelined: false,
+            old: false,
+            last: false,
+            fields: Vec::new(),
+            reply,
+        }
     }
 
     /// A request for a tunnel that is granted, and what both do in it.
@@ -126,7 +134,18 @@ impl Draw {
 
     /// A request for a tunnel that may not be granted.
     pub(super) fn hasty_tunnel(&mut self) -> Vec<Op> {
-        if self.0.one_in(4) { vec![self.victim()] } else { self.tunnel(Talk::Short) }
+        match self.0.below(8) {
+            0 | 1 => vec![self.victim()],
+            2 => self.leaver(),
+            _ => self.tunnel(Talk::Short),
+        }
+    }
+
+    /// A client that does not wait for an answer that never comes.
+    fn leaver(&mut self) -> Vec<Op> {
+        let kind = if self.0.one_in(2) { Kind::Upgrade(self.early()) } else { Kind::Get };
+        let ask = self.ask(kind, Reply::new(Answer::Silence));
+        vec![step(ask), Op::Sleep(self.0.within(1, 300)), Op::Abort]
     }
 
     /// A request whose answer is all wrong.

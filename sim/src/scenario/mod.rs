@@ -1,10 +1,11 @@
 //! Scenarios: what a seed makes into a plan. Each looks into one corner, and each seed draws anew which
 //! things may happen there at all, so that rare ones meet without common ones in between.
 //!
-//! `draw` draws what scripts and networks are made of, `faults` what goes wrong.
+//! `draw` draws what scripts and networks are made of, `heads` what their heads bear, `faults` what goes wrong.
 
 mod draw;
 mod faults;
+mod heads;
 
 use crate::plan::{Ask, Backend, Client, Op, Plan, Timed, VERSION};
 use crate::rng::Rng;
@@ -20,6 +21,8 @@ pub enum Scenario {
     Crowd,
     /// Ends of directions in every order.
     HalfClose,
+    /// Heads that are edited on their way, and decide who may come in.
+    Heads,
     /// A backend that does everything wrong.
     Hostile,
     /// Exchanges on kept connections, with tunnels in between.
@@ -40,10 +43,11 @@ pub enum Scenario {
 
 impl Scenario {
     /// Every scenario there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Bulk,
         Self::Crowd,
         Self::HalfClose,
+        Self::Heads,
         Self::Hostile,
         Self::KeepAlive,
         Self::LongIdle,
@@ -60,6 +64,7 @@ impl Scenario {
             Self::Bulk => "bulk",
             Self::Crowd => "crowd",
             Self::HalfClose => "half-close",
+            Self::Heads => "heads",
             Self::Hostile => "hostile",
             Self::KeepAlive => "keep-alive",
             Self::LongIdle => "long-idle",
@@ -103,7 +108,8 @@ impl Scenario {
             Self::Bulk | Self::HalfClose | Self::LongIdle => (1, 3),
             Self::Crowd => (4, 9),
             Self::Storm => (4, 12),
-            Self::Hostile
+            Self::Heads
+            | Self::Hostile
             | Self::KeepAlive
             | Self::Partition
             | Self::Restart
@@ -123,23 +129,25 @@ impl Scenario {
         let rng = &mut whole.0;
         let mut lines = vec!["Listen 80".to_owned()];
         let mut parameters = String::new();
+        let mut protocol = "";
         match self {
             Self::Crowd => {
                 let most = rng.within(1, 2);
                 let acquire = rng.pick(&["", " acquire=900ms", " acquire=20s"]);
                 parameters = format!(" max={most}{acquire}");
-                let tunnels = rng.within(1, 3);
                 let bounds = [
-                    format!("ProxyWebsocketMaxTunnels {tunnels}"),
-                    "ProxyWebsocketMaxHandshakes 1".to_owned(),
+                    format!("ProxyWebsocketMaxTunnels {}", rng.within(1, 3)),
+                    format!("ProxyWebsocketMaxHandshakes {}", rng.within(1, 2)),
                 ];
                 lines.extend(bounds.into_iter().filter(|_| rng.one_in(3)));
             }
             Self::LongIdle | Self::HalfClose | Self::Swarm => {
-                let idle = rng.pick(&[0, 0, 7, 45]);
-                lines.push(format!("ProxyWebsocketIdleTimeout {idle}"));
-                let park = rng.pick(&["ProxyWebsocketAsync OFF", "ProxyWebsocketAsyncDelay 2"]);
-                lines.extend((!rng.one_in(3)).then(|| park.to_owned()));
+                lines.extend(clocks(rng));
+            }
+            Self::Heads => {
+                protocol = rng.pick(&["", "", " protocol=chat"]);
+                lines.extend(whole.edits());
+                lines.extend(whole.origins());
             }
             Self::KeepAlive | Self::Restart => {
                 parameters =
@@ -153,6 +161,7 @@ impl Scenario {
             }
             Self::Bulk | Self::Hostile | Self::Partition | Self::Storm => {}
         }
+        let rng = &mut whole.0;
         if rng.one_in(3) {
             lines.push(format!("ProxyTimeout {}", rng.pick(&[3, 15])));
         }
@@ -161,7 +170,8 @@ impl Scenario {
         lines.extend(rng.one_in(6).then(|| "ProxyIOBufferSize 4096".to_owned()));
         let connect = rng.pick(&["", "", " connectiontimeout=2"]);
         for name in ["b0", "b1"] {
-            lines.push(format!("ProxyPass /{name}/ ws://{name}/{parameters}{connect}"));
+            let protocol = if name == "b1" { protocol } else { "" };
+            lines.push(format!("ProxyPass /{name}/ ws://{name}/{parameters}{connect}{protocol}"));
         }
         lines
     }
@@ -189,17 +199,22 @@ impl Scenario {
                     script.extend(draw.tunnel(draw::Talk::Short));
                 }
             }
-            Self::Crowd | Self::Partition | Self::Swarm => {
+            Self::Crowd | Self::Heads | Self::Partition | Self::Swarm => {
                 for _ in 0..draw.0.within(1, 3) {
                     script.extend(self.errand(&mut draw));
                 }
             }
         }
-        Client { id, start, script }
+        if self == Self::Heads {
+            draw.dress(&mut script);
+        }
+        let behind = (self == Self::Crowd && draw.0.one_in(2)).then_some(0);
+        Client { id, behind, start, script }
     }
 
     fn errand(self, draw: &mut Draw) -> Vec<Op> {
-        match draw.0.below(if self == Self::Swarm { 8 } else { 5 }) {
+        let kinds = if self == Self::Swarm { 8 } else { 5 + usize::from(self == Self::Heads) };
+        match draw.0.below(kinds) {
             0 | 1 => draw.tunnel(draw::Talk::Short),
             2 => draw.tunnel(draw::Talk::HalfClose),
             3 | 4 => draw.exchange(),
@@ -214,7 +229,7 @@ impl Scenario {
             Self::Bulk => &[Wrong::Reset, Wrong::Cut, Wrong::Hole, Wrong::Slow][..],
             Self::Crowd => &[Wrong::Reset, Wrong::Refuse, Wrong::Crash],
             Self::HalfClose => &[Wrong::Reset, Wrong::Cut],
-            Self::Hostile | Self::Slowloris => &[Wrong::Reset],
+            Self::Heads | Self::Hostile | Self::Slowloris => &[Wrong::Reset],
             Self::KeepAlive => &[Wrong::Crash, Wrong::Reset],
             Self::LongIdle => &[Wrong::Jump, Wrong::Hole, Wrong::Reset, Wrong::Cut],
             Self::Partition => &[Wrong::Cut, Wrong::Hole, Wrong::Hang, Wrong::Slow],
@@ -233,6 +248,18 @@ impl Scenario {
         faults.sort_by_key(|timed| timed.at);
         faults
     }
+}
+
+/// How long tunnels may be silent, half-closed, and alive, and when they park.
+fn clocks(rng: &mut Rng) -> Vec<String> {
+    let mut lines = vec![format!("ProxyWebsocketIdleTimeout {}", rng.pick(&[0, 0, 7, 45]))];
+    let park = rng.pick(&["ProxyWebsocketAsync OFF", "ProxyWebsocketAsyncDelay 2"]);
+    lines.extend((!rng.one_in(3)).then(|| park.to_owned()));
+    let half = format!("ProxyWebsocketHalfCloseTimeout {}", rng.pick(&[2, 30]));
+    lines.extend(rng.one_in(3).then_some(half));
+    let life = format!("ProxyWebsocketMaxDuration {}", rng.pick(&[1, 5, 60]));
+    lines.extend(rng.one_in(4).then_some(life));
+    lines
 }
 
 /// An ask as a step.
