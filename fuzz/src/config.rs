@@ -89,7 +89,7 @@ const UNCLOSED: &str = "is never closed";
 /// What is accepted has a meaning that sessions can be served by.
 fn must_be_sound(config: &Config) {
     assert!(!config.listens.is_empty(), "it listens nowhere");
-    let Rules { hosts, entrances, workers, .. } = &config.rules;
+    let Rules { hosts, entrances, balancers, workers, .. } = &config.rules;
     let mut used = vec![false; workers.len()];
     for host in hosts {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
@@ -97,14 +97,15 @@ fn must_be_sound(config: &Config) {
         must_let_something_pass(&host.limits);
         for rule in &host.rules {
             let Some(forward) = rule.action.forward() else { continue };
-            used[forward.worker.0 as usize] = true;
+            let balancer = &balancers[forward.balancer.0 as usize];
+            balancer.workers.iter().for_each(|worker| used[worker.0 as usize] = true);
             let scopes = host.sections.iter().filter_map(|_| host.inner_scope(b"/ws"));
             let scopes: Vec<_> = scopes.map(|scope| *scope).chain([host.scope.clone()]).collect();
             scopes.iter().for_each(|scope| {
                 must_wait_for_something(&Terms::of(forward, scope, host.timeout));
             });
-            assert!(forward.piece.map(NonZeroU32::get).is_none_or(|piece| piece >= 512));
-            let head = forward.response_limits(config.rules.bad_header);
+            assert!(forward.manner.piece.map(NonZeroU32::get).is_none_or(|piece| piece >= 512));
+            let head = forward.manner.response_limits(config.rules.bad_header);
             assert!((1..=HEAD_MOST as u32 / 2).contains(&head.line), "no response fits");
         }
         must_have_paths(host);

@@ -252,7 +252,8 @@ fn written(said: Said<'_>) -> Vec<u8> {
     let (scheme, hops, offer, reuses) = ("http", None, &Offer::None, true);
     let (rules, changes) = (Rules::default(), Changes::none(0));
     let editor = Editor::new(&rules, &changes, Wait::ZERO);
-    let way = Way { said, editor, client, scheme, hops, offer, reuses };
+    let target = &said.forward.target;
+    let way = Way { said, target, editor, client, scheme, hops, offer, reuses };
     let (mut out, mut buffers, mut slots) = (Buf::default(), Buffers::default(), slots());
     write(&asked, way, &mut out, &mut buffers);
     let sent = Request::parse(out.bytes(), &mut slots);

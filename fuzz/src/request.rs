@@ -49,7 +49,8 @@ fn forward(request: &Request<'_, '_>, rules: &Rules) -> Result<(), Refusal> {
     let (scheme, offer, reuses) = ("http", &offer, true);
     let changes = Changes::none(0);
     let editor = Editor::new(rules, &changes, Wait::ZERO);
-    let way = Way { said, editor, client, scheme, hops, offer, reuses };
+    let target = &said.forward.target;
+    let way = Way { said, target, editor, client, scheme, hops, offer, reuses };
     let (mut out, mut buffers) = (Buf::default(), Buffers::default());
     write(request, way, &mut out, &mut buffers);
     accept(out.bytes(), request, way);

@@ -13,7 +13,9 @@ use underpass_core::head::{
 use underpass_core::limits::{FIELDS_MOST, Limits};
 use underpass_core::negotiate::forward::{After, interim, response as last, switch};
 use underpass_core::negotiate::{Answer, Offer, judge};
-use underpass_core::route::{Forward, Host, Rules, Scheme, Scope, Target, Upgrade, Via, WorkerId};
+use underpass_core::route::{
+    BalancerId, Forward, Host, Rules, Scheme, Scope, Target, Upgrade, Via,
+};
 use underpass_core::time::Wait;
 
 use crate::heads;
@@ -113,7 +115,7 @@ fn forward(response: &Response<'_, '_>, asked: u8, host: &Host) {
         path: String::new(),
         socket: None,
     };
-    let rule = Forward { upgrade: Upgrade::Any, ..Forward::new(target, WorkerId(0)) };
+    let rule = Forward { upgrade: Upgrade::Any, ..Forward::new(target, BalancerId(0)) };
     let offer = &Offer::of(&request, &rule, &Scope::DEFAULT).expect("it is good");
     let after = match asked >> 2 & 3 {
         0 => After::KeepAlive(Version::Http10),
