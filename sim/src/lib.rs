@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod day;
 pub mod des;
 pub mod engine;
 pub mod event;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::balance::Balance;
 use super::hunt::Hunt;
 use super::mutants::Mutants;
 use crate::engine::Engine;
@@ -36,6 +37,8 @@ pub(super) enum Command {
     },
     /// Run seed after seed, and stop at the first violation.
     Hunt(Hunt),
+    /// Print how evenly each method of a balancer shares a day of tunnels.
+    Balance(Balance),
     /// Plant one bug of sim/mutants after the other, and hunt for each.
     Mutants(Mutants),
     /// Cut a plan that fails down to what it fails by.

@@ -1,6 +1,7 @@
 //! The program `underpass-sim`.
 
 mod args;
+mod balance;
 mod hunt;
 mod mutants;
 mod recorded;
@@ -105,6 +106,7 @@ impl Command {
                 show_run(engine, &scenario.draw(seed), &show, out)
             }
             Self::Hunt(hunt) => hunt.run(out),
+            Self::Balance(balance) => balance.run(out),
             Self::Mutants(mutants) => mutants.run(out),
             Self::Shrink { file, output, most, engine } => {
                 shrink_file(&file, output, most, engine, out)
