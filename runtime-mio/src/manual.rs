@@ -90,6 +90,17 @@ mod tests {
         assert_eq!(page, manual(), "UPDATE=1 cargo test -p underpass manual");
     }
 
+    /// D1 to D20 of `reference/httpd.md`: what httpd does, what we do, and why.
+    #[test]
+    fn every_fault_of_httpds_is_on_the_migration_page_with_a_reason() {
+        let page = include_str!("../docs/migration.md");
+        for number in 1..=20 {
+            let row = page.lines().find(|line| line.starts_with(&format!("| D{number} |")));
+            let cells = row.unwrap_or_else(|| panic!("no D{number}")).trim_matches('|').split('|');
+            assert_eq!(cells.filter(|cell| cell.trim().len() > 1).count(), 4, "D{number}");
+        }
+    }
+
     #[test]
     fn every_directive_and_every_parameter_is_on_the_page() {
         let page = manual();
