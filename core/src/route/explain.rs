@@ -85,7 +85,7 @@ pub fn explain(rules: &Rules, question: &Question<'_>) -> Explained {
     let host = &rules.hosts[number];
     let mut steps = vec![Step::Host { name: host.name.clone(), why: why_host(rules, question) }];
     steps.extend(vary(host, question.path.as_bytes()));
-    // Whoever asks, it is not this machine only; what depends on it is told.
+    // Nobody's address: what depends on the client's is told.
     let client = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let known = Known::of(Some(question.request), client, "http", host);
     if host.heads.vars(&known).get(NO_PROXY).is_some() {
@@ -103,7 +103,10 @@ fn vary(host: &Host, path: &[u8]) -> impl Iterator<Item = Step> {
         line.assigns.iter().any(|assign| assign.name.eq_ignore_ascii_case(NO_PROXY))
     };
     let unknown = lines.filter(decides).filter_map(|line| line.when.as_ref()?.of.unsaid());
-    unknown.map(|on| Step::Depends { on, what: "by it no-proxy may be set, and the answer be 404" })
+    unknown.map(|on| Step::Depends {
+        on,
+        what: "no-proxy may be set by it, or taken back: where it is set, the answer is 404",
+    })
 }
 
 /// Which rule takes it, and why none before that does.
@@ -271,7 +274,9 @@ mod tests {
         assert_eq!(said("SetEnvIf Upgrade . no-proxy", false), TAKEN);
         assert_eq!(said("SetEnvIf Request_URI ^/x no-proxy\nSetEnvIf X . y", false), TAKEN);
         let depends = |on: &str| {
-            format!("depends   on {on}: by it no-proxy may be set, and the answer be 404\n{TAKEN}")
+            format!(
+                "depends   on {on}: no-proxy may be set by it, or taken back: where it is set, the answer is 404\n{TAKEN}"
+            )
         };
         assert_eq!(said("BrowserMatch bot no-proxy", false), depends("User-Agent"));
         assert_eq!(said("SetEnvIf X-Local yes no-proxy", false), depends("X-Local"));
