@@ -173,7 +173,7 @@ fn ask(offer: &Offer, said: &Said<'_>, caller: Caller) -> Ask {
 fn judged(request: &Request<'_, '_>, said: &Said<'_>) -> Result<Offer, Refusal> {
     let offer = Offer::of(request, said.forward, said.scope)?;
     if offer != Offer::None {
-        admit_origin(request, SCHEME, said.scope)?;
+        admit_origin(request, said.host.scheme(SCHEME), said.scope)?;
     }
     Ok(offer)
 }

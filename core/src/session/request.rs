@@ -196,7 +196,7 @@ impl Session {
         let request = Request::parse(head, &mut slots).map_err(Refusal::Head)?;
         let said = cx.rules.at(&deal.place).ok_or(Refusal::NoRule)?;
         let (client, offer) = (deal.ask.client, &deal.offer);
-        let (scheme, hops, reuses) = (SCHEME, deal.hops, deal.reuses);
+        let (scheme, hops, reuses) = (said.host.scheme(SCHEME), deal.hops, deal.reuses);
         let editor = Editor::new(cx.rules, &deal.changes, cx.now.since(self.began));
         let way = forward::Way { said, editor, client, scheme, hops, offer, reuses };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);
