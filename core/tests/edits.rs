@@ -235,6 +235,31 @@ fn no_half_of_a_tunnel_outlives_the_other_where_that_is_said() {
     }
 }
 
+/// httpd's manual of `ServerName`: a device in front of us speaks TLS, and clients know us by its scheme and port.
+#[test]
+fn the_scheme_of_the_server_is_the_one_that_clients_ask_by() {
+    let rules = rules(
+        "Listen 80\nServerName https://front.example:8443\nProxyAddForwarded On\n\
+         ProxyPass / http://backend:9000/\nProxyPassReverse / http://backend:9000/",
+    );
+    let asked = heads::get("").replace("Host: h", "Host: front.example");
+    let heard = told(&rules, &asked);
+    assert_eq!(field(&heard, "X-Forwarded-Proto"), ["https"]);
+    assert_eq!(field(&heard, "Forwarded"), ["for=192.0.2.7;host=front.example;proto=https"]);
+    let before = asked.replace("\r\n\r\n", "\r\nX-Forwarded-Proto: http\r\n\r\n");
+    assert_eq!(
+        field(&told(&rules, &before), "X-Forwarded-Proto"),
+        ["http"],
+        "who is nearer knows better"
+    );
+    let answer = OK.replace("Server: x", "Location: http://backend:9000/x");
+    let place = |asked: &str| field(&answered(&rules, asked, &answer).1, "Location");
+    assert_eq!(place(&asked), ["https://front.example:8443/x"]);
+    let nameless = heads::get("").replace("Host: h\r\n", "").replace("1.1", "1.0");
+    assert_eq!(place(&nameless), ["https://front.example:8443/x"]);
+    assert_eq!(place(&asked.replace(".example", ".example:444")), ["https://front.example:444/x"]);
+}
+
 #[test]
 fn a_backends_urls_and_cookies_become_ours() {
     let rules = with(

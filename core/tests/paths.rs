@@ -11,8 +11,8 @@ struct Case {
     /// The row of httpd's.
     row: &'static str,
     conf: &'static str,
-    /// The request line's target, with `ws ` before it where an upgrade is asked for; and the line that the
-    /// backend gets, with its host before it, or the status of the refusal.
+    /// The request line's target, with `ws ` before it where an upgrade is asked for, or `OPTIONS `; and the
+    /// target that the backend gets, with its host before it, or the status of the refusal.
     rows: &'static [(&'static str, &'static str)],
 }
 
@@ -22,6 +22,27 @@ const RULES: &[Case] = &[
         row: "1.4 item 1: what is no path, and what is below no rule",
         conf: "ProxyPass /a http://b",
         rows: &[("/x", "404"), ("/", "404")],
+    },
+    Case {
+        row: "1.4 item 1: no-proxy, by what a line says of any spelling of the path",
+        conf: "SetEnvIf Request_URI ^/no/ no-proxy\nProxyPass / http://b/",
+        rows: &[
+            ("/no/x", "404"),
+            ("/%6eo/x", "404"),
+            ("/a/../no/x", "404"),
+            ("/nothing", "b /nothing"),
+        ],
+    },
+    Case {
+        row: "1.4 item 1: no-proxy, by a field, and taken back",
+        conf: "SetEnvIf Upgrade websocket no-proxy\nSetEnvIf Request_URI ^/open/ !no-proxy\n\
+               ProxyPass / ws://b/",
+        rows: &[("/x", "b /x"), ("ws /x", "404"), ("ws /open/x", "b /open/x")],
+    },
+    Case {
+        row: "1.4 item 1: * is below no rule",
+        conf: "ProxyPass / http://b/\nProxyPassMatch .* http://c/",
+        rows: &[("OPTIONS *", "404"), ("*", "400"), ("OPTIONS /x", "b /x")],
     },
     Case {
         row: "1.4 item 2: the rule of a section goes before those of its server, that of the last one first",
@@ -128,6 +149,35 @@ const RULES: &[Case] = &[
         rows: &[("/a/x?y", "a /x"), ("/b/x?y", "b /x?y")],
     },
     Case {
+        // httpd looks at what it forwards only, and says 403; here no rule is asked about them (R29, R34).
+        row: "1.4 item 10: blanks and control characters in what would be forwarded raw",
+        conf: "ProxyPass /raw/ http://a/ nocanon\nProxyPass /enc/ http://a/ mapping=encoded\nProxyPass / http://b/",
+        rows: &[
+            ("/raw/a b", "400"),
+            ("/raw/a\tb", "400"),
+            ("/raw/a\x01b", "400"),
+            ("/raw/a\x7fb", "400"),
+            ("/enc/a b", "400"),
+            ("/x?a b", "400"),
+            ("/x?a\x01b", "400"),
+            ("/x?a\x7fb", "400"),
+            ("/raw/%0d%0ab%20?%0d%0a", "a /%0d%0ab%20?%0d%0a"),
+        ],
+    },
+    Case {
+        row: "1.4 item 10: bad escapes, and what hides a separator",
+        conf: "ProxyPass /raw/ http://a/ nocanon\nProxyPass / http://b/",
+        rows: &[
+            ("/raw/%zz", "400"),
+            ("/raw/%2", "400"),
+            ("/%zz", "400"),
+            ("/raw/%2F", "404"),
+            ("/raw/%00", "404"),
+            ("/%2f", "404"),
+            ("/%00", "404"),
+        ],
+    },
+    Case {
         row: "1.4 item 12: default ports, and those that are none",
         conf: "ProxyPass /a ws://a:80\nProxyPass /b http://b:8080\nProxyPass /c ws://[::1]:9000",
         rows: &[("/a", "a /"), ("/b", "b:8080 /"), ("/c", "[::1]:9000 /")],
@@ -208,6 +258,7 @@ const SPELLINGS: &[Case] = &[
             ("/ws/%7E", "b /%7E"),
             ("/ws/a|b?q=%zz", "b /a|b?q=%zz"),
             ("/ws/%c3%A9", "b /%c3%A9"),
+            ("/ws/é", "400"),
         ],
     },
     Case {
@@ -235,12 +286,14 @@ fn paths_are_spelled_as_p_path_has_it() {
 fn assert_case(case: &Case) {
     let rules = rules(&format!("Listen 80\n{}", case.conf));
     for (asked, expected) in case.rows {
-        let (upgrade, target) = match asked.strip_prefix("ws ") {
-            Some(target) => (world::heads::HANDSHAKE, target),
-            None => ("", *asked),
+        let handshake = world::heads::HANDSHAKE;
+        let (upgrade, line) = match (asked.strip_prefix("ws "), asked.starts_with("OPTIONS ")) {
+            (Some(target), _) => (handshake, format!("GET {target}")),
+            (None, true) => ("", (*asked).to_owned()),
+            (None, false) => ("", format!("GET {asked}")),
         };
         let mut world = World::recorded(&rules);
-        world.hear(Side::Client, &format!("GET {target} HTTP/1.1\r\nHost: h\r\n{upgrade}\r\n"));
+        world.hear(Side::Client, &format!("{line} HTTP/1.1\r\nHost: h\r\n{upgrade}\r\n"));
         assert_eq!(&outcome(&mut world), expected, "{}: {asked}", case.row);
     }
 }
@@ -258,6 +311,25 @@ fn outcome(world: &mut World<'_>) -> String {
 
 fn status(heard: &str) -> String {
     heard.split(' ').nth(1).expect("a status line").into()
+}
+
+/// 1.4 item 11, as far as it shows: the parameters of a worker are those of the longest URL that a rule's begins
+/// with, and `ws://` and `http://` do not share them. There is no worker without a rule here.
+#[test]
+fn a_rule_has_the_worker_of_the_longest_url_as_1_4_item_11_has_it() {
+    let rules = rules(
+        "Listen 80\nProxySet HTTP://B upgrade=short\nProxySet http://b/x upgrade=long\n\
+         ProxyPass /long http://b/x/y\nProxyPass /short http://b/z\nProxyPass /ws ws://b/x",
+    );
+    let asks = |path: &str, token: &str| {
+        let mut world = World::recorded(&rules);
+        let fields = format!("Host: h\r\nConnection: upgrade\r\nUpgrade: {token}\r\n");
+        world.hear(Side::Client, &format!("GET {path} HTTP/1.1\r\n{fields}\r\n"));
+        world.heard(Side::Backend).contains(&format!("\r\nUpgrade: {token}\r\n"))
+    };
+    assert_eq!((asks("/long", "long"), asks("/long", "short")), (true, false));
+    assert_eq!((asks("/short", "long"), asks("/short", "short")), (false, true));
+    assert_eq!((asks("/ws", "long"), asks("/ws", "short")), (false, false));
 }
 
 /// P-BAD: what is no request that we would send on. httpd says 400 of fields that are too long or too many, for

@@ -130,6 +130,9 @@ fn before_the_answer() -> Situations {
         ("a 101 without proof is there", |rules| {
             answering(rules, "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
         }),
+        ("a 101 for a subprotocol that was not offered is there", |rules| {
+            answering(rules, &heads::switch("Sec-WebSocket-Protocol: chat\r\n"))
+        }),
         ("a response with a body is there", |rules| answering(rules, &length("hi"))),
         ("a response without one is there", |rules| answering(rules, NO_BODY)),
         ("an interim head for the client, nothing more there", interim),

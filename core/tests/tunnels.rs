@@ -4,7 +4,7 @@
 mod world;
 
 use underpass_core::balance::NoWorker;
-use underpass_core::negotiate::{BadOrigin, Refusal};
+use underpass_core::negotiate::{BadOrigin, Nonsense, Refusal};
 use underpass_core::report::Close;
 use underpass_core::route::{QuotaId, Rules};
 use underpass_core::time::Wait;
@@ -65,6 +65,18 @@ fn a_page_that_is_listed_gets_its_tunnel() {
     }
 }
 
+/// A device that speaks TLS for us makes our own pages `https` ones.
+#[test]
+fn our_own_pages_have_the_scheme_that_clients_ask_by() {
+    let rules = under("ServerName https://h\nProxyWebsocketOrigin same");
+    for (origin, status) in [("https://h", "101"), ("http://h", "403")] {
+        let mut world = World::recorded(&rules);
+        world.hear(Client, &heads::ask(&format!("Origin: {origin}\r\n")));
+        world.hear(Backend, &heads::switch(""));
+        assert_eq!(&world.heard(Client)[9..12], status, "{origin}");
+    }
+}
+
 /// Only upgrades escape what browsers do about foreign pages by themselves.
 #[test]
 fn ordinary_requests_are_not_judged_by_their_origin() {
@@ -101,12 +113,12 @@ fn a_handshake_goes_where_its_subprotocol_is_spoken() {
         "Listen 80\nProxyPass / ws://any:9000/\nProxyPass / ws://mqtt:9000/ protocol=mqtt,v1.mqtt\n\
          <Location /ws>\nProxyWebsocketProtocol chat\nProxyPass ws://chat:9000/\n</Location>",
     );
-    for (offered, host) in [
-        ("chat", "chat"),
-        ("foo, chat", "chat"),
-        ("foo\r\nSec-WebSocket-Protocol: v1.mqtt", "mqtt"),
-        ("Chat, chat2, cha", "any"),
-        ("mqtt, chat", "chat"),
+    for (offered, host, chosen) in [
+        ("chat", "chat", "chat"),
+        ("foo, chat", "chat", "foo"),
+        ("foo\r\nSec-WebSocket-Protocol: v1.mqtt", "mqtt", "v1.mqtt"),
+        ("Chat, chat2, cha", "any", "cha"),
+        ("mqtt, chat", "chat", "chat"),
     ] {
         let mut world = World::recorded(&rules);
         let field = format!("Sec-WebSocket-Protocol: {offered}\r\n");
@@ -114,12 +126,40 @@ fn a_handshake_goes_where_its_subprotocol_is_spoken() {
         let heard = world.heard(Backend);
         assert!(heard.contains(&format!("\r\nHost: {host}:9000\r\n")), "{offered}: {heard}");
         assert!(heard.contains(&field), "{heard}");
-        world.hear(Backend, &heads::switch("Sec-WebSocket-Protocol: chat\r\n"));
-        assert!(world.heard(Client).contains("\r\nSec-WebSocket-Protocol: chat\r\n"));
+        let chosen = format!("Sec-WebSocket-Protocol: {chosen}\r\n");
+        world.hear(Backend, &heads::switch(&chosen));
+        assert_eq!(world.heard(Client), heads::switched(&chosen));
     }
     let mut plain = World::recorded(&rules);
     plain.hear(Client, &heads::get("Sec-WebSocket-Protocol: chat\r\n").replace("/page", "/ws/x"));
     assert!(plain.heard(Backend).contains("\r\nHost: any:9000\r\n"), "it is no handshake");
+}
+
+/// RFC 6455 §4.1: browsers fail what they did not offer; so does everybody here, and the log says why. It is
+/// replayed as it was, though what is no rule's is veiled in the recording.
+#[test]
+fn a_subprotocol_that_was_not_offered_opens_no_tunnel() {
+    let rules =
+        rules("Listen 80\nProxyPass / ws://any:9000/\nProxyPass / ws://mqtt:9000/ protocol=mqtt");
+    let offers = "Sec-WebSocket-Protocol: foo, mqtt\r\nSec-WebSocket-Protocol: t0k-en\r\n";
+    for (offers, chosen) in [
+        (offers, "Foo"),
+        (offers, "mqt"),
+        (offers, "mqtts"),
+        (offers, "t0k_en"),
+        (offers, "foo, mqtt"),
+        (offers, "bar"),
+        (offers, ""),
+        (offers, "foo\r\nSec-WebSocket-Protocol: foo"),
+        ("", "foo"),
+    ] {
+        let mut world = World::recorded(&rules);
+        world.hear(Client, &heads::ask(offers));
+        world.hear(Backend, &heads::switch(&format!("Sec-WebSocket-Protocol: {chosen}\r\n")));
+        let lie = Close::Refused(Refusal::Nonsense(Nonsense::Subprotocol));
+        assert_eq!(world.report().close, lie, "{chosen}");
+        assert!(world.heard(Client).starts_with("HTTP/1.1 502 "), "{chosen}");
+    }
 }
 
 /// Why a session was refused, which was told when to come again.

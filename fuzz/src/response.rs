@@ -100,7 +100,8 @@ const REQUESTS: [&str; 4] = [
     "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
     "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+     Sec-WebSocket-Protocol: chat, v2.chat\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n",
 ];
 
@@ -163,6 +164,9 @@ fn accept(
         heads::must_name_our_hop(&again.fields, &response.fields, response.version, host);
     }
     if answer == Answer::Switch {
+        let chosen = again.fields.one("sec-websocket-protocol");
+        let is_offered = matches!(chosen, Ok(None | Some(b"chat" | b"v2.chat")));
+        assert!(is_offered || !matches!(asked.offer, Offer::WebSocket(_)), "{chosen:?}");
         assert_eq!(again.fields.one("connection"), Ok(Some(&b"Upgrade"[..])));
     } else {
         assert_eq!(again.reason, response.reason);

@@ -2,15 +2,20 @@
 
 use std::fmt::Write as _;
 
-use underpass_core::config::{Directive, Origin, PARAMETERS, Parameter, directives};
+use underpass_core::config::{
+    Directive, Origin, PARAMETERS, Parameter, directives, refused_directives, refused_parameters,
+};
 
 /// What is known of the directive of that name, or of all of them in short; `Err` if there is none.
 pub(crate) fn describe(name: Option<&str>) -> Result<String, String> {
     let Some(name) = name else { return Ok(all()) };
-    directives()
-        .find(|directive| directive.name.eq_ignore_ascii_case(name))
-        .map(one)
-        .ok_or_else(|| format!("underpass: there is no directive `{name}`\n"))
+    let known = directives().find(|directive| directive.name.eq_ignore_ascii_case(name)).map(one);
+    let refused = || {
+        let mut all = refused_directives();
+        let (name, why) = all.find(|(refused, _)| refused.eq_ignore_ascii_case(name))?;
+        Some(format!("{name} {why}\n"))
+    };
+    known.or_else(refused).ok_or_else(|| format!("underpass: there is no directive `{name}`\n"))
 }
 
 fn all() -> String {
@@ -18,6 +23,10 @@ fn all() -> String {
     let mut text = String::new();
     for Directive { name, summary, .. } in directives() {
         let _ = writeln!(text, "{name:width$}  {summary}");
+    }
+    text.push_str("\nKnown and refused:\n");
+    for (name, why) in refused_directives() {
+        let _ = writeln!(text, "{name:width$}  {why}");
     }
     text
 }
@@ -38,6 +47,10 @@ fn one(directive: &Directive) -> String {
         text.push_str("\nParameters:\n");
         for parameter in PARAMETERS {
             text.push_str(&lines_of(parameter));
+        }
+        text.push_str("\nParameters that are known and refused:\n");
+        for (name, why) in refused_parameters() {
+            let _ = writeln!(text, "  {name}\n      {why}");
         }
     }
     text
@@ -65,7 +78,12 @@ mod tests {
             assert!(page.starts_with(name) && page.contains(summary), "{page}");
         }
         assert!(describe(Some("Nothing")).is_err());
+        for (name, why) in refused_directives() {
+            assert!(all.contains(&why), "{name}");
+            assert_eq!(describe(Some(&name.to_lowercase())), Ok(format!("{name} {why}\n")));
+        }
         let page = describe(Some("proxypass")).unwrap();
+        assert!(page.contains("\n  lbmethod\n"), "{page}");
         assert!(page.contains("\n  noquery\n") && page.contains("\n  upgrade=ANY|"), "{page}");
     }
 }

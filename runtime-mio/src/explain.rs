@@ -4,8 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use underpass_core::config::Config;
 use underpass_core::head::{Request, slots};
-use underpass_core::negotiate::offer;
-use underpass_core::route::{Asked, CleanPath, Question, explain as explained};
+use underpass_core::route::{CleanPath, Question, explain as explained};
 
 /// What would become of a request for `url`: a WebSocket's handshake for `ws://`, a page for `http://`.
 pub(crate) fn explain(config: &Config, url: &str) -> Result<String, String> {
@@ -24,15 +23,9 @@ pub(crate) fn explain(config: &Config, url: &str) -> Result<String, String> {
     let mut slots = slots();
     let request = Request::parse(head.as_bytes(), &mut slots).map_err(|error| bad(&error))?;
     let clean = CleanPath::parse(request.path).map_err(|error| bad(&error))?;
-    let asked = Asked {
-        path: &clean,
-        has_upgrade: !handshake.is_empty(),
-        accepts: &|upgrade| offer::accepts(&request, upgrade),
-        offers: &|protocol| offer::offers(&request, protocol),
-    };
-    let name = request.host().unwrap_or_default();
-    let local = local(name, authority);
-    let text = explained(&config.rules, &Question { local, name, asked }).to_string();
+    let local = local(request.host().unwrap_or_default(), authority);
+    let text =
+        explained(&config.rules, &Question { local, request: &request, path: &clean }).to_string();
     Ok(heard(config, local) + &text)
 }
 
@@ -74,6 +67,17 @@ mod tests {
         let root = said("http://h:81").expect("it is explained");
         assert!(root.starts_with("note      nobody listens on port 81\n"), "{root}");
         assert!(root.ends_with("nobody    no rule takes it: 404\n"), "{root}");
+    }
+
+    /// What the URL does not say is said to be unsaid.
+    #[test]
+    fn what_depends_on_a_field_is_told() {
+        let line = |text: &str| Input::Line { name: "conf".into(), text: text.into() };
+        let lines = ["Listen 80", "BrowserMatch bot no-proxy", "ProxyPass / http://b/"].map(line);
+        let config = load(&mut Nowhere, &lines, &[]).expect("the lines are good");
+        let told = explain(&config, "http://h/x").expect("it is explained");
+        assert!(told.contains("depends   on User-Agent: "), "{told}");
+        assert!(told.ends_with("backend   http://b, asked for /x\n"), "{told}");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use underpass_core::config::{Context, Directive, Origin, PARAMETERS, directives};
+use underpass_core::config::{
+    Context, Directive, Origin, PARAMETERS, directives, refused_directives, refused_parameters,
+};
 
 const HEAD: &str = "\
 # Directives
@@ -34,7 +36,18 @@ pub(crate) fn manual() -> String {
         let (name, sign, summary) = (parameter.name, parameter.sign(), parameter.summary);
         let _ = writeln!(page, "| `{name}{sign}` | {values} | {default} | {summary} |");
     }
+    page.push_str("\n## Known and refused\n\nWith the reason, and what to do instead.\n");
+    list("directive", refused_directives(), &mut page);
+    list("parameter of ProxyPass", refused_parameters(), &mut page);
     page
+}
+
+/// What is refused, in rows.
+fn list(title: &str, refused: impl Iterator<Item = (&'static str, String)>, page: &mut String) {
+    let _ = writeln!(page, "\n| {title} | |\n|---|---|");
+    for (name, why) in refused {
+        let _ = writeln!(page, "| `{name}` | {why} |");
+    }
 }
 
 fn describe(directive: &Directive, page: &mut String) {
@@ -77,12 +90,26 @@ mod tests {
         assert_eq!(page, manual(), "UPDATE=1 cargo test -p underpass manual");
     }
 
+    /// D1 to D20 of `reference/httpd.md`: what httpd does, what we do, and why.
+    #[test]
+    fn every_fault_of_httpds_is_on_the_migration_page_with_a_reason() {
+        let page = include_str!("../docs/migration.md");
+        for number in 1..=20 {
+            let row = page.lines().find(|line| line.starts_with(&format!("| D{number} |")));
+            let cells = row.unwrap_or_else(|| panic!("no D{number}")).trim_matches('|').split('|');
+            assert_eq!(cells.filter(|cell| cell.trim().len() > 1).count(), 4, "D{number}");
+        }
+    }
+
     #[test]
     fn every_directive_and_every_parameter_is_on_the_page() {
         let page = manual();
         for Directive { name, summary, example, .. } in directives() {
             assert!(page.contains(&format!("\n## {}\n", escaped(name))), "{name}");
             assert!(page.contains(summary) && page.contains(example), "{name}");
+        }
+        for (name, why) in refused_directives().chain(refused_parameters()) {
+            assert!(page.contains(&format!("| `{name}` | {why} |")), "{name}");
         }
         for parameter in PARAMETERS {
             let row = format!("| `{}{}` |", parameter.name, parameter.sign());

@@ -9,7 +9,7 @@ use super::expand::expand;
 use super::lines::{Letter, lines};
 use super::problem::{Flaw, Place, Problem, Text};
 use super::rewrite::Conditions;
-use super::sections::Open;
+use super::sections::{LeftOut, Open};
 use super::words::{Word, split};
 use super::{Input, PROBLEMS_MOST, Read, Source, refused, table};
 
@@ -26,6 +26,10 @@ pub(super) struct Loader<'s> {
     pub(super) flaws: Vec<Flaw>,
     /// The sections that the present line stands in, the outermost first.
     pub(super) sections: Vec<Open>,
+    /// The section that is being skipped, if it is one of a module that is not built in.
+    pub(super) left_out: Option<LeftOut>,
+    /// What is to be warned of so far.
+    pub(super) warnings: Vec<Flaw>,
     /// What `RewriteCond` has said of the next `RewriteRule`.
     pub(super) conditions: Conditions,
     source: &'s mut dyn Source,
@@ -48,6 +52,8 @@ impl<'s> Loader<'s> {
             draft: Draft::default(),
             flaws: Vec::new(),
             sections: Vec::new(),
+            left_out: None,
+            warnings: Vec::new(),
             conditions: Conditions::default(),
             source,
             variables: defines.iter().cloned().collect(),
@@ -68,7 +74,9 @@ impl<'s> Loader<'s> {
             let flaw = Place::default().flaw("there is no `Listen`");
             self.flaws.push(flaw.help("write `Listen 8080`"));
         }
-        let warnings = self.draft.warnings();
+        self.warnings.extend(self.draft.warnings());
+        let mut warnings = self.warnings;
+        warnings.truncate(PROBLEMS_MOST);
         let texts = &self.texts;
         let located = |flaws: Vec<Flaw>| flaws.into_iter().map(|flaw| flaw.locate(texts)).collect();
         if self.flaws.is_empty() {
@@ -118,7 +126,7 @@ impl<'s> Loader<'s> {
             match (line[0].char, line.get(1).map(|letter| letter.char)) {
                 ('<', Some('/')) => self.close(&line, outer),
                 ('<', _) => self.open(&line),
-                _ if self.skips() => {}
+                _ if self.skips() => self.skip(),
                 _ => self.directive(&line),
             }
         }

@@ -52,6 +52,7 @@ pub use context::Context;
 pub use directives::directives;
 pub use parameters::{PARAMETERS, Parameter};
 pub use problem::{Problem, Severity};
+pub use refused::{refused_directives, refused_parameters};
 pub use table::{Directive, Origin};
 
 /// What [`load`] reports at most; what comes behind so many problems is not looked at.

@@ -1,7 +1,9 @@
 //! What of httpd's is not built, and why: each is refused by name, with what to do instead.
 
+use super::directives::refused as in_table;
 use super::problem::Flaw;
 use super::reverse::{INTERPOLATE, NO_INTERPOLATE};
+use super::table::Directive;
 use super::words::Word;
 
 /// Something of httpd's that is refused.
@@ -91,6 +93,18 @@ static PARAMETERS: [Refused; 22] = [
     refused("growth", NO_BALANCER, LEAVE_OUT),
 ];
 
+/// Every directive that is known and refused, by its name, with why, and with what to do instead.
+pub fn refused_directives() -> impl Iterator<Item = (&'static str, String)> {
+    let told = |directive: &Directive| (directive.name, directive.summary.to_owned());
+    DIRECTIVES.iter().map(Refused::told).chain(in_table::DIRECTIVES.iter().map(told))
+}
+
+/// Every parameter of `ProxyPass` that is known and refused, in the same way; a `*` stands for the rest of a name.
+pub fn refused_parameters() -> impl Iterator<Item = (&'static str, String)> {
+    let interpolate = ("interpolate", format!("{INTERPOLATE} ({NO_INTERPOLATE})"));
+    PARAMETERS.iter().map(Refused::told).chain([interpolate])
+}
+
 /// What becomes of the line of a directive that is not built, if it is one: it says nothing, or there is
 /// something wrong with it.
 pub(super) fn directive(name: &Word, args: &[Word]) -> Option<Result<(), Flaw>> {
@@ -113,6 +127,11 @@ pub(super) fn parameter(name: &Word) -> Option<Flaw> {
 }
 
 impl Refused {
+    /// Its name, why it is refused, and what to do instead.
+    fn told(&self) -> (&'static str, String) {
+        (self.name, format!("{} ({})", self.why, self.instead))
+    }
+
     fn is(&self, name: &Word) -> bool {
         match self.name.strip_suffix('*') {
             Some(start) => {
@@ -146,6 +165,20 @@ mod tests {
             let message = format!("conf:1:20: `{name}=` {} ({})", refused.why, refused.instead);
             assert_eq!(problem(&format!("ProxyPass / ws://b {name}=1")), message);
         }
+    }
+
+    /// What is told of it is what a line of it is refused with.
+    #[test]
+    fn what_is_refused_can_be_listed() {
+        for (name, told) in refused_parameters() {
+            let name = name.replace('*', "x");
+            assert!(problem(&format!("ProxyPass / ws://b {name}=1")).ends_with(&told), "{name}");
+        }
+        for directive in in_table::DIRECTIVES {
+            assert!(refused_directives().any(|(name, _)| name == directive.name));
+            assert!(!problem(&format!("{} a", directive.name)).contains("unknown"));
+        }
+        assert_eq!(refused_directives().count(), DIRECTIVES.len() + in_table::DIRECTIVES.len());
     }
 
     #[test]

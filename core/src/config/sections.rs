@@ -5,7 +5,7 @@ use super::lines::Letter;
 use super::loader::Loader;
 use super::problem::Place;
 use super::table;
-use super::words::split;
+use super::words::{Word, split};
 
 /// A section that has begun and not ended yet.
 pub(super) struct Open {
@@ -30,6 +30,14 @@ pub(super) enum Kind {
     Skipped,
 }
 
+/// A section that does not count because the work of its module is not built in.
+pub(super) struct LeftOut {
+    /// The module, as the section names it.
+    module: Word,
+    /// How many directives stand in it.
+    directives: usize,
+}
+
 impl Loader<'_> {
     /// Where the present line stands.
     pub(super) fn context(&self) -> Context {
@@ -46,6 +54,36 @@ impl Loader<'_> {
     /// Whether the present line does not count.
     pub(super) fn skips(&self) -> bool {
         self.sections.last().is_some_and(|open| open.kind == Kind::Skipped)
+    }
+
+    /// The section that has just begun does not count, for want of that module: which is told at its end.
+    pub(super) fn leave_out(&mut self, module: &Word) {
+        self.left_out = Some(LeftOut { module: module.clone(), directives: 0 });
+    }
+
+    /// A directive that does not count.
+    pub(super) fn skip(&mut self) {
+        if let Some(left_out) = &mut self.left_out {
+            left_out.directives += 1;
+        }
+    }
+
+    /// A section has ended: if it was the outermost of those that are skipped, and one of a module that is not
+    /// built in, what it says is not passed over in silence.
+    fn tell_left_out(&mut self) {
+        let ended = if self.skips() { None } else { self.left_out.take() };
+        let Some(LeftOut { module, directives }) = ended.filter(|ended| ended.directives > 0)
+        else {
+            return;
+        };
+        let count = if directives == 1 {
+            "1 directive is"
+        } else {
+            &format!("{directives} directives are")
+        };
+        let flaw = module.flaw(format!("the work of `{module}` is not built in: {count} skipped"));
+        let help = "leave the section out, and move out of it what is to count";
+        self.warnings.push(flaw.help(help).warning());
     }
 
     /// A line that begins a section. What stands in one that cannot begin is skipped.
@@ -108,7 +146,8 @@ impl Loader<'_> {
         match self.sections.pop().map(|open| open.kind) {
             Some(Kind::Host) => self.draft.close_host(),
             Some(Kind::Paths | Kind::Backends) => self.draft.close_section(),
-            Some(Kind::Holds | Kind::Skipped) | None => return,
+            Some(Kind::Skipped) => return self.tell_left_out(),
+            Some(Kind::Holds) | None => return,
         }
         self.transcript.push(line.into());
     }
@@ -135,7 +174,7 @@ fn inner(line: &[Letter]) -> Result<&[Letter], super::problem::Flaw> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{good, problem, problems};
+    use super::super::testing::{good, problem, problems, warnings};
 
     #[test]
     fn what_stands_in_an_unknown_section_is_skipped() {
@@ -186,5 +225,41 @@ mod tests {
         assert_eq!(name("<IfModule mod_proxy.c>\nServerName a\n</IfModule>"), "a");
         assert_eq!(name("<IfModule !proxy_http_module>\nServerName a\n</IfModule>"), "underpass");
         assert_eq!(name("<IfModule mod_php.c>\nServerName a\n</IfModule>"), "underpass");
+    }
+
+    #[test]
+    fn what_is_skipped_for_want_of_a_module_is_told_with_its_place() {
+        let told = |at: &str, module: &str, count: &str| {
+            format!(
+                "conf:{at}: the work of `{module}` is not built in: {count} skipped \
+                 (leave the section out, and move out of it what is to count)"
+            )
+        };
+        let text = "<VirtualHost *>\n<IfModule mod_ssl.c>\n# x\nSSLEngine on\n<IfModule mod_php.c>\n\
+                    <Location />\nA b\n</Location>\n</IfModule>\nC \\\n d\n</IfModule>\n</VirtualHost>\n\
+                    <IfModule rewrite_module>\nRewriteEngine On\n</IfModule>";
+        let expected = [
+            told("2:11", "mod_ssl.c", "3 directives are"),
+            told("14:11", "rewrite_module", "1 directive is"),
+        ];
+        assert_eq!(warnings(text), expected);
+        // Beside an error, and where the section is the last of its text.
+        let unclosed = problems("Listen 1\n<IfModule mod_ssl.c>\nA b");
+        assert_eq!(unclosed[1], told("2:11", "mod_ssl.c", "1 directive is"));
+    }
+
+    #[test]
+    fn what_is_skipped_on_purpose_is_not_told() {
+        for text in [
+            "<IfModule mod_ssl.c>\n# only this\n</IfModule>",
+            "<IfModule mod_ssl.c>\n<Location />\n</Location>\n</IfModule>",
+            "<IfModule !mod_proxy.c>\nA b\n</IfModule>",
+            "<IfModule !mod_ssl.c>\nTimeout 5\n</IfModule>",
+            "<IfModule mod_proxy.c>\nTimeout 5\n</IfModule>",
+            "<IfDefine X>\n<IfModule mod_ssl.c>\nA b\n</IfModule>\n</IfDefine>",
+            "<IfModule mod_ssl.c>\n</IfModule>\n<IfDefine X>\nA b\n</IfDefine>",
+        ] {
+            assert_eq!(warnings(text), [""; 0], "{text}");
+        }
     }
 }

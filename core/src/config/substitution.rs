@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_path_has_no_groups() {
-        let paths = Pattern::all();
+        let paths = Pattern::Below("/".into());
         let made = target(&word("ws://h/$1/.."), Some(&paths)).map(|target| target.path);
         assert_eq!(made, Ok("/$1/..".into()));
     }

@@ -72,10 +72,31 @@ fn is_escaped(behind: &str) -> bool {
     behind.len() >= 2 && behind.bytes().take(2).all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// `[scheme://]host[:port]`, of which only the host counts.
-pub(super) fn server_name(word: &Word) -> Result<String, Flaw> {
-    let start = word.text().find("://").map_or(0, |at| at + 3);
-    host_and_port(&word.split_at(start).1).map(|(host, _)| host)
+/// What a server is called.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct ServerName {
+    /// `http` or `https`.
+    pub(super) scheme: Option<&'static str>,
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+}
+
+/// `[scheme://]host[:port]`.
+pub(super) fn server_name(word: &Word) -> Result<ServerName, Flaw> {
+    let (scheme, rest) = match word.text().find("://") {
+        Some(end) => (Some(public_scheme(&word.part(0..end))?), word.split_at(end + 3).1),
+        None => (None, word.clone()),
+    };
+    let (host, port) = host_and_port(&rest)?;
+    Ok(ServerName { scheme, host, port })
+}
+
+fn public_scheme(word: &Word) -> Result<&'static str, Flaw> {
+    let known = ["http", "https"].into_iter().find(|known| word.is(known));
+    known.ok_or_else(|| {
+        let flaw = word.flaw(format!("`{word}` is no scheme that clients ask a server by"));
+        flaw.help("accepted are `http://` and `https://`")
+    })
 }
 
 /// A further name of a server, with `*` and `?` for letters, in lower case.
@@ -243,10 +264,15 @@ mod tests {
     }
 
     #[test]
-    fn of_a_server_name_only_the_host_counts() {
+    fn a_server_name_may_have_a_scheme_and_a_port() {
         let name = |text| server_name(&word(text));
-        assert_eq!(name("proxy.example").as_deref(), Ok("proxy.example"));
-        assert_eq!(name("https://Proxy:443").as_deref(), Ok("proxy"));
+        let is = |scheme, host: &str, port| Ok(ServerName { scheme, host: host.into(), port });
+        assert_eq!(name("proxy.example"), is(None, "proxy.example", None));
+        assert_eq!(name("HTTPS://Proxy:443"), is(Some("https"), "proxy", Some(443)));
+        assert_eq!(name("http://[::1]"), is(Some("http"), "::1", None));
+        let ftp = "1:1: `ftp` is no scheme that clients ask a server by \
+                   (accepted are `http://` and `https://`)";
+        assert_eq!(failure(name("ftp://a")), ftp);
         let bad = "1:1: `a b` is neither a host name nor an address";
         assert_eq!(failure(name("a b")), bad);
     }

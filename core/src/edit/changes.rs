@@ -60,10 +60,7 @@ impl Changes {
     /// A field would get a value that it cannot hold, or `Host` one that is no host.
     pub fn of(host: usize, heads: &Heads, known: &Known<'_>) -> Result<Self, BadValue> {
         let path = known.path();
-        let mut vars = Vars::default();
-        for line in heads.conditional.iter().chain(&heads.fixed).filter_map(|line| line.on(path)) {
-            line.apply(known, &mut vars);
-        }
+        let vars = heads.vars(known);
         let request = due(&heads.request, known, &vars, |_| false)?;
         let response = due(&heads.response, known, &vars, is_of_balancer)?;
         let asked = || Asked { path: path.to_vec(), origin: known.origin() };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::head::{Request, Version};
-use crate::route::CleanPath;
+use crate::route::{CleanPath, Host};
 
 /// A request, with what is known of it beside its head.
 #[derive(Clone, Debug)]
@@ -12,25 +12,26 @@ pub struct Known<'a> {
     /// The head; none if it was too bad to be read.
     request: Option<&'a Request<'a, 'a>>,
     client: IpAddr,
+    /// How the client, or a device in front of us, speaks to us.
     scheme: &'static str,
-    /// The host that it is for (`ServerName`).
-    name: &'a str,
+    /// The host that it is for.
+    host: &'a Host,
     /// Its path, cleaned, so that no other spelling dodges what is said of it; as it came if it is bad.
     path: Vec<u8>,
 }
 
 impl<'a> Known<'a> {
-    /// What is known of a request of that client's, made by that scheme to the host of that name.
+    /// What is known of a request of that client's, which came to us by that scheme and is for that host.
     pub fn of(
         request: Option<&'a Request<'a, 'a>>,
         client: IpAddr,
         scheme: &'static str,
-        name: &'a str,
+        host: &'a Host,
     ) -> Self {
         let raw = request.map_or(&b""[..], |request| request.path);
         let clean = CleanPath::parse(raw).ok().filter(|_| raw.starts_with(b"/"));
         let path = clean.map_or_else(|| raw.to_vec(), |clean| clean.as_bytes().to_vec());
-        Self { request, client: client.to_canonical(), scheme, name, path }
+        Self { request, client: client.to_canonical(), scheme, host, path }
     }
 
     /// The path that sections and rules are found by.
@@ -38,10 +39,16 @@ impl<'a> Known<'a> {
         &self.path
     }
 
-    /// What the client asked us by: a scheme, a host, and perhaps a port. Our name stands for that of a
-    /// client that named none (`UseCanonicalName Off`).
+    /// What the client asked us by: a scheme, a host, and perhaps a port. `ServerName` says what the client does
+    /// not (httpd's `UseCanonicalName Off`), and by what scheme a device in front of us is spoken to.
     pub fn origin(&self) -> String {
-        format!("{}://{}", self.scheme, self.authority())
+        let (scheme, authority) = (self.host.scheme(self.scheme), self.authority());
+        match self.host.port {
+            Some(port) if named_port(&authority).is_none() && port != default_port(scheme) => {
+                format!("{scheme}://{authority}:{port}")
+            }
+            _ => format!("{scheme}://{authority}"),
+        }
     }
 
     /// The fields of the request, each with its value.
@@ -72,7 +79,7 @@ impl<'a> Known<'a> {
             Fact::Host => self.asked_authority().unwrap_or_default().as_bytes().into(),
             Fact::Method => self.request.map_or("", |request| request.method).as_bytes().into(),
             Fact::Path => self.path().into(),
-            Fact::Port => self.port().as_bytes().into(),
+            Fact::Port => self.port().into_bytes().into(),
             Fact::Protocol => {
                 self.request.map_or("", |request| spelled(request.version)).as_bytes().into()
             }
@@ -80,10 +87,10 @@ impl<'a> Known<'a> {
                 let query = self.request.map_or(&b""[..], |request| request.query);
                 query.strip_prefix(b"?").unwrap_or(query).into()
             }
-            Fact::Scheme => self.scheme.as_bytes().into(),
+            Fact::Scheme => self.host.scheme(self.scheme).as_bytes().into(),
             Fact::Server => {
                 let asked = self.request.and_then(Request::host);
-                asked.unwrap_or(self.name).as_bytes().into()
+                asked.unwrap_or(&self.host.name).as_bytes().into()
             }
             Fact::Tls => if self.scheme == "https" { &b"on"[..] } else { b"off" }.into(),
         }
@@ -96,18 +103,26 @@ impl<'a> Known<'a> {
     fn authority(&self) -> Cow<'a, str> {
         match self.asked_authority() {
             Some(authority) => authority.into(),
-            None if self.name.contains(':') => format!("[{}]", self.name).into(),
-            None => self.name.into(),
+            None if self.host.name.contains(':') => format!("[{}]", self.host.name).into(),
+            None => self.host.name.as_str().into(),
         }
     }
 
-    /// The port that the client named, or that its scheme stands for.
-    fn port(&self) -> &'a str {
-        let authority = self.asked_authority().unwrap_or_default();
-        let named = authority.rsplit_once(':').map(|(_, port)| port);
-        let default = if self.scheme == "https" { "443" } else { "80" };
-        named.filter(|port| !port.contains(']')).unwrap_or(default)
+    /// The port that the client named, or we go by, or the scheme stands for.
+    fn port(&self) -> String {
+        let named = self.asked_authority().and_then(named_port).map(str::to_owned);
+        let own = || self.host.port.unwrap_or(default_port(self.host.scheme(self.scheme)));
+        named.unwrap_or_else(|| own().to_string())
     }
+}
+
+/// The port in `host[:port]`, if there is one.
+fn named_port(authority: &str) -> Option<&str> {
+    authority.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.contains(']'))
+}
+
+fn default_port(scheme: &str) -> u16 {
+    if scheme == "https" { 443 } else { 80 }
 }
 
 const fn spelled(version: Version) -> &'static str {
@@ -130,13 +145,13 @@ pub enum Fact {
     Method,
     /// Its path, decoded, as rules are found by it.
     Path,
-    /// The port that the client named, or that the scheme stands for.
+    /// The port that the client named, or that `ServerName` has, or that the scheme stands for.
     Port,
     /// Its version, such as `HTTP/1.1`.
     Protocol,
     /// Its query, without the `?`.
     Query,
-    /// `http` or `https`, by which the client speaks to us.
+    /// `http` or `https`: what `ServerName` says, or by which the client speaks to us.
     Scheme,
     /// The host that it is for, without a port; our name if it names none.
     Server,
@@ -178,7 +193,8 @@ mod tests {
     fn asked(head: &str, names: &[&str]) -> Vec<String> {
         let mut slots = slots();
         let request = Request::parse(head.as_bytes(), &mut slots).unwrap();
-        let known = Known::of(Some(&request), [192, 0, 2, 7].into(), "http", "::1");
+        let host = Host { name: "::1".into(), ..Host::default() };
+        let known = Known::of(Some(&request), [192, 0, 2, 7].into(), "http", &host);
         let say = |name: &&str| known.say(&Fact::named(name).expect("it is one")).into_owned();
         names.iter().map(|name| String::from_utf8(say(name)).unwrap()).collect()
     }
@@ -207,8 +223,38 @@ mod tests {
         let head = "GET /%zz HTTP/1.0\r\n\r\n";
         let names = ["SERVER_NAME", "SERVER_PORT", "HTTP_HOST", "REQUEST_URI"];
         assert_eq!(asked(head, &names), ["::1", "80", "", "/%zz"]);
-        let nobody = Known::of(None, [192, 0, 2, 7].into(), "http", "::1");
+        let host = Host { name: "::1".into(), ..Host::default() };
+        let nobody = Known::of(None, [192, 0, 2, 7].into(), "http", &host);
         assert_eq!((nobody.origin().as_str(), nobody.path()), ("http://[::1]", &b""[..]));
         assert_eq!(&*nobody.say(&Fact::Method), b"");
+    }
+
+    /// httpd's manual of `ServerName`: a device in front of us may speak TLS, at a port of its own.
+    #[test]
+    fn what_server_name_says_is_what_clients_ask_by() {
+        let by = |scheme, port, head: &str| {
+            let host = Host { scheme, port, name: "app".into(), ..Host::default() };
+            let mut slots = slots();
+            let request = Request::parse(head.as_bytes(), &mut slots).unwrap();
+            let known = Known::of(Some(&request), [192, 0, 2, 7].into(), "http", &host);
+            let [scheme, port] =
+                [Fact::Scheme, Fact::Port].map(|fact| known.say(&fact).into_owned());
+            assert_eq!(&*known.say(&Fact::Tls), b"off", "the device speaks it, and not we");
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            [known.origin(), text(scheme), text(port)]
+        };
+        let (named, with_port) =
+            ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h:81\r\n\r\n");
+        let https = Some("https");
+        assert_eq!(by(https, None, named), ["https://h", "https", "443"]);
+        assert_eq!(by(https, Some(443), named), ["https://h", "https", "443"]);
+        assert_eq!(by(https, Some(8443), named), ["https://h:8443", "https", "8443"]);
+        assert_eq!(by(https, Some(8443), with_port), ["https://h:81", "https", "81"]);
+        assert_eq!(
+            by(https, Some(80), "GET / HTTP/1.0\r\n\r\n"),
+            ["https://app:80", "https", "80"]
+        );
+        assert_eq!(by(None, Some(443), named), ["http://h:443", "http", "443"]);
+        assert_eq!(by(None, None, named), ["http://h", "http", "80"]);
     }
 }

@@ -61,6 +61,18 @@ impl Heads {
         self.changes_no_request() && self.response.is_empty() && self.maps_nothing()
     }
 
+    /// The variables of a request.
+    pub fn vars(&self, known: &Known<'_>) -> Vars {
+        let mut vars = Vars::default();
+        self.setting_vars(known.path()).for_each(|line| line.apply(known, &mut vars));
+        vars
+    }
+
+    /// The lines that may set variables of a request for that path, in the order in which they do.
+    pub fn setting_vars(&self, path: &[u8]) -> impl Iterator<Item = &SetVars> {
+        self.conditional.iter().chain(&self.fixed).filter_map(move |line| line.on(path))
+    }
+
     fn changes_no_request(&self) -> bool {
         self.conditional.is_empty() && self.fixed.is_empty() && self.request.is_empty()
     }

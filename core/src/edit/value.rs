@@ -101,10 +101,12 @@ impl fmt::Display for BadValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::Host;
 
     #[test]
     fn holes_are_filled_in_turn() {
-        let known = Known::of(None, [192, 0, 2, 7].into(), "http", "n");
+        let host = Host::default();
+        let known = Known::of(None, [192, 0, 2, 7].into(), "http", &host);
         let mut vars = Vars::default();
         vars.set("V", b"v".to_vec());
         let variable = |name: &str| Part::Variable(name.into());
@@ -125,7 +127,8 @@ mod tests {
 
     #[test]
     fn no_value_begins_another_field() {
-        let known = Known::of(None, [192, 0, 2, 7].into(), "http", "n");
+        let host = Host::default();
+        let known = Known::of(None, [192, 0, 2, 7].into(), "http", &host);
         for bad in ["\r\nX: y", "\n", "\0", "\x7f"] {
             let mut vars = Vars::default();
             vars.set("V", bad.into());

@@ -132,6 +132,23 @@ pub enum Attribute {
     FieldsLike(Expression),
 }
 
+impl Attribute {
+    /// What that is, if the URL and the upgrade that a request asks for do not say it.
+    pub fn unsaid(&self) -> Option<String> {
+        match self {
+            Self::Fact(Fact::Client) => Some("the client's address".into()),
+            Self::Fact(Fact::Field(name)) | Self::Named(name) => {
+                let is_said = ["host", "connection", "upgrade"]
+                    .iter()
+                    .any(|said| name.eq_ignore_ascii_case(said));
+                (!is_said).then(|| name.clone())
+            }
+            Self::FieldsLike(names) => Some(format!("fields like {}", names.0)),
+            Self::Fact(_) => None,
+        }
+    }
+}
+
 /// What is done to one variable.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Assign {

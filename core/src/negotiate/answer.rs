@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Offer;
+use super::offer::{Handshake, PROTOCOL};
 use crate::head::{Response, Version};
 
 /// What a response head means.
@@ -31,6 +32,8 @@ pub enum Nonsense {
     Protocol,
     /// `Sec-WebSocket-Accept` does not belong to the key.
     Accept,
+    /// `Sec-WebSocket-Protocol` is not one of those that the client offered.
+    Subprotocol,
     /// It came before the request's body was out (R10).
     Early,
 }
@@ -54,6 +57,7 @@ pub fn judge(
         (!fields.lists("connection", "upgrade"), Nonsense::Connection),
         (!is_only(fields.list("upgrade"), token), Nonsense::Protocol),
         (!proves(offer, response), Nonsense::Accept),
+        (!chooses_well(offer, response), Nonsense::Subprotocol),
         (!body_is_out, Nonsense::Early),
     ];
     let doubt = doubts.into_iter().find(|doubt| doubt.0);
@@ -67,17 +71,33 @@ fn is_only<'b>(mut list: impl Iterator<Item = &'b [u8]>, token: &str) -> bool {
 
 fn proves(offer: &Offer, response: &Response<'_, '_>) -> bool {
     match offer {
-        Offer::WebSocket(accept) => {
+        Offer::WebSocket(Handshake { accept, .. }) => {
             response.fields.one("sec-websocket-accept") == Ok(Some(accept.as_bytes()))
         }
         Offer::Other(_) | Offer::None => true,
     }
 }
 
+/// RFC 6455 §4.1: a client must fail what speaks a subprotocol that it did not offer; none is always well.
+fn chooses_well(offer: &Offer, response: &Response<'_, '_>) -> bool {
+    match (offer, response.fields.one(PROTOCOL)) {
+        (Offer::Other(_) | Offer::None, _) | (Offer::WebSocket(_), Ok(None)) => true,
+        (Offer::WebSocket(handshake), Ok(Some(chosen))) => handshake.offers(chosen),
+        (Offer::WebSocket(_), Err(_)) => false,
+    }
+}
+
 impl Nonsense {
     /// Every kind of nonsense.
-    pub const ALL: [Self; 6] =
-        [Self::Unasked, Self::Version, Self::Connection, Self::Protocol, Self::Accept, Self::Early];
+    pub const ALL: [Self; 7] = [
+        Self::Unasked,
+        Self::Version,
+        Self::Connection,
+        Self::Protocol,
+        Self::Accept,
+        Self::Subprotocol,
+        Self::Early,
+    ];
 }
 
 impl fmt::Display for Nonsense {
@@ -88,6 +108,7 @@ impl fmt::Display for Nonsense {
             Self::Connection => "its 101 has no Connection: upgrade",
             Self::Protocol => "it switched to another protocol",
             Self::Accept => "its Sec-WebSocket-Accept is wrong",
+            Self::Subprotocol => "it chose a subprotocol that was not offered",
             Self::Early => "it switched protocols before the request was out",
         })
     }
@@ -95,7 +116,6 @@ impl fmt::Display for Nonsense {
 
 #[cfg(test)]
 mod tests {
-    use super::super::offer::Accept;
     use super::*;
     use crate::head::slots;
 
@@ -103,7 +123,8 @@ mod tests {
                         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
     fn websocket() -> Offer {
-        Offer::WebSocket(Accept::of(b"dGhlIHNhbXBsZSBub25jZQ=="))
+        let protocols: [&[u8]; 2] = [b"chat", b"v2.chat"];
+        Offer::WebSocket(Handshake::of(b"dGhlIHNhbXBsZSBub25jZQ==", protocols.into_iter()))
     }
 
     fn judged(
@@ -150,6 +171,29 @@ mod tests {
         let doubled = [GOOD, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"].concat();
         assert_eq!(switched(&doubled), Err(Nonsense::Accept));
         assert_eq!(judged(&websocket(), true, "1.0 101", GOOD), Err(Nonsense::Version));
+    }
+
+    /// RFC 6455 §4.2.2: one of those that were offered, or none.
+    #[test]
+    fn a_subprotocol_must_be_one_that_was_offered() {
+        let chosen = |lines: &str| switched(&[GOOD, lines].concat());
+        for good in ["", "Sec-WebSocket-Protocol: chat\r\n", "sec-websocket-protocol: v2.chat\r\n"]
+        {
+            assert_eq!(chosen(good), Ok(Answer::Switch), "{good}");
+        }
+        for lie in ["mqtt", "Chat", "chat, v2.chat", "", "v2"] {
+            let line = format!("Sec-WebSocket-Protocol: {lie}\r\n");
+            assert_eq!(chosen(&line), Err(Nonsense::Subprotocol), "{lie}");
+        }
+        let twice = "Sec-WebSocket-Protocol: chat\r\n".repeat(2);
+        assert_eq!(chosen(&twice), Err(Nonsense::Subprotocol));
+        let other = "Connection: upgrade\r\nUpgrade: foo\r\nSec-WebSocket-Protocol: x\r\n";
+        let foo = Offer::Other("foo".into());
+        assert_eq!(
+            judged(&foo, true, "1.1 101", other),
+            Ok(Answer::Switch),
+            "it means nothing there"
+        );
     }
 
     /// R3b.

@@ -5,21 +5,51 @@ use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
 use super::Refusal;
+use crate::head::fields::is_token;
 use crate::head::{Framing, Request, Version};
 use crate::route::{Forward, Scope, Upgrade};
 
 /// The token of RFC 6455, as browsers spell it.
 pub const WEBSOCKET: &str = "websocket";
+/// The field that offers and chooses subprotocols (RFC 6455 §11.3.4).
+pub(super) const PROTOCOL: &str = "sec-websocket-protocol";
 
 /// What a request asks the backend to switch to: at most one protocol (R9).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Offer {
     /// Nothing: an ordinary request.
     None,
-    /// WebSocket: the answer must prove with this digest that the backend understood (RFC 6455 §4.2.2).
-    WebSocket(Accept),
+    /// WebSocket: what the answer must prove.
+    WebSocket(Handshake),
     /// Another protocol, by the token that the client used.
     Other(Box<str>),
+}
+
+/// What the answer to a WebSocket handshake is judged by (RFC 6455 §4.2.2).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Handshake {
+    /// The digest by which the backend proves that it understood.
+    pub accept: Accept,
+    /// The subprotocols that the client offers, with a comma between two: the backend may choose one of them.
+    protocols: Box<[u8]>,
+}
+
+impl Handshake {
+    /// A handshake that the digest of that key belongs to, and that offers those subprotocols.
+    pub fn of<'b>(key: &[u8], protocols: impl Iterator<Item = &'b [u8]>) -> Self {
+        let protocols: Vec<_> = protocols.collect();
+        Self { accept: Accept::of(key), protocols: protocols.join(&b',').into() }
+    }
+
+    /// Whether that is a subprotocol which the client offers to speak: case matters.
+    pub fn offers(&self, protocol: &[u8]) -> bool {
+        is_token(protocol) && self.protocols().any(|offered| offered == protocol)
+    }
+
+    /// The subprotocols that the client offers to speak.
+    pub fn protocols(&self) -> impl Iterator<Item = &[u8]> {
+        self.protocols.split(|&byte| byte == b',')
+    }
 }
 
 /// The value of `Sec-WebSocket-Accept` that belongs to a key.
@@ -84,7 +114,12 @@ pub fn accepts(request: &Request<'_, '_>, upgrade: &Upgrade) -> bool {
 
 /// Whether the client offers to speak that subprotocol of WebSocket (RFC 6455 §4.1): case matters.
 pub fn offers(request: &Request<'_, '_>, protocol: &str) -> bool {
-    request.fields.list("sec-websocket-protocol").any(|offered| offered == protocol.as_bytes())
+    protocols(request).any(|offered| offered == protocol.as_bytes())
+}
+
+/// The subprotocols that the request offers to speak.
+pub(crate) fn protocols<'b>(request: &Request<'_, 'b>) -> impl Iterator<Item = &'b [u8]> {
+    request.fields.list(PROTOCOL)
 }
 
 /// The first protocol that the client asks for and the rule accepts.
@@ -118,7 +153,7 @@ pub fn is_http(token: &[u8]) -> bool {
 }
 
 /// R2, R3, R10, R26: a WebSocket handshake is a GET without a body, with one key and version 13.
-fn websocket(request: &Request<'_, '_>) -> Result<Accept, Refusal> {
+fn websocket(request: &Request<'_, '_>) -> Result<Handshake, Refusal> {
     if request.method != "GET" || request.path == b"*" {
         return Err(Refusal::Method);
     }
@@ -132,7 +167,7 @@ fn websocket(request: &Request<'_, '_>) -> Result<Accept, Refusal> {
         return Err(Refusal::Version);
     }
     match request.fields.one("sec-websocket-key") {
-        Ok(Some(key)) if is_key(key) => Ok(Accept::of(key)),
+        Ok(Some(key)) if is_key(key) => Ok(Handshake::of(key, protocols(request))),
         _ => Err(Refusal::Key),
     }
 }
@@ -195,8 +230,24 @@ mod tests {
     fn a_good_handshake_is_offered_with_its_digest() {
         let offer = ws(GET, &[ASK, KEY, V13].concat()).unwrap();
         assert_eq!(offer.token(), Some("websocket"));
-        let Offer::WebSocket(accept) = offer else { panic!("no WebSocket: {offer:?}") };
-        assert_eq!(accept.as_bytes(), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        let Offer::WebSocket(handshake) = offer else { panic!("no WebSocket: {offer:?}") };
+        assert_eq!(handshake.accept.as_bytes(), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    /// RFC 6455 §4.1: several fields are one list.
+    #[test]
+    fn every_subprotocol_that_is_offered_is_remembered() {
+        let lists =
+            "Sec-WebSocket-Protocol: v1.chat ,, chat, a b\r\nsec-websocket-protocol: Mqtt\r\n";
+        let Ok(Offer::WebSocket(handshake)) = ws(GET, &[ASK, KEY, V13, lists].concat()) else {
+            panic!("no WebSocket");
+        };
+        for offered in ["v1.chat", "chat", "Mqtt"] {
+            assert!(handshake.offers(offered.as_bytes()), "{offered}");
+        }
+        for other in ["", ",", "mqtt", "chat,Mqtt", "v1", "a b"] {
+            assert!(!handshake.offers(other.as_bytes()), "{other}");
+        }
     }
 
     /// R2.

@@ -19,7 +19,7 @@ pub enum BadOrigin {
     Foreign,
 }
 
-/// Whether a request for an upgrade, which came to us under that scheme, comes from who may ask for one
+/// Whether a request for an upgrade, for which clients ask by that scheme, comes from who may ask for one
 /// by what is said of its path.
 pub(crate) fn admit_origin(
     request: &Request<'_, '_>,

@@ -1,21 +1,27 @@
 //! Why a request is forwarded as it is: for the operator who asks (`underpass check --explain URL`).
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::forward::Forward;
-use super::place::Place;
+use super::host::Host;
+use super::path::CleanPath;
+use super::place::{Place, Said};
 use super::rules::{Action, Asked, Rule, Rules};
 use super::scope::Scope;
+use crate::edit::Known;
+use crate::edit::vars::{NO_PROXY, SetVars};
+use crate::head::Request;
+use crate::negotiate::offer;
 
 /// Where a request would come in, and what it would ask for.
 pub struct Question<'a> {
     /// The address that the connection would come to.
     pub local: SocketAddr,
-    /// The name that would be asked for, without a port.
-    pub name: &'a str,
-    /// What a rule is found by.
-    pub asked: Asked<'a>,
+    /// The request, as far as it is known: its fields are those without which it could not be asked for.
+    pub request: &'a Request<'a, 'a>,
+    /// Its path.
+    pub path: &'a CleanPath<'a>,
 }
 
 /// What would become of a request, step by step.
@@ -60,39 +66,84 @@ pub enum Step {
     },
     /// No rule takes it: the answer is 404.
     Nobody,
+    /// No rule is asked, because the variable `no-proxy` is set.
+    NotProxied,
+    /// What is not known of the request decides as well.
+    Depends {
+        /// What that is: a field, or what a line of the configuration calls it.
+        on: String,
+        /// What it decides.
+        what: &'static str,
+    },
+    /// Nobody may go where it would: the answer is 403.
+    Forbidden(&'static str),
 }
 
 /// What would become of a request.
 pub fn explain(rules: &Rules, question: &Question<'_>) -> Explained {
-    let number = rules.host(rules.door(question.local), Some(question.name));
+    let number = rules.host(rules.door(question.local), question.request.host());
     let host = &rules.hosts[number];
-    let path = question.asked.path;
     let mut steps = vec![Step::Host { name: host.name.clone(), why: why_host(rules, question) }];
+    steps.extend(vary(host, question.path.as_bytes()));
+    // Nobody's address: what depends on the client's is told.
+    let client = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let known = Known::of(Some(question.request), client, "http", host);
+    if host.heads.vars(&known).get(NO_PROXY).is_some() {
+        steps.push(Step::NotProxied);
+    } else {
+        route(rules, number, question, &mut steps);
+    }
+    Explained { steps }
+}
+
+/// What decides whether the request is forwarded at all, and is not said by the question.
+fn vary(host: &Host, path: &[u8]) -> impl Iterator<Item = Step> {
+    let lines = host.heads.setting_vars(path);
+    let decides = |line: &&SetVars| {
+        line.assigns.iter().any(|assign| assign.name.eq_ignore_ascii_case(NO_PROXY))
+    };
+    let unknown = lines.filter(decides).filter_map(|line| line.when.as_ref()?.of.unsaid());
+    unknown.map(|on| Step::Depends {
+        on,
+        what: "no-proxy may be set by it, or taken back: where it is set, the answer is 404",
+    })
+}
+
+/// Which rule takes it, and why none before that does.
+fn route(rules: &Rules, number: usize, question: &Question<'_>, steps: &mut Vec<Step>) {
+    let (host, path, request) = (&rules.hosts[number], question.path, question.request);
+    let asked = &Asked {
+        path,
+        has_upgrade: request.fields.has("upgrade"),
+        accepts: &|upgrade| offer::accepts(request, upgrade),
+        offers: &|protocol| offer::offers(request, protocol),
+    };
     let said = host.sections.iter().filter(|section| section.paths.has(path.as_bytes()));
     steps.extend(said.map(|section| Step::Section(section.paths.to_string())));
     let inner = host.inner_scope(path.as_bytes());
     let scope = inner.as_deref().unwrap_or(&host.scope);
-    let place = rules.place(number, &question.asked);
+    let place = rules.place(number, asked);
     let end = place.as_ref().map(Place::rule);
     for (at, rule) in host.rules.iter().enumerate() {
         if end == Some(at) {
             break;
         }
-        if end.is_none() && decides(rule, scope, &question.asked) {
-            steps.push(refuses(rule));
-            return Explained { steps };
+        if end.is_none() && decides(rule, scope, asked) {
+            return steps.push(refuses(rule));
         }
-        steps.push(Step::Passed { rule: named(rule), why: why_not(rule, scope, &question.asked) });
+        steps.push(Step::Passed { rule: named(rule), why: why_not(rule, scope, asked) });
     }
-    let taken = end.and_then(|number| host.rules.get(number)).zip(place.as_ref());
-    steps.push(taken.map_or(Step::Nobody, |(rule, place)| takes(rules, rule, place)));
-    Explained { steps }
+    match place.as_ref().and_then(|place| rules.at(place)).zip(end) {
+        Some((said, rule)) => steps.extend(takes(&host.rules[rule], &said, asked)),
+        None => steps.push(Step::Nobody),
+    }
 }
 
 fn why_host(rules: &Rules, question: &Question<'_>) -> &'static str {
     let door = rules.door(question.local);
-    let number = rules.host(door, Some(question.name));
-    match (rules.hosts[number].goes_by(question.name), number) {
+    let name = question.request.host();
+    let number = rules.host(door, name);
+    match (name.is_some_and(|name| rules.hosts[number].goes_by(name)), number) {
         (true, _) => "it goes by that name",
         (false, 0) => "it is the main server, and no virtual host is for that address",
         (false, _) => "it is the first one for that address, and none goes by that name",
@@ -101,8 +152,10 @@ fn why_host(rules: &Rules, question: &Question<'_>) -> &'static str {
 
 /// Whether no later rule is tried, although this one may not forward the request.
 fn decides(rule: &Rule, scope: &Scope, asked: &Asked<'_>) -> bool {
-    let only_upgrades = |forward: &Forward| forward.only_upgrades(scope) && !asked.has_upgrade;
-    rule.has(asked.path) && !rule.action.forward().is_some_and(only_upgrades)
+    let is_passed_over = |forward: &Forward| {
+        !asked.suits(forward) || forward.only_upgrades(scope) && !asked.has_upgrade
+    };
+    rule.has(asked.path) && !rule.action.forward().is_some_and(is_passed_over)
 }
 
 fn refuses(rule: &Rule) -> Step {
@@ -117,17 +170,30 @@ fn why_not(rule: &Rule, scope: &Scope, asked: &Asked<'_>) -> &'static str {
     match rule.action.forward() {
         _ if !rule.has(asked.path) => "it is for other paths",
         Some(forward) if only_upgrades(forward) => "it is for upgrades only",
-        Some(forward) if !asked.suits(forward) => "it is for subprotocols that are not offered",
+        Some(forward) if !asked.suits(forward) => {
+            "it is for subprotocols, which Sec-WebSocket-Protocol may offer"
+        }
         Some(_) | None => "another rule for the same paths is for what is asked for",
     }
 }
 
-fn takes(rules: &Rules, rule: &Rule, place: &Place) -> Step {
-    let Some(said) = rules.at(place) else { return Step::Nobody };
+/// The rule, with what it comes to.
+fn takes(rule: &Rule, said: &Said<'_>, asked: &Asked<'_>) -> Vec<Step> {
     let target = &said.forward.target;
     let backend = format!("{}://{}", target.scheme.as_str(), target.authority());
     let path = String::from_utf8_lossy(said.path).into_owned();
-    Step::Taken { rule: named(rule), backend, path }
+    let taken = Step::Taken { rule: named(rule), backend, path };
+    let forbidden = match (said.scope.denied, said.forward.blocked) {
+        (true, _) => Some(Step::Forbidden("Require all denied")),
+        (false, true) => Some(Step::Forbidden("ProxyBlock")),
+        (false, false) => None,
+    };
+    let upgrades = (asked.accepts)(&said.forward.upgrade);
+    let origin = said.scope.origins.as_ref().filter(|_| upgrades).map(|_| Step::Depends {
+        on: "Origin".into(),
+        what: "the answer is 403 to pages that ProxyWebsocketOrigin does not list",
+    });
+    [Some(taken), forbidden.or(origin)].into_iter().flatten().collect()
 }
 
 /// The rule as its line says it, as far as that matters here.
@@ -158,6 +224,9 @@ impl fmt::Display for Step {
                 write!(f, "rule      {rule}\nbackend   {backend}, asked for {path}")
             }
             Self::Nobody => f.write_str("nobody    no rule takes it: 404"),
+            Self::NotProxied => f.write_str("no-proxy  it is set: 404, and no rule is asked"),
+            Self::Depends { on, what } => write!(f, "depends   on {on}: {what}"),
+            Self::Forbidden(by) => write!(f, "forbidden by {by}: 403"),
         }
     }
 }
@@ -166,20 +235,68 @@ impl fmt::Display for Step {
 mod tests {
     use super::*;
     use crate::config::testing::good;
-    use crate::route::{CleanPath, Upgrade};
+    use crate::head::slots;
 
     const CONF: &str = "ServerName main\nProxyPass /main http://m\n\
         <VirtualHost *:80>\nServerName a\nProxyPass /no !\n<Location /ws>\nProxyAddHeaders Off\n</Location>\n\
         ProxyPass /ws ws://b:9/base\nProxyPass /ws http://b:8/base\nProxyPass / http://c\n</VirtualHost>";
 
     fn explained(local: &str, name: &str, path: &str, upgrade: bool) -> String {
-        let rules = good(CONF).rules;
-        let accepts = |rule: &Upgrade| upgrade && *rule != Upgrade::Never;
-        let path = CleanPath::parse(path.as_bytes()).expect("it is a good path");
-        let asked =
-            Asked { path: &path, has_upgrade: upgrade, accepts: &accepts, offers: &|_| false };
+        explained_by(CONF, local, name, path, upgrade)
+    }
+
+    fn explained_by(conf: &str, local: &str, name: &str, path: &str, upgrade: bool) -> String {
+        let rules = good(conf).rules;
+        let fields = if upgrade { "Connection: upgrade\r\nUpgrade: websocket\r\n" } else { "" };
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {name}\r\n{fields}\r\n");
+        let mut slots = slots();
+        let request = &Request::parse(head.as_bytes(), &mut slots).expect("it is a good head");
+        let path = &CleanPath::parse(request.path).expect("it is a good path");
         let local = local.parse().expect("an address");
-        explain(&rules, &Question { local, name, asked }).to_string()
+        explain(&rules, &Question { local, request, path }).to_string()
+    }
+
+    /// What is said of `/ws/x` at a host of those lines, but for the host itself.
+    fn said(lines: &str, upgrade: bool) -> String {
+        let conf = format!("{lines}\nProxyPass /ws ws://b");
+        let said = explained_by(&conf, "127.0.0.1:80", "underpass", "/ws/x", upgrade);
+        said.split_once('\n').expect("it has a host").1.to_owned()
+    }
+
+    const TAKEN: &str = "rule      /ws ws://b\nbackend   ws://b, asked for /x\n";
+
+    #[test]
+    fn no_proxy_is_known_as_far_as_the_url_says_it() {
+        let not = "no-proxy  it is set: 404, and no rule is asked\n";
+        assert_eq!(said("SetEnvIf Request_URI ^/ws no-proxy", false), not);
+        assert_eq!(said("SetEnvIf Host ^underpass$ no-proxy", false), not);
+        assert_eq!(said("SetEnvIf Upgrade . no-proxy", true), not);
+        assert_eq!(said("SetEnvIf Upgrade . no-proxy", false), TAKEN);
+        assert_eq!(said("SetEnvIf Request_URI ^/x no-proxy\nSetEnvIf X . y", false), TAKEN);
+        let depends = |on: &str| {
+            format!(
+                "depends   on {on}: no-proxy may be set by it, or taken back: where it is set, the answer is 404\n{TAKEN}"
+            )
+        };
+        assert_eq!(said("BrowserMatch bot no-proxy", false), depends("User-Agent"));
+        assert_eq!(said("SetEnvIf X-Local yes no-proxy", false), depends("X-Local"));
+        assert_eq!(
+            said("SetEnvIf Remote_Addr ^10 no-proxy", false),
+            depends("the client's address")
+        );
+        assert_eq!(said("SetEnvIf ^X- yes no-proxy", false), depends("fields like ^X-"));
+    }
+
+    #[test]
+    fn what_is_taken_may_be_forbidden() {
+        let with = |lines: &str, upgrade| said(lines, upgrade).replace(TAKEN, "");
+        assert_eq!(with("Require all denied", false), "forbidden by Require all denied: 403\n");
+        assert_eq!(with("ProxyBlock b", false), "forbidden by ProxyBlock: 403\n");
+        let origin = "depends   on Origin: the answer is 403 to pages that ProxyWebsocketOrigin does not list\n";
+        assert_eq!(with("ProxyWebsocketOrigin https://a", true), origin);
+        assert_eq!(with("ProxyWebsocketOrigin https://a", false), "");
+        let protocol = said("ProxyWebsocketProtocol chat", true);
+        assert!(protocol.contains("which Sec-WebSocket-Protocol may offer\nnobody"), "{protocol}");
     }
 
     #[test]

@@ -13,8 +13,13 @@ use crate::time::Wait;
 /// A server: the one that the configuration describes outside of any section, or a `<VirtualHost>`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Host {
+    /// By what scheme clients ask for it, if that is not the one of their connections to us (`ServerName
+    /// https://…`): a device in front of us speaks TLS for it.
+    pub scheme: Option<&'static str>,
     /// Its name (`ServerName`): what `X-Forwarded-Server` and `Via` say.
     pub name: String,
+    /// At which port clients ask for it, where they do not say (`ServerName name:port`).
+    pub port: Option<u16>,
     /// Its further names (`ServerAlias`), in lower case; `*` stands for any letters, `?` for one.
     pub aliases: Vec<String>,
     /// What becomes of `Via` (`ProxyVia`).
@@ -42,7 +47,9 @@ impl Default for Host {
     /// That of a configuration that says nothing.
     fn default() -> Self {
         Self {
+            scheme: None,
             name: "underpass".into(),
+            port: None,
             aliases: Vec::new(),
             via: Via::Off,
             max_forwards: None,
@@ -77,6 +84,11 @@ impl Host {
             section.says.iter().for_each(|setting| scope.set(setting));
         }
         inner
+    }
+
+    /// The scheme by which a client asks for it that speaks to us by this one.
+    pub fn scheme(&self, connection: &'static str) -> &'static str {
+        self.scheme.unwrap_or(connection)
     }
 
     /// Whether it goes by that name, in whatever case.

@@ -166,7 +166,7 @@ impl Deal {
 fn judged(request: &Request<'_, '_>, said: &Said<'_>) -> Result<Offer, Refusal> {
     let offer = Offer::of(request, said.forward, said.scope)?;
     if offer != Offer::None {
-        admit_origin(request, SCHEME, said.scope)?;
+        admit_origin(request, said.host.scheme(SCHEME), said.scope)?;
     }
     Ok(offer)
 }

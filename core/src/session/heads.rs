@@ -39,6 +39,6 @@ fn of(
     if host.heads.is_empty() {
         return Ok(Changes::none(number));
     }
-    let known = Known::of(request, caller.client, SCHEME, &host.name);
+    let known = Known::of(request, caller.client, SCHEME, host);
     Changes::of(number, &host.heads, &known)
 }

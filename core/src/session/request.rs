@@ -200,7 +200,7 @@ impl Session {
         let (client, offer) = (deal.ask.client, &deal.offer);
         let worker = self.lease.as_ref().and_then(|it| cx.rules.worker(it.worker()));
         let target = said.target(worker.ok_or(Refusal::NoRule)?);
-        let (scheme, hops, reuses) = (SCHEME, deal.hops, deal.reuses);
+        let (scheme, hops, reuses) = (said.host.scheme(SCHEME), deal.hops, deal.reuses);
         let editor = Editor::new(cx.rules, &deal.changes, cx.now.since(self.began));
         let way = forward::Way { said, target, editor, client, scheme, hops, offer, reuses };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);

@@ -97,7 +97,9 @@ impl<I: Io> Io for Recorder<'_, I> {
     fn flush(&mut self, to: Side, bytes: &[u8]) -> Poll<Result<NonZeroU32, Fault>> {
         // The first that a connection to a backend is sent is the whole head of a request.
         if let (Side::Backend, None) = (to, &self.tape.streams.backend) {
-            self.tape.streams.backend = Some(Stream::answers(bytes, self.tape.bad_header));
+            let requests = self.tape.streams.client.as_ref();
+            self.tape.streams.backend =
+                requests.map(|requests| requests.answers(bytes, self.tape.bad_header));
         }
         let polled = self.io.flush(to, bytes);
         self.made(Move::Flush(to, narrow(bytes.len())), outcome(polled, Outcome::Moved));

@@ -8,7 +8,7 @@ use super::veil::{Known, Veil, mask};
 use crate::exchange::{BadChunk, Body};
 use crate::head::{BadHeader, Framing, Request, Response, Scan, slots};
 use crate::limits::{HEAD_MOST, Limits};
-use crate::negotiate::offer::Accept;
+use crate::negotiate::offer::{Handshake, protocols};
 
 /// One direction of one connection.
 ///
@@ -23,7 +23,7 @@ pub(super) struct Stream {
 }
 
 /// Which heads a stream has, and what they are read by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Heads {
     Requests,
     Responses {
@@ -31,7 +31,7 @@ pub(super) enum Heads {
         /// Whether the request was a HEAD: there is no body then.
         to_head: bool,
         /// What a 101 must prove, if a WebSocket's handshake was asked.
-        proof: Option<Accept>,
+        proof: Option<Handshake>,
     },
 }
 
@@ -62,15 +62,19 @@ impl Stream {
         Self { protocols, ..Self::new(Heads::Requests) }
     }
 
-    /// What answers the head of a request that went to a backend, with what stands behind it.
-    pub(super) fn answers(asked: &[u8], bad_header: BadHeader) -> Self {
+    /// What answers the head of a request that came by this stream and went on to a backend, with what stands
+    /// behind it.
+    pub(super) fn answers(&self, asked: &[u8], bad_header: BadHeader) -> Self {
         let whole = Scan::default().find(asked, &wide(BadHeader::IsError)).ok().flatten();
         let mut slots = slots();
         let request = whole.and_then(|head| Request::parse(&asked[head], &mut slots).ok());
-        let key =
-            request.and_then(|request| request.fields.one("sec-websocket-key").ok().flatten());
-        let to_head = request.is_some_and(|request| request.method == "HEAD");
-        Self::new(Heads::Responses { bad_header, to_head, proof: key.map(Accept::of) })
+        let to_head = request.as_ref().is_some_and(|request| request.method == "HEAD");
+        let proof = request.and_then(|request| {
+            let key = request.fields.one("sec-websocket-key").ok().flatten()?;
+            Some(Handshake::of(key, protocols(&request)))
+        });
+        let heads = Heads::Responses { bad_header, to_head, proof };
+        Self { protocols: self.protocols.clone(), ..Self::new(heads) }
     }
 
     /// Bytes came that core looks at: what of them is kept.
@@ -218,7 +222,7 @@ impl Heads {
         }
     }
 
-    const fn proof(&self) -> Option<&Accept> {
+    const fn proof(&self) -> Option<&Handshake> {
         match self {
             Self::Requests => None,
             Self::Responses { proof, .. } => proof.as_ref(),
@@ -262,7 +266,7 @@ mod tests {
 
     fn is_kept(heads: Heads, text: &str, expected: &str) {
         for size in 1..=text.len() {
-            assert_eq!(kept(heads, text, size), expected, "in pieces of {size}");
+            assert_eq!(kept(heads.clone(), text, size), expected, "in pieces of {size}");
         }
     }
 
@@ -320,19 +324,23 @@ mod tests {
     fn a_line_that_begins_the_body_goes_with_the_head() {
         let heads = responses(BadHeader::StartBody);
         let text = format!("{OK}A: b\r\nno field\r\nmore");
-        assert_eq!(kept(heads, &text, 99), format!("{OK}A: x\r\nxx xxxxx\r\n[4]"));
+        assert_eq!(kept(heads.clone(), &text, 99), format!("{OK}A: x\r\nxx xxxxx\r\n[4]"));
         let text = format!("{OK}Transfer-Encoding: chunked\r\n6\r\nsecret\r\n");
         is_kept(heads, &text, &text.replace("secret", "[6]"));
     }
 
     #[test]
     fn an_answer_is_read_by_what_was_asked() {
-        let asked = |head: &str| Stream::answers(head.as_bytes(), BadHeader::IsError).heads;
-        let head = "HEAD / HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Key: abc\r\n\r\nbody";
+        let requests = Stream::requests(vec!["a".into()]);
+        let asked = |head: &str| requests.answers(head.as_bytes(), BadHeader::IsError).heads;
+        let head = "HEAD / HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Key: abc\r\n\
+                    Sec-WebSocket-Protocol: a, b\r\n\r\nbody";
         let Heads::Responses { to_head: true, proof: Some(proof), .. } = asked(head) else {
             panic!("{:?}", asked(head))
         };
-        assert_eq!(proof, Accept::of(b"abc"));
+        let offered: [&[u8]; 2] = [b"a", b"b"];
+        assert_eq!(proof, Handshake::of(b"abc", offered.into_iter()));
+        assert_eq!(requests.answers(GET.as_bytes(), BadHeader::IsError).protocols, ["a"]);
         for head in [GET, "", "nonsense"] {
             let none = matches!(asked(head), Heads::Responses { to_head: false, proof: None, .. });
             assert!(none, "{head}");

@@ -7,7 +7,7 @@
 //! The key of a WebSocket and its proof become those of RFC 6455 §1.3, which belong together.
 
 use crate::head::fields::is_token_byte;
-use crate::negotiate::offer::Accept;
+use crate::negotiate::offer::Handshake;
 
 /// The key and what proves it, of RFC 6455 §1.3.
 const KEY: &[u8; 24] = b"dGhlIHNhbXBsZSBub25jZQ==";
@@ -47,8 +47,8 @@ pub(super) struct Veil {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known<'a> {
     /// What it must prove, if it is an answer to a handshake.
-    pub(super) proof: Option<&'a Accept>,
-    /// The subprotocols that rules are for, if it is a request.
+    pub(super) proof: Option<&'a Handshake>,
+    /// The subprotocols that rules are for.
     pub(super) protocols: &'a [String],
 }
 
@@ -105,7 +105,7 @@ impl Veil {
             (At::Name, byte) => (At::Doubtful, byte),
             (At::Value(value, 0), b' ' | b'\t') => (At::Value(value, 0), byte),
             (At::Value(Value::Protocols, at), byte) => {
-                (At::Value(Value::Protocols, at + 1), self.protocol(byte, known.protocols))
+                (At::Value(Value::Protocols, at + 1), self.protocol(byte, known))
             }
             (At::Value(value, at), byte) => {
                 (At::Value(value, at + 1), value.veil(at, byte, known.proof))
@@ -116,9 +116,17 @@ impl Veil {
         veiled
     }
 
+    /// What is written down for the next byte of subprotocols. What an answer chooses is veiled as it was in the
+    /// offer; where it parts from all that were offered a comma stands, with which it is none of them.
+    fn protocol(&mut self, byte: u8, known: Known<'_>) -> u8 {
+        let veiled = self.offered(byte, known.protocols);
+        let may_be = |proof: &Handshake| proof.protocols().any(|all| all.starts_with(&self.word));
+        if known.proof.is_none_or(may_be) { veiled } else { b',' }
+    }
+
     /// What is written down for the next byte of a list of subprotocols: a known one stays, and what is none
     /// does not become one.
-    fn protocol(&mut self, byte: u8, known: &[String]) -> u8 {
+    fn offered(&mut self, byte: u8, known: &[String]) -> u8 {
         if byte == b',' || byte.is_ascii_whitespace() {
             self.word.clear();
             return byte;
@@ -148,7 +156,7 @@ impl Value {
         }
     }
 
-    fn veil(self, at: usize, byte: u8, proof: Option<&Accept>) -> u8 {
+    fn veil(self, at: usize, byte: u8, proof: Option<&Handshake>) -> u8 {
         if byte.is_ascii_whitespace() || byte.is_ascii_control() {
             return byte;
         }
@@ -157,7 +165,7 @@ impl Value {
             Self::Masked | Self::Protocols => mask(byte),
             Self::Key => KEY.get(at).copied().filter(|_| may_stand(at, byte)).unwrap_or(NONE),
             Self::Proof => {
-                let due = proof.and_then(|proof| proof.as_bytes().get(at));
+                let due = proof.and_then(|proof| proof.accept.as_bytes().get(at));
                 due.filter(|&&due| due == byte).map_or(NONE, |_| PROOF[at])
             }
         }
@@ -193,11 +201,21 @@ pub(super) const fn mask(byte: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::negotiate::offer::Accept;
 
+    fn accept(key: &[u8]) -> Accept {
+        Handshake::of(key, [].into_iter()).accept
+    }
+
+    /// A request's head, or one that answers that key.
     fn veiled(head: &str, key: &str) -> String {
-        let (mut veil, proof) = (Veil::default(), Accept::of(key.as_bytes()));
-        let protocols = &["chat".into(), "chat.x".into()];
-        let known = Known { proof: Some(&proof), protocols };
+        let proof = Handshake::of(key.as_bytes(), [].into_iter());
+        veiled_by(head, Some(&proof).filter(|_| !key.is_empty()))
+    }
+
+    fn veiled_by(head: &str, proof: Option<&Handshake>) -> String {
+        let mut veil = Veil::default();
+        let known = Known { proof, protocols: &["chat".into(), "chat.x".into()] };
         let bytes = head.bytes().map(|byte| veil.veil(byte, known)).collect();
         String::from_utf8(bytes).expect("what is UTF-8 stays so")
     }
@@ -226,6 +244,19 @@ mod tests {
         assert_eq!(offered("chat.s3cret, chat.y"), "chat.sxxxxx, chat.y");
     }
 
+    /// What was offered stays offered, and what was not does not become it.
+    #[test]
+    fn a_subprotocol_is_chosen_as_well_as_it_was() {
+        let offered: [&[u8]; 3] = [b"chat", b"t0k-1", b"abc"];
+        let proof = Handshake::of(KEY, offered.into_iter());
+        let chosen = |value: &str| {
+            let head = format!("a\nSec-WebSocket-Protocol: {value}\r\n");
+            veiled_by(&head, Some(&proof))[26..].trim().to_owned()
+        };
+        assert_eq!(["chat", "t0k-1", "abc"].map(chosen), ["chat", "xxx-x", "xxx"]);
+        assert_eq!(["Chat", "t0k_1", "xyz", "abcd"].map(chosen), [",,,,", "xxx,,", ",,,", "xxx,"]);
+    }
+
     #[test]
     fn what_has_no_secret_stays_as_it_is() {
         for head in
@@ -252,12 +283,12 @@ mod tests {
             );
         }
         let proves = |key: &str| {
-            let accept = Accept::of(key.as_bytes());
+            let accept = accept(key.as_bytes());
             let value = std::str::from_utf8(accept.as_bytes()).unwrap().to_owned();
             veiled(&format!("a\nsec-websocket-accept: {value}\r\n"), other)
         };
         assert!(proves(other).contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         assert!(!proves(key).contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-        assert_eq!(Accept::of(KEY).as_bytes(), PROOF);
+        assert_eq!(accept(KEY).as_bytes(), PROOF);
     }
 }

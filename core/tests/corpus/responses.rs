@@ -52,7 +52,7 @@ pub(crate) fn responses() -> Vec<(Asked, Case)> {
 /// R3, R16, R35: what a 101 must be, and what is left of it.
 fn switches() -> Vec<Case> {
     let gone = "Content-Length: 5\r\nKeep-Alive: 5\r\nTrailer: X\r\nContent-Type: text/html\r\n";
-    let kept = "Sec-WebSocket-Protocol: chat\r\nSet-Cookie: a=b\r\nX-Other: c\r\n";
+    let kept = "Set-Cookie: a=b\r\nX-Other: c\r\n";
     let named = "Connection: X-Hop, Set-Cookie, Sec-WebSocket-Accept\r\nX-Hop: 1\r\n";
     let without = |part: &str| switch("").replace(part, "");
     let accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
@@ -83,6 +83,7 @@ fn switches() -> Vec<Case> {
         Case::refused("R3 no proof", 502, without(accept)),
         Case::refused("R3 a wrong proof", 502, switch("").replace("s3pP", "S3pP")),
         Case::refused("R3 two proofs", 502, switch(accept)),
+        Case::refused("a subprotocol unasked", 502, switch("Sec-WebSocket-Protocol: chat\r\n")),
         Case::refused("R3 in HTTP/1.0", 502, switch("").replace("HTTP/1.1", "HTTP/1.0")),
     ]
 }

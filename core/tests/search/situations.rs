@@ -42,9 +42,17 @@ fn tunnels() -> Situations {
 
 fn upgrades() -> Situations {
     let unproven = "HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
-    let mut wrong = upgrade(&(head(unproven) + "xy"), "ab", "");
-    (wrong.exchanges[0].asked[1], wrong.exchanges[0].told) = (String::new(), vec![]);
-    vec![("an upgrade that is refused", refused_upgrade()), ("an upgrade without proof", wrong)]
+    let unasked = heads::switch("Sec-WebSocket-Protocol: chat\r\n");
+    let nonsense = |says: &str| {
+        let mut script = upgrade(&(head(says) + "xy"), "ab", "");
+        (script.exchanges[0].asked[1], script.exchanges[0].told) = (String::new(), vec![]);
+        script
+    };
+    vec![
+        ("an upgrade that is refused", refused_upgrade()),
+        ("an upgrade without proof", nonsense(unproven)),
+        ("an upgrade to a subprotocol that was not offered", nonsense(&unasked)),
+    ]
 }
 
 /// A client that asks for an upgrade in vain, and has sent bytes behind it.

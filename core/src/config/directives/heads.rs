@@ -27,7 +27,8 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         contexts: Context::EVERYWHERE,
         origin: Origin::Httpd,
         summary: "Whether X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Server are added, \
-                  and an X-Forwarded-Proto, which httpd never adds, where the request has none.",
+                  and an X-Forwarded-Proto, which httpd never adds, where the request has none: the scheme in \
+                  ServerName, or that of the connection.",
         example: "ProxyAddHeaders Off",
         count: 1..=1,
         apply: |loader, args| loader.draft.set(switch(&args[0]).map(Setting::AddHeaders)),

@@ -1,4 +1,5 @@
-//! Directives that are known and refused, with a reason and what to write instead: they stand in no manual.
+//! Directives that are known and refused, with a reason and what to write instead, each in a way of its own; see
+//! `config/refused.rs` for those that are all refused alike.
 
 use crate::config::context::Context;
 use crate::config::table::{Directive, Origin};
@@ -10,7 +11,8 @@ pub(in crate::config) static DIRECTIVES: &[Directive] = &[
         default: Some("Off"),
         contexts: Context::HOSTS,
         origin: Origin::Httpd,
-        summary: "Refused unless it is Off: each rule says by itself whether it takes encoded paths.",
+        summary: "is refused unless it is Off: each rule says by itself whether it takes encoded paths \
+                  (leave the line out, and write `mapping=encoded` behind the rules)",
         example: "AllowEncodedSlashes NoDecode",
         count: 1..=1,
         apply: |_, args| {
@@ -27,7 +29,7 @@ pub(in crate::config) static DIRECTIVES: &[Directive] = &[
         default: None,
         contexts: Context::ALL,
         origin: Origin::Httpd,
-        summary: "A condition of the next RewriteRule.",
+        summary: "is read for the RewriteRule behind it, and refused with that",
         example: "RewriteCond %{HTTP:Upgrade} =websocket [NC]",
         count: 2..=3,
         apply: |loader, args| loader.conditions.add(args),
@@ -38,7 +40,7 @@ pub(in crate::config) static DIRECTIVES: &[Directive] = &[
         default: None,
         contexts: Context::ALL,
         origin: Origin::Httpd,
-        summary: "Refused: with the ProxyPass line that says the same, if there is one.",
+        summary: "is not built (each is told with the ProxyPass line that says the same, if there is one)",
         example: "RewriteRule ^/?(.*) ws://app.example:9000/$1 [P,L]",
         count: 2..=3,
         apply: |loader, args| {

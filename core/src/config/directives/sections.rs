@@ -87,11 +87,15 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         default: None,
         contexts: Context::EVERYWHERE,
         origin: Origin::Httpd,
-        summary: "Lines that count only if the work of that module of httpd's is built in, or only if not.",
+        summary: "Lines that count only if the work of that module of httpd's is built in, or only if not; what is \
+                  skipped for want of a module is warned of.",
         example: "<IfModule mod_proxy.c>",
         count: 1..=1,
         apply: |loader, args| {
             given(loader, &args[0], |_, name| modules::is_built_in(name));
+            if loader.skips() && !args[0].text().starts_with('!') {
+                loader.leave_out(&args[0]);
+            }
             Ok(())
         },
     },

@@ -29,11 +29,15 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         default: Some("underpass"),
         contexts: Context::HOSTS,
         origin: Origin::Httpd,
-        summary: "The name of this server, which X-Forwarded-Server and Via say.",
-        example: "ServerName proxy.example",
+        summary: "The name of this server, which X-Forwarded-Server and Via say; behind a device that speaks TLS also \
+                  the scheme and port by which clients ask for it, in the URLs that ProxyPassReverse writes, \
+                  in X-Forwarded-Proto and Forwarded, and for ProxyWebsocketOrigin same.",
+        example: "ServerName https://proxy.example:8443",
         count: 1..=1,
         apply: |loader, args| {
-            loader.draft.say(url::server_name(&args[0]), |host, name| host.name = name)
+            loader.draft.say(url::server_name(&args[0]), |host, name| {
+                (host.scheme, host.name, host.port) = (name.scheme, name.host, name.port);
+            })
         },
     },
     Directive {

@@ -13,8 +13,12 @@ use crate::time::Wait;
 /// What is said of one server outside of its sections.
 #[derive(Clone, Debug)]
 pub(in crate::config) struct Settings {
+    /// The scheme in `ServerName`.
+    pub(in crate::config) scheme: Option<&'static str>,
     /// `ServerName`.
     pub(in crate::config) name: String,
+    /// The port in `ServerName`.
+    pub(in crate::config) port: Option<u16>,
     /// `ServerAlias`.
     pub(in crate::config) aliases: Vec<String>,
     /// `LimitRequest…`, `RequestReadTimeout`, `KeepAliveTimeout` and `MaxKeepAliveRequests`.
@@ -43,9 +47,12 @@ pub(in crate::config) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let Host { name, aliases, via, max_forwards, limits, timeout, .. } = Host::default();
+        let Host { scheme, name, port, aliases, via, max_forwards, limits, timeout, .. } =
+            Host::default();
         Self {
+            scheme,
             name,
+            port,
             aliases,
             limits,
             keep_alive: true,
@@ -79,7 +86,9 @@ impl Settings {
     ) -> Host {
         let requests = if self.keep_alive { self.limits.requests } else { 1 };
         Host {
+            scheme: self.scheme,
             name: self.name,
+            port: self.port,
             aliases: self.aliases,
             via: self.via,
             max_forwards: self.max_forwards,

@@ -19,7 +19,7 @@ pub struct Way<'a> {
     pub editor: Editor<'a>,
     /// The client's address.
     pub client: IpAddr,
-    /// The scheme that the client speaks to us: `http` or `https`.
+    /// The scheme by which the client asks, of us or of a device in front of us: `http` or `https`.
     pub scheme: &'static str,
     /// What `Max-Forwards` says, if anything: see [`hops::onward`](crate::negotiate::hops::onward).
     pub hops: Option<u32>,
@@ -118,7 +118,7 @@ const X_FORWARDED: [&str; 3] = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwar
 /// What is known of the client, behind what proxies before us said.
 ///
 /// An `X-Forwarded-Proto` that is there already goes on as it came: it is said by who speaks TLS in
-/// front of us, and we know no better.
+/// front of us, and we know no better. Where there is none, `ServerName` may say it.
 fn x_forwarded(lines: &mut Lines<'_>, request: &Request<'_, '_>, way: &Way<'_>) {
     let client = way.client.to_canonical().to_string();
     let own = [&client, request.authority.unwrap_or(""), &way.said.host.name];
