@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
 use underpass_core::report::{Close, Report};
-use underpass_core::route::Rules;
+use underpass_core::route::{Rules, WorkerId};
 use underpass_core::time::Time;
 use underpass_core::{Both, Dial, Fault, Io, Op, Read, Side, limits};
 
@@ -75,6 +75,8 @@ pub(crate) struct Wires {
     /// What dialling each address gives; behind the last is `Exhausted`.
     pub(crate) addresses: Vec<Result<(), Fault>>,
     pub(crate) dialled: Vec<Dial>,
+    /// Workers that cannot be dialled at all.
+    pub(crate) dead: Vec<WorkerId>,
     /// Connections that earlier exchanges have left, the one used last at the end; one that has
     /// ended or broken without our knowing is stale.
     pub(crate) idle: Vec<Peer>,
@@ -112,6 +114,7 @@ impl Wires {
             reports: Vec::new(),
             addresses: vec![Ok(())],
             dialled: Vec::new(),
+            dead: Vec::new(),
             idle: Vec::new(),
             past: Vec::new(),
             luck: Box::new(|_| CALM),
@@ -265,11 +268,14 @@ impl Io for Wires {
         }
     }
 
-    fn connect(&mut self, _: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
+    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
         self.plain(Op::Connect).map(|got| {
             self.dialled.push(dial);
             self.put_away();
             got?;
+            if self.dead.contains(&lease.worker()) {
+                return Err(Fault::Exhausted);
+            }
             match dial {
                 Dial::Idle => self.peers.backend = self.wake().ok_or(Fault::Exhausted)?,
                 Dial::Address(address) => {

@@ -1,0 +1,156 @@
+//! Requests to a balancer, as their sessions see it: who is asked, by which head, and who instead if that fails.
+
+mod world;
+
+use underpass_core::negotiate::Refusal;
+use underpass_core::report::Close;
+use underpass_core::route::{Rules, WorkerId};
+use underpass_core::time::Wait;
+use underpass_core::{Fault, Pumped, Side};
+use world::{World, heads, rules};
+
+use Side::{Backend, Client};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+/// Two members, of which the second one lies below a path.
+fn app(more: &str) -> Rules {
+    rules(&format!(
+        "Listen 80\n<Proxy balancer://app>\nBalancerMember ws://one route=a\n\
+         BalancerMember ws://two:81/base route=b connectiontimeout=2 timeout=7\n{more}\n</Proxy>\n\
+         ProxyPass / balancer://app/\nProxyWebsocketFallbackToProxyHttp On"
+    ))
+}
+
+/// A session that has asked, where those workers cannot be dialled.
+fn asked<'r>(rules: &'r Rules, head: &str, dead: &[u32]) -> World<'r> {
+    let mut world = World::new(rules);
+    world.wires.dead = dead.iter().map(|&worker| WorkerId(worker)).collect();
+    world.hear(Client, head);
+    world
+}
+
+fn first_line(said: &str) -> &str {
+    said.split("\r\n").next().unwrap_or_default()
+}
+
+#[test]
+fn a_member_is_asked_by_its_own_name_and_path() {
+    let rules = app("");
+    let heard = asked(&rules, &heads::get(""), &[]).heard(Backend);
+    assert!(heard.contains("\r\nHost: one\r\n") && heard.starts_with("GET /"), "{heard}");
+    assert!(!heard.starts_with("GET /base"), "{heard}");
+    let path = first_line(&heard).replacen("GET /", "GET /base/", 1);
+    let heard = asked(&rules, &heads::get(""), &[0]).heard(Backend);
+    assert!(heard.contains("\r\nHost: two:81\r\n"), "{heard}");
+    assert_eq!(first_line(&heard), path);
+}
+
+/// D11: whatever keeps a member from being reached.
+#[test]
+fn who_cannot_be_reached_is_passed_over_whatever_is_asked() {
+    let rules = app("");
+    let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi";
+    for head in [&heads::get(""), &heads::ask(""), post] {
+        let mut world = asked(&rules, head, &[0]);
+        assert_eq!(world.session.state(), "Answer", "{head}");
+        assert!(world.heard(Backend).contains("Host: two:81"), "{head}");
+    }
+    let none = asked(&rules, &heads::get(""), &[0, 1]);
+    assert!(matches!(none.report().close, Close::Refused(Refusal::NoWorker(_))));
+    assert_eq!(none.report().worker, Some(WorkerId(1)), "who failed it last");
+}
+
+#[test]
+fn a_request_that_may_be_sent_twice_goes_to_the_next_member_when_the_first_breaks_off() {
+    let rules = app("");
+    for head in [heads::get(""), heads::ask("")] {
+        let mut world = asked(&rules, &format!("{head}early"), &[]);
+        let before = world.heard(Backend);
+        world.end(Backend);
+        assert_eq!(world.session.state(), "Answer", "{head}");
+        let behind = world.heard(Backend);
+        assert!(behind.contains("Host: two:81") && !behind.contains("early"), "{behind}");
+        assert_eq!(before.lines().count(), behind.lines().count());
+        world.end(Backend);
+        assert_eq!(world.report().close, Close::Refused(NO_WORKER), "{head}");
+    }
+    let mut opened = asked(&rules, &format!("{}early", heads::ask("")), &[]);
+    opened.end(Backend);
+    opened.hear(Backend, &heads::switch(""));
+    assert_eq!(opened.session.state(), "Tunnel");
+    assert!(opened.heard(Backend).ends_with("early"), "only now");
+}
+
+const NO_WORKER: Refusal = Refusal::NoWorker(underpass_core::balance::NoWorker::Tried);
+
+#[test]
+fn a_request_that_must_not_be_sent_twice_is_not() {
+    let rules = app("");
+    let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi";
+    let mut world = asked(&rules, post, &[]);
+    world.end(Backend);
+    assert_eq!(world.report().close, Close::Refused(Refusal::NoAnswer));
+    let mut begun = asked(&rules, &heads::get(""), &[]);
+    begun.hear(Backend, "HTTP/1.1 2");
+    begun.wires.peers.backend.lost = Some(Fault::Reset);
+    begun.settle();
+    assert_eq!(begun.report().close, Close::Refused(Refusal::Lost(Fault::Reset)));
+}
+
+#[test]
+fn each_member_has_the_time_that_is_said_of_it() {
+    let rules = app("");
+    for (dead, secs) in [(&[][..], 60), (&[0], 7)] {
+        let mut world = asked(&rules, &heads::get(""), dead);
+        world.pass(Wait::from_millis(secs * 1_000 - 1));
+        assert_eq!(world.session.state(), "Answer");
+        world.pass(Wait::from_millis(1));
+        assert_eq!(world.report().close, Close::Refused(Refusal::LateAnswer), "{secs}");
+    }
+}
+
+/// The recipe of httpd's manual: a cookie of our own says to whom a client belongs.
+#[test]
+fn a_cookie_says_who_belongs_to_whom_and_is_set_when_that_changes() {
+    let rules = rules(
+        "Listen 80\nHeader add Set-Cookie \"ROUTEID=.%{BALANCER_WORKER_ROUTE}e; path=/\" \
+         env=BALANCER_ROUTE_CHANGED\n<Proxy balancer://app>\nBalancerMember ws://one route=a\n\
+         BalancerMember ws://two route=b\nProxySet stickysession=ROUTEID\n</Proxy>\n\
+         ProxyPass / balancer://app/\nProxyWebsocketFallbackToProxyHttp On",
+    );
+    let cookie = |fields: &str, dead: &[u32], answer: &str| {
+        let head = if answer == OK { heads::get(fields) } else { heads::ask(fields) };
+        let mut world = asked(&rules, &head, dead);
+        let host = world.heard(Backend).contains("Host: one");
+        world.hear(Backend, answer);
+        let said = world.heard(Client);
+        let set = said.lines().find_map(|line| line.strip_prefix("Set-Cookie: "));
+        (host, set.map(str::to_owned))
+    };
+    for answer in [OK, &heads::switch("")] {
+        let to = |route: char| Some(format!("ROUTEID=.{route}; path=/"));
+        assert_eq!(cookie("", &[], answer), (true, to('a')));
+        assert_eq!(cookie("Cookie: x=1; ROUTEID=.b\r\n", &[], answer), (false, None));
+        assert_eq!(cookie("Cookie: ROUTEID=.b\r\n", &[1], answer), (true, to('a')));
+        assert_eq!(cookie("Cookie: ROUTEID=.gone\r\n", &[], answer), (true, to('a')));
+    }
+}
+
+/// `timeout=` of a balancer: somebody may come back.
+#[test]
+fn who_waits_for_a_member_asks_again_until_one_may_be_tried() {
+    let rules = app("ProxySet timeout=90 forcerecovery=Off maxattempts=3");
+    let mut world = asked(&rules, &heads::get(""), &[0, 1]);
+    assert_eq!(world.session.state(), "Elect");
+    world.wires.dead.clear();
+    let mut passed = 0;
+    while world.session.state() == "Elect" && passed < 200 {
+        let Pumped::Waiting(Some(at)) = world.settle() else { panic!("it waits for something") };
+        let wait = at.since(world.wires.now);
+        assert!(wait <= Wait::from_secs(1), "it asks now and then");
+        world.pass(wait);
+        passed += 1;
+    }
+    assert!(passed < 200);
+}
