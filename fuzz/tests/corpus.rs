@@ -12,7 +12,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use case::Case;
-use underpass_core::config::{PARAMETERS, directives};
+use underpass_core::config::{directives, parameters};
 use underpass_fuzz::{chunks, config, edits, exchange, path, request, response, session};
 
 type Check = fn(&[u8]);
@@ -76,7 +76,7 @@ fn the_dictionary_of_configurations_is_whole() {
     let names =
         directives().map(|directive| format!("\"{} \"", directive.name.trim_end_matches('>')));
     let parameters =
-        PARAMETERS.iter().map(|parameter| format!("\"{}{}\"", parameter.name, parameter.sign()));
+        parameters().map(|parameter| format!("\"{}{}\"", parameter.name, parameter.sign()));
     let missing = names.chain(parameters).filter(|word| !words.lines().any(|line| line == word));
     assert_eq!(missing.collect::<Vec<_>>(), [""; 0]);
 }

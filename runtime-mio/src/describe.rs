@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use underpass_core::config::{
-    Directive, Origin, PARAMETERS, Parameter, directives, refused_directives, refused_parameters,
+    Directive, Origin, Parameter, Subject, directives, parameters, refused_directives,
+    refused_parameters,
 };
 
 /// What is known of the directive of that name, or of all of them in short; `Err` if there is none.
@@ -43,17 +44,28 @@ fn one(directive: &Directive) -> String {
     let contexts: Vec<_> = contexts.iter().map(|context| context.name()).collect();
     let _ = writeln!(text, "  Context: {}", contexts.join(", "));
     let _ = writeln!(text, "  Origin:  {origin}");
+    for subject in subjects(name) {
+        let _ = writeln!(text, "\nParameters of {}:", subject.name());
+        let of_it = parameters().filter(|parameter| parameter.of == *subject);
+        of_it.for_each(|parameter| text.push_str(&lines_of(parameter)));
+    }
     if *name == "ProxyPass" {
-        text.push_str("\nParameters:\n");
-        for parameter in PARAMETERS {
-            text.push_str(&lines_of(parameter));
-        }
         text.push_str("\nParameters that are known and refused:\n");
         for (name, why) in refused_parameters() {
             let _ = writeln!(text, "  {name}\n      {why}");
         }
     }
     text
+}
+
+/// Of whom the parameters of that directive are said.
+fn subjects(name: &str) -> &'static [Subject] {
+    match name {
+        "ProxyPass" => &[Subject::Rule, Subject::Worker, Subject::Balancer],
+        "BalancerMember" => &[Subject::Worker, Subject::Member, Subject::Check],
+        "ProxyHCTemplate" => &[Subject::Check],
+        _ => &[],
+    }
 }
 
 /// A parameter: one with a value, or a name alone.

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use underpass_core::config::{
-    Context, Directive, Origin, PARAMETERS, directives, refused_directives, refused_parameters,
+    Context, Directive, Origin, Subject, directives, parameters, refused_directives,
+    refused_parameters,
 };
 
 const HEAD: &str = "\
@@ -27,19 +28,23 @@ pub(crate) fn manual() -> String {
         let _ = writeln!(page, "- [{}](#{})", escaped(directive.name), anchor(directive.name));
     }
     directives().for_each(|directive| describe(directive, &mut page));
-    page.push_str(
-        "\n## Parameters of ProxyPass\n\n| parameter | value | default | |\n|---|---|---|---|\n",
-    );
-    for parameter in PARAMETERS {
+    Subject::ALL.into_iter().for_each(|subject| describe_parameters(subject, &mut page));
+    page.push_str("\n## Known and refused\n\nWith the reason, and what to do instead.\n");
+    list("directive", refused_directives(), &mut page);
+    list("parameter", refused_parameters(), &mut page);
+    page
+}
+
+fn describe_parameters(subject: Subject, page: &mut String) {
+    let (of, place) = (subject.name(), subject.place());
+    let _ = writeln!(page, "\n## Parameters of {of}\n\nThey stand {place}, and in `ProxySet`.\n");
+    page.push_str("| parameter | value | default | |\n|---|---|---|---|\n");
+    for parameter in parameters().filter(|parameter| parameter.of == subject) {
         let values = parameter.values.replace('|', "\\|");
         let default = parameter.default.unwrap_or("");
         let (name, sign, summary) = (parameter.name, parameter.sign(), parameter.summary);
         let _ = writeln!(page, "| `{name}{sign}` | {values} | {default} | {summary} |");
     }
-    page.push_str("\n## Known and refused\n\nWith the reason, and what to do instead.\n");
-    list("directive", refused_directives(), &mut page);
-    list("parameter of ProxyPass", refused_parameters(), &mut page);
-    page
 }
 
 /// What is refused, in rows.
@@ -111,7 +116,7 @@ mod tests {
         for (name, why) in refused_directives().chain(refused_parameters()) {
             assert!(page.contains(&format!("| `{name}` | {why} |")), "{name}");
         }
-        for parameter in PARAMETERS {
+        for parameter in parameters() {
             let row = format!("| `{}{}` |", parameter.name, parameter.sign());
             assert!(page.contains(&row), "{}", parameter.name);
         }

@@ -1,13 +1,14 @@
-//! `<Proxy>`, `<ProxyMatch>` and `ProxySet`: what is said of backends by their URLs.
+//! `<Proxy>`, `<ProxyMatch>`, `ProxySet` and `BalancerMember`: what is said of backends by their URLs.
 
 use super::dialling::misplaced;
-use super::parameters::Options;
+use super::membership::Line;
+use super::parameters::{Options, Subject, find};
 use super::paths::{expression, like, starting_with};
 use super::problem::Flaw;
-use super::proxy_pass::{options, set_option};
+use super::proxy_pass::{name_and_value, options, set_option};
 use super::url;
 use super::words::Word;
-use crate::route::{Pattern, Section, Target};
+use crate::route::{Pattern, Scheme, Section, Target};
 
 /// What is said of some backends.
 #[derive(Clone, Debug)]
@@ -15,11 +16,15 @@ pub(super) struct Backends {
     /// Of which URLs, and which settings of theirs.
     pub(super) section: Section,
     /// The URL as it is written.
-    url: Word,
+    pub(super) url: Word,
+    /// The name of the balancer that they are the URLs of, if they are.
+    pub(super) balancer: Option<String>,
+    /// Its members.
+    pub(super) members: Vec<Line>,
     /// Where the URLs begin, if they are not told by a pattern: only then is a worker meant.
     beginning: Option<String>,
-    /// Parameters of the worker.
-    parameters: Vec<Word>,
+    /// Parameters of the worker, or of the balancer.
+    pub(super) parameters: Vec<Word>,
 }
 
 impl Backends {
@@ -32,12 +37,14 @@ impl Backends {
             let flaw = url.flaw("the brackets of an address and wildcards are not told apart");
             return Err(flaw.help("write `<ProxyMatch>` and a regular expression"));
         }
-        if has_wildcards && !text.starts_with("balancer:") {
+        if has_wildcards {
             return Ok(Self::new(url, None, like(url)?));
         }
-        let beginning = beginning(&url::target(url)?);
+        let target = url::target(url)?;
+        let beginning = beginning(&target);
         let urls = starting_with(url, &beginning)?;
-        Ok(Self::new(url, Some(beginning), urls))
+        let balancer = (target.scheme == Scheme::Balancer).then_some(target.host);
+        Ok(Self { balancer, ..Self::new(url, Some(beginning), urls) })
     }
 
     /// Those in whose URLs a regular expression is found.
@@ -47,10 +54,11 @@ impl Backends {
 
     fn new(url: &Word, beginning: Option<String>, paths: Pattern) -> Self {
         let section = Section { paths, says: Vec::new() };
-        Self { section, url: url.clone(), beginning, parameters: Vec::new() }
+        let (balancer, members, parameters) = (None, Vec::new(), Vec::new());
+        Self { section, url: url.clone(), balancer, members, beginning, parameters }
     }
 
-    /// Parameters of the worker of that URL.
+    /// Parameters of the worker or the balancer of that URL.
     pub(super) fn set(&mut self, parameters: &[Word], flaws: &mut Vec<Flaw>) {
         if self.beginning.is_none() {
             let flaw = |word: &Word| word.flaw("a pattern has no worker that this could be set of");
@@ -59,15 +67,37 @@ impl Backends {
             return;
         }
         let known = flaws.len();
-        options(parameters, None, flaws);
+        let is_balancer = self.balancer.is_some();
+        let subjects = if is_balancer { Subject::OF_BALANCERS } else { Subject::OF_URLS };
+        options(parameters, None, subjects, flaws);
         if flaws.len() == known {
             self.parameters.extend_from_slice(parameters);
         }
     }
 
+    /// One more member: `args` are its URL and its parameters.
+    pub(super) fn add(&mut self, args: &[Word], flaws: &mut Vec<Flaw>) -> Result<(), Flaw> {
+        if self.balancer.is_none() {
+            let flaw = args[0].flaw(format!("`{}` is no balancer", self.url));
+            return Err(flaw.help("members stand in `<Proxy balancer://name>`"));
+        }
+        let Some((word, parameters)) = args.split_first() else {
+            return Err(self.url.flaw("the URL of the member is missing"));
+        };
+        let target = url::target(word)?;
+        if target.scheme == Scheme::Balancer {
+            return Err(word.flaw("a balancer is no member").help("write the URL of a backend"));
+        }
+        let options = options(parameters, None, Subject::OF_MEMBERS, flaws);
+        flaws.extend(misplaced(&target, parameters));
+        self.members.push(Line { word: word.clone(), target, options, check: None });
+        Ok(())
+    }
+
     /// How much of a rule's URL it says, if it sets parameters of its worker.
     fn reach(&self, target: &Target) -> Option<usize> {
-        let beginning = self.beginning.as_ref().filter(|_| !self.parameters.is_empty())?;
+        let says = !self.parameters.is_empty() && self.balancer.is_none();
+        let beginning = self.beginning.as_ref().filter(|_| says)?;
         self::beginning(target).starts_with(beginning).then_some(beginning.len())
     }
 }
@@ -78,11 +108,11 @@ fn beginning(target: &Target) -> String {
     format!("{target}{slash}")
 }
 
-/// Parameters that are set by URL, while they are dealt out to rules.
+/// Parameters that are set by URL, while they are dealt out to rules and members.
 pub(super) struct Sets<'a> {
     all: Vec<&'a Backends>,
-    /// Whether each of them is a rule's.
-    used: Vec<bool>,
+    /// Of which parameters of each of them somebody has taken notice.
+    heard: Vec<Vec<bool>>,
     flaws: Vec<Flaw>,
 }
 
@@ -90,16 +120,18 @@ impl<'a> Sets<'a> {
     /// All that is set.
     pub(super) fn of(all: impl IntoIterator<Item = &'a Backends>) -> Self {
         let all: Vec<_> = all.into_iter().collect();
-        Self { used: vec![false; all.len()], all, flaws: Vec::new() }
+        let heard = all.iter().map(|set| vec![false; set.parameters.len()]).collect();
+        Self { all, heard, flaws: Vec::new() }
     }
 
-    /// Writes over a rule's own parameters what is set of its worker by those that are for its server:
-    /// those that say most of its URL, the later over the earlier (`reference/httpd.md` 1.4, item 11).
+    /// Writes over the own parameters of a rule or a member what is set of it by those that are for its
+    /// server: those that say most of its URL, the later over the earlier (`reference/httpd.md` 1.4, item 11).
     pub(super) fn apply(
         &mut self,
         is_ours: impl Fn(usize) -> bool,
         target: &Target,
         options: &mut Options,
+        subjects: &[Subject],
     ) {
         let reach = |(number, set): (usize, &&Backends)| {
             set.reach(target).filter(|_| is_ours(number)).map(|reach| (number, reach))
@@ -107,40 +139,65 @@ impl<'a> Sets<'a> {
         let found: Vec<_> = self.all.iter().enumerate().filter_map(reach).collect();
         let most = found.iter().map(|(_, reach)| *reach).max();
         for (number, reach) in found {
-            self.used[number] = true;
-            if Some(reach) == most {
-                self.write(number, target, options);
-            }
+            self.write(number, target, options, subjects, Some(reach) == most);
         }
     }
 
-    fn write(&mut self, number: usize, target: &Target, options: &mut Options) {
+    fn write(
+        &mut self,
+        number: usize,
+        target: &Target,
+        options: &mut Options,
+        subjects: &[Subject],
+        counts: bool,
+    ) {
         let parameters = &self.all[number].parameters;
-        let wrong = parameters
-            .iter()
-            .filter_map(|word| set_option(options, &mut Vec::new(), word).err())
-            .chain(misplaced(target, parameters));
+        let mut wrong = Vec::new();
+        for (word, heard) in parameters.iter().zip(&mut self.heard[number]) {
+            if find(&name_and_value(word).0, subjects).is_none() {
+                continue;
+            }
+            *heard = true;
+            if counts {
+                wrong.extend(set_option(options, &mut Vec::new(), word, subjects).err());
+            }
+        }
+        if counts {
+            wrong.extend(misplaced(target, parameters));
+        }
         // Several rules may have one worker.
-        for flaw in wrong.collect::<Vec<_>>() {
+        for flaw in wrong {
             if !self.flaws.contains(&flaw) {
                 self.flaws.push(flaw);
             }
         }
     }
 
-    /// What is wrong with them, once all rules have theirs: one that is nobody's may be misspelt.
+    /// What is wrong with them, once all have theirs: what is nobody's may be misspelt.
     pub(super) fn flaws(self) -> Vec<Flaw> {
-        let unused = self
-            .all
-            .iter()
-            .zip(self.used)
-            .filter(|(set, used)| !used && !set.parameters.is_empty());
-        let flaw = |(set, _): (&&Backends, bool)| {
-            set.url
-                .flaw(format!("no rule goes to `{}`", set.url))
-                .help("its parameters are nobody's")
-        };
-        self.flaws.into_iter().chain(unused.map(flaw)).collect()
+        let mut flaws = self.flaws;
+        for (set, heard) in
+            self.all.iter().zip(&self.heard).filter(|(set, _)| set.balancer.is_none())
+        {
+            if !heard.is_empty() && !heard.contains(&true) {
+                let flaw = set.url.flaw(format!("no rule and no member goes to `{}`", set.url));
+                flaws.push(flaw.help("its parameters are nobody's"));
+                continue;
+            }
+            let unheard = set.parameters.iter().zip(heard).filter(|(_, heard)| !**heard);
+            flaws.extend(unheard.filter_map(|(word, _)| set.unheard(word)));
+        }
+        flaws
+    }
+}
+
+impl Backends {
+    /// What is wrong with a parameter that is set of URLs, none of which is of such a one.
+    fn unheard(&self, word: &Word) -> Option<Flaw> {
+        let name = name_and_value(word).0;
+        let of = find(&name, Subject::OF_URLS)?.of.name();
+        let flaw = name.flaw(format!("`{name}` is said of {of}, and `{}` is none", self.url));
+        Some(flaw.help("leave it out"))
     }
 }
 
@@ -190,7 +247,8 @@ mod tests {
 
     #[test]
     fn what_is_set_of_no_rules_worker_is_a_problem() {
-        let nobody = "conf:2:10: no rule goes to `ws://c` (its parameters are nobody's)";
+        let nobody =
+            "conf:2:10: no rule and no member goes to `ws://c` (its parameters are nobody's)";
         assert_eq!(problem("ProxyPass / ws://b\nProxySet ws://c retry=1"), nobody);
         good("<Proxy ws://c>\nProxyAddHeaders Off\n</Proxy>");
         let pattern = "conf:2:10: a pattern has no worker that this could be set of \
@@ -201,15 +259,6 @@ mod tests {
         assert_eq!(problem(text), twice);
         let socket = "ProxyPass / unix:/a|ws://b\nProxySet unix:/a|ws://b addressttl=1";
         assert!(problem(socket).ends_with("`addressttl=` is for TCP, and not for a Unix socket"));
-    }
-
-    #[test]
-    fn a_section_of_a_balancer_is_one_problem() {
-        let text =
-            "<Proxy balancer://app>\nBalancerMember ws://b\nProxySet lbmethod=byrequests\n</Proxy>";
-        let message = "conf:1:8: balancers are not built yet (accepted are `ws://` and `http://`)";
-        assert_eq!(problem(text), message);
-        assert_eq!(problem(&text.replace("app", "*")), message);
     }
 
     /// What is said of the Host of `/a/b`, which goes to `http://b.example/x/b`.

@@ -74,14 +74,14 @@ impl<'s> Loader<'s> {
             let flaw = Place::default().flaw("there is no `Listen`");
             self.flaws.push(flaw.help("write `Listen 8080`"));
         }
+        if self.flaws.is_empty() {
+            self.flaws = self.draft.deal_out();
+        }
         self.warnings.extend(self.draft.warnings());
         let mut warnings = self.warnings;
         warnings.truncate(PROBLEMS_MOST);
         let texts = &self.texts;
         let located = |flaws: Vec<Flaw>| flaws.into_iter().map(|flaw| flaw.locate(texts)).collect();
-        if self.flaws.is_empty() {
-            self.flaws = self.draft.deal_out();
-        }
         if self.flaws.is_empty() {
             let (config, directives) = (self.draft.finish(), self.transcript);
             return Ok(Read { config, directives, warnings: located(warnings) });

@@ -8,14 +8,18 @@
 //! [`Problem`].
 
 mod backends;
+mod checking;
+mod condition;
 mod context;
 mod dialling;
 mod directives;
 mod draft;
 mod edits;
 mod expand;
+mod grouping;
 mod lines;
 mod loader;
+mod membership;
 mod modules;
 mod origins;
 mod overrides;
@@ -50,7 +54,7 @@ use crate::route::Rules;
 
 pub use context::Context;
 pub use directives::directives;
-pub use parameters::{PARAMETERS, Parameter};
+pub use parameters::{Parameter, Subject, parameters};
 pub use problem::{Problem, Severity};
 pub use refused::{refused_directives, refused_parameters};
 pub use table::{Directive, Origin};
@@ -166,6 +170,10 @@ pub struct Config {
     pub log_level: LogLevel,
     /// Which sessions are recorded.
     pub recording: Recording,
+    /// The file of httpd's heartbeats (`HeartbeatStorage`), if members are chosen by them.
+    pub heartbeats: Option<String>,
+    /// How many checks of members may be under way at once (`ProxyHCTPsize`).
+    pub checks: NonZeroU16,
     /// What requests are judged by.
     pub rules: Rules,
 }

@@ -1,8 +1,23 @@
 //! Which of httpd's modules do here what they do there: those whose directives we read.
 
 /// What stands before `_module`, and between `mod_` and `.c`.
-const BUILT_IN: [&str; 7] =
-    ["authz_core", "env", "headers", "proxy", "proxy_http", "proxy_wstunnel", "setenvif"];
+const BUILT_IN: [&str; 15] = [
+    "authz_core",
+    "env",
+    "headers",
+    "lbmethod_bybusyness",
+    "lbmethod_byrequests",
+    "lbmethod_bytraffic",
+    "lbmethod_heartbeat",
+    "proxy",
+    "proxy_balancer",
+    "proxy_hcheck",
+    "proxy_http",
+    "proxy_wstunnel",
+    "setenvif",
+    "slotmem_shm",
+    "watchdog",
+];
 
 /// Whether the work of that module is built in: by its name (`proxy_module`), or by that of its source
 /// (`mod_proxy.c`).

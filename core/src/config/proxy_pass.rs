@@ -1,7 +1,7 @@
 //! `ProxyPass [path] !|url [key=value ...]`: one rule as its line says it.
 
 use super::dialling::misplaced;
-use super::parameters::{Options, PARAMETERS};
+use super::parameters::{Options, Subject, find, parameters};
 use super::paths::expression;
 use super::problem::Flaw;
 use super::refused;
@@ -19,6 +19,10 @@ pub(super) struct Pass {
     pub(super) word: Word,
     /// Where it is forwarded, and how; none for `!`.
     pub(super) forward: Option<(Target, Options)>,
+    /// Its URL and its parameters as they are written.
+    pub(super) args: Vec<Word>,
+    /// The number of the server that says it.
+    pub(super) host: usize,
 }
 
 impl Pass {
@@ -80,24 +84,31 @@ fn pass_to(
         None
     } else {
         let target = noted(target(url, paths.as_ref()), flaws);
-        let options = options(parameters, paths.as_ref(), flaws);
+        let is_balanced = url.text().to_ascii_lowercase().starts_with("balancer:");
+        let subjects = if is_balanced { Subject::OF_BALANCED } else { Subject::OF_RULES };
+        let options = options(parameters, paths.as_ref(), subjects, flaws);
         flaws.extend(target.iter().flat_map(|target| misplaced(target, parameters)));
         Some((target?, options))
     };
-    Some(Pass { paths: paths?, word: word.clone(), forward })
+    Some(Pass { paths: paths?, word: word.clone(), forward, args: args.to_vec(), host: 0 })
 }
 
 fn noted<T>(result: Result<T, Flaw>, flaws: &mut Vec<Flaw>) -> Option<T> {
     result.map_err(|flaw| flaws.push(flaw)).ok()
 }
 
-/// What parameters say of a rule for those paths; what is wrong with them is added to `flaws`.
-pub(super) fn options(words: &[Word], paths: Option<&Pattern>, flaws: &mut Vec<Flaw>) -> Options {
+/// What parameters say of those, for a rule of those paths; what is wrong with them is added to `flaws`.
+pub(super) fn options(
+    words: &[Word],
+    paths: Option<&Pattern>,
+    subjects: &[Subject],
+    flaws: &mut Vec<Flaw>,
+) -> Options {
     let (mut options, mut seen) = (Options::default(), Vec::new());
     let finds = paths.is_some_and(Pattern::is_expression);
     for word in words {
         let before = options.mapping;
-        noted(set_option(&mut options, &mut seen, word), flaws);
+        noted(set_option(&mut options, &mut seen, word, subjects), flaws);
         if finds && before != options.mapping && options.mapping == Mapping::Servlet {
             let flaw = word.flaw("`mapping=servlet` is for a path, and not for an expression");
             flaws.push(flaw.help("write `mapping=encoded`, or `ProxyPass` with a path"));
@@ -106,21 +117,18 @@ pub(super) fn options(words: &[Word], paths: Option<&Pattern>, flaws: &mut Vec<F
     options
 }
 
-/// Writes what one parameter says over `options`, unless it was `seen`.
+/// Writes what one parameter says of those over `options`, unless it was `seen`.
 pub(super) fn set_option(
     options: &mut Options,
     seen: &mut Vec<&'static str>,
     word: &Word,
+    subjects: &[Subject],
 ) -> Result<(), Flaw> {
     let (name, value) = name_and_value(word);
     if let Some(flaw) = refused::parameter(&name) {
         return Err(flaw);
     }
-    let Some(parameter) = PARAMETERS.iter().find(|parameter| name.is(parameter.name)) else {
-        let help = suggest(name.text(), PARAMETERS.iter().map(|parameter| parameter.name));
-        let flaw = name.flaw(format!("unknown parameter `{name}`"));
-        return Err(help.into_iter().fold(flaw, Flaw::help));
-    };
+    let parameter = find(&name, subjects).ok_or_else(|| unknown(&name, subjects))?;
     if seen.contains(&parameter.name) {
         return Err(word.flaw(format!("`{}=` is given twice", parameter.name)));
     }
@@ -134,6 +142,18 @@ pub(super) fn set_option(
         return Err(word.flaw(format!("`{}=` has no value", parameter.name)));
     }
     parameter.apply(options, &value)
+}
+
+/// What is wrong with a parameter of that name, which none of those has.
+fn unknown(name: &Word, subjects: &[Subject]) -> Flaw {
+    if let Some(other) = find(name, &Subject::ALL) {
+        let (sign, of) = (other.sign(), other.of);
+        let flaw = name.flaw(format!("`{}{sign}` is said of {}", other.name, of.name()));
+        return flaw.help(format!("write it {}", of.place()));
+    }
+    let known = parameters().filter(|parameter| subjects.contains(&parameter.of));
+    let help = suggest(name.text(), known.map(|parameter| parameter.name));
+    help.into_iter().fold(name.flaw(format!("unknown parameter `{name}`")), Flaw::help)
 }
 
 /// The two parts of a parameter; its value is empty where it has none.
@@ -200,7 +220,7 @@ mod tests {
             problems("Listen 80\nProxyPass a wss://b timeuot=1 nocanno retry=-1"),
             [
                 "conf:2:11: the path `a` does not begin with `/`",
-                "conf:2:13: TLS to backends is not built yet (accepted are `ws://` and `http://`)",
+                "conf:2:13: TLS to backends is not built yet (accepted are `ws://`, `http://` and `balancer://`)",
                 "conf:2:21: unknown parameter `timeuot` (did you mean `timeout`?)",
                 "conf:2:31: unknown parameter `nocanno` (did you mean `nocanon`?)",
                 "conf:2:45: `-1` is not a time \

@@ -20,8 +20,8 @@ struct Refused {
 
 const NO_REMOTE: &str = "is not built: backends are dialled directly, and not by another proxy";
 const NO_ACCESS: &str = "is not built: it is the old way of `Require`";
-const NO_BALANCER: &str = "is of balancers, which are not built yet";
-const ONE_BACKEND: &str = "give the rule the URL of one backend";
+const NO_MANAGER: &str =
+    "is of the balancer-manager, which is not built: members are those that are written";
 const NO_FLUSH: &str = "is for AJP and FastCGI, which are not spoken";
 const LEAVE_OUT: &str = "leave it out";
 
@@ -39,7 +39,7 @@ const fn refused_but(
 }
 
 /// Directives.
-static DIRECTIVES: [Refused; 16] = [
+static DIRECTIVES: [Refused; 13] = [
     refused_but(
         "ProxyRequests",
         "Off",
@@ -50,21 +50,33 @@ static DIRECTIVES: [Refused; 16] = [
     refused("ProxyRemoteMatch", NO_REMOTE, LEAVE_OUT),
     refused("NoProxy", NO_REMOTE, LEAVE_OUT),
     refused("ProxyDomain", "is not built: it is for forward proxies", LEAVE_OUT),
-    refused_but("ProxyStatus", "Off", NO_BALANCER, "write `ProxyStatus Off`, or leave it out"),
-    refused("BalancerMember", NO_BALANCER, ONE_BACKEND),
-    refused("BalancerGrowth", NO_BALANCER, LEAVE_OUT),
-    refused_but("BalancerInherit", "Off", NO_BALANCER, LEAVE_OUT),
-    refused_but("BalancerPersist", "Off", NO_BALANCER, LEAVE_OUT),
+    refused_but(
+        "ProxyStatus",
+        "Off",
+        "is of mod_status, which is not built",
+        "write `ProxyStatus Off`, or leave it out",
+    ),
+    refused("BalancerGrowth", NO_MANAGER, LEAVE_OUT),
+    refused_but(
+        "BalancerInherit",
+        "On",
+        "is not built: a virtual host sees the main server's balancers behind its own",
+        "write `BalancerInherit On`, or leave it out",
+    ),
+    refused_but(
+        "BalancerPersist",
+        "Off",
+        "is not built: what is known of members outlives a reload, and no restart",
+        "write `BalancerPersist Off`, or leave it out",
+    ),
     refused("Order", NO_ACCESS, "write `Require all granted` instead of `Allow from all`"),
     refused("Allow", NO_ACCESS, "write `Require all granted` instead of `Allow from all`"),
     refused("Deny", NO_ACCESS, "write `Require all denied` instead of `Deny from all`"),
     refused("Satisfy", NO_ACCESS, LEAVE_OUT),
-    refused("ProxyHCExpr", NO_BALANCER, LEAVE_OUT),
-    refused("ProxyHCTemplate", NO_BALANCER, LEAVE_OUT),
 ];
 
 /// Parameters of `ProxyPass`.
-static PARAMETERS: [Refused; 22] = [
+static PARAMETERS: [Refused; 9] = [
     refused(
         "ping",
         "is not built: no backend is asked whether it is there before a body is sent",
@@ -75,22 +87,13 @@ static PARAMETERS: [Refused; 22] = [
     refused("secret", "is for AJP, which is not spoken", LEAVE_OUT),
     refused("flusher", "is for mod_proxy_fdpass, which is not built", LEAVE_OUT),
     refused("multipathtcp", "is not built", LEAVE_OUT),
-    refused("loadfactor", NO_BALANCER, LEAVE_OUT),
-    refused("lbset", NO_BALANCER, LEAVE_OUT),
-    refused("route", NO_BALANCER, LEAVE_OUT),
-    refused("redirect", NO_BALANCER, LEAVE_OUT),
-    refused("status", NO_BALANCER, LEAVE_OUT),
-    refused("hc*", NO_BALANCER, LEAVE_OUT),
-    refused("lbmethod", NO_BALANCER, LEAVE_OUT),
-    refused("stickysession", NO_BALANCER, LEAVE_OUT),
-    refused("stickysessionsep", NO_BALANCER, LEAVE_OUT),
-    refused("scolonpathdelim", NO_BALANCER, LEAVE_OUT),
-    refused("nofailover", NO_BALANCER, LEAVE_OUT),
-    refused("maxattempts", NO_BALANCER, LEAVE_OUT),
-    refused("failon*", NO_BALANCER, LEAVE_OUT),
-    refused("forcerecovery", NO_BALANCER, LEAVE_OUT),
-    refused("nonce", NO_BALANCER, LEAVE_OUT),
-    refused("growth", NO_BALANCER, LEAVE_OUT),
+    refused("nonce", NO_MANAGER, LEAVE_OUT),
+    refused("growth", NO_MANAGER, LEAVE_OUT),
+    refused(
+        "addresses",
+        "is not built yet: a member is dialled as one, whatever its name resolves to",
+        "write a `BalancerMember` for each address",
+    ),
 ];
 
 /// Every directive that is known and refused, by its name, with why, and with what to do instead.
@@ -158,7 +161,7 @@ mod tests {
         for refused in &DIRECTIVES {
             let message =
                 format!("conf:1:1: `{}` {} ({})", refused.name, refused.why, refused.instead);
-            assert_eq!(problem(&format!("{} On", refused.name)), message);
+            assert_eq!(problem(&format!("{} x", refused.name)), message);
         }
         for refused in &PARAMETERS {
             let name = refused.name.replace('*', "x");

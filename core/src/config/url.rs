@@ -13,7 +13,7 @@ use crate::route::{Address, Scheme, Target};
 const NAME_MOST: usize = 253;
 const LABEL_MOST: usize = 63;
 
-/// `ws://host[:port][/path]`, or the same with `http`; perhaps on a Unix socket.
+/// `ws://host[:port][/path]`, or the same with `http`, perhaps on a Unix socket; or `balancer://name[/path]`.
 pub(super) fn target(word: &Word) -> Result<Target, Flaw> {
     if unix::is_unix(word) { unix::target(word) } else { target_on(word, None) }
 }
@@ -29,12 +29,16 @@ pub(super) fn target_on(word: &Word, socket: Option<String>) -> Result<Target, F
         }
         _ => host_and_port(&authority)?,
     };
+    if let (Scheme::Balancer, true) = (scheme, port.is_some() || socket.is_some()) {
+        let flaw = authority.flaw("a balancer has a name, and neither a port nor a socket");
+        return Err(flaw.help("those are its members'"));
+    }
     let port = port.unwrap_or(scheme.default_port());
     Ok(Target { scheme, host, port, path: url_path(&path)?, socket })
 }
 
 fn scheme(word: &Word) -> Result<(Scheme, Word), Flaw> {
-    const ACCEPTED: &str = "accepted are `ws://` and `http://`";
+    const ACCEPTED: &str = "accepted are `ws://`, `http://` and `balancer://`";
     let Some(end) = word.text().find("://") else {
         return Err(word.flaw(format!("`{word}` is not a URL")).help(ACCEPTED));
     };
@@ -43,7 +47,7 @@ fn scheme(word: &Word) -> Result<(Scheme, Word), Flaw> {
         "http" => Ok((Scheme::Http, rest)),
         "ws" => Ok((Scheme::Ws, rest)),
         "https" | "wss" => Err(name.flaw("TLS to backends is not built yet").help(ACCEPTED)),
-        "balancer" => Err(name.flaw("balancers are not built yet").help(ACCEPTED)),
+        "balancer" => Ok((Scheme::Balancer, rest)),
         _ => Err(name.flaw(format!("unknown scheme `{name}`")).help(ACCEPTED)),
     }
 }
@@ -215,11 +219,10 @@ mod tests {
 
     #[test]
     fn other_schemes_are_problems() {
-        let help = "(accepted are `ws://` and `http://`)";
+        let help = "(accepted are `ws://`, `http://` and `balancer://`)";
         for (text, message) in [
             ("wss://h", "TLS to backends is not built yet"),
             ("HTTPS://h", "TLS to backends is not built yet"),
-            ("balancer://h", "balancers are not built yet"),
             ("ajp://h", "unknown scheme `ajp`"),
             ("h:80", "`h:80` is not a URL"),
         ] {
@@ -247,6 +250,10 @@ mod tests {
             ("ws://[::1", "1:6: `[::1` is not an IPv6 address in brackets"),
             ("ws://[h]", "1:6: `[h]` is not an IPv6 address in brackets"),
             ("ws://[::1]80", "1:11: `80` is not a port"),
+            (
+                "balancer://a:80",
+                "1:12: a balancer has a name, and neither a port nor a socket (those are its members')",
+            ),
             ("ws://h:", "1:8: `` is not a whole number"),
             ("ws://h:0", "1:8: 0 is not in the range 1 to 65535"),
             ("ws://h:65536", "1:8: 65536 is not in the range 1 to 65535"),

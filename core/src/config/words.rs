@@ -1,4 +1,4 @@
-//! A line → its words: blanks split, quotes hold together, a backslash escapes.
+//! A line → its words: blanks split, quotes and braces hold together, a backslash escapes.
 
 use core::fmt;
 use core::ops::Range;
@@ -102,6 +102,7 @@ pub(super) fn split(line: &[Letter]) -> Result<Vec<Word>, Flaw> {
         let word;
         (word, rest) = match first.char {
             '"' | '\'' => quoted(first, behind)?,
+            '{' => braced(first, behind)?,
             _ => bare(first, behind),
         };
         words.push(word);
@@ -131,6 +132,30 @@ fn quoted(quote: Letter, behind: &[Letter]) -> Result<(Word, &[Letter]), Flaw> {
         word.push(letter);
     }
     Err(quote.place.flaw("the quote is never closed"))
+}
+
+/// The word between a brace and its like, braces and quotes included, as it stands (httpd's `ap_getword_conf2`).
+fn braced(brace: Letter, behind: &[Letter]) -> Result<(Word, &[Letter]), Flaw> {
+    let (mut word, mut rest, mut depth) = (Word::new(brace.place), behind, 1);
+    word.push(brace);
+    while let Some((&letter, behind)) = rest.split_first() {
+        rest = behind;
+        word.push(letter);
+        match letter.char {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return match behind.first() {
+                Some(next) if !is_blank(next) => {
+                    Err(next.place.flaw("a blank must follow the closing brace"))
+                }
+                _ => Ok((word, behind)),
+            };
+        }
+    }
+    Err(brace.place.flaw("the brace is never closed"))
 }
 
 /// The word that begins with `first` and ends before a blank.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::check::Check;
 use super::forward::Manner;
 use super::target::{Target, WorkerId};
 use crate::time::Wait;
@@ -145,6 +146,8 @@ pub struct Member {
     pub slow_start: Wait,
     /// How many failures of its own put it out, if they do.
     pub ejection: Option<Ejection>,
+    /// How it is checked, if it is.
+    pub check: Option<Check>,
 }
 
 impl Member {
@@ -161,6 +164,7 @@ impl Member {
             admission: Admission::Open,
             slow_start: Wait::ZERO,
             ejection: None,
+            check: None,
         }
     }
 }

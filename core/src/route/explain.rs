@@ -1,5 +1,7 @@
 //! Why a request is forwarded as it is: for the operator who asks (`underpass check --explain URL`).
 
+mod members;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -63,6 +65,15 @@ pub enum Step {
         backend: String,
         /// The path that the backend would see.
         path: String,
+    },
+    /// That member of the balancer may be the backend.
+    Member {
+        /// Its scheme and authority.
+        backend: String,
+        /// The path that it would see.
+        path: String,
+        /// When and whom it serves, where that is not always and everybody.
+        serves: String,
     },
     /// No rule takes it: the answer is 404.
     Nobody,
@@ -134,7 +145,10 @@ fn route(rules: &Rules, number: usize, question: &Question<'_>, steps: &mut Vec<
         steps.push(Step::Passed { rule: named(rule), why: why_not(rule, scope, asked) });
     }
     match place.as_ref().and_then(|place| rules.at(place)).zip(end) {
-        Some((said, rule)) => steps.extend(takes(&host.rules[rule], &said, asked)),
+        Some((said, rule)) => {
+            steps.extend(takes(&host.rules[rule], &said, asked));
+            steps.extend(members::of(rules, &said));
+        }
         None => steps.push(Step::Nobody),
     }
 }
@@ -223,6 +237,12 @@ impl fmt::Display for Step {
             Self::Taken { rule, backend, path } => {
                 write!(f, "rule      {rule}\nbackend   {backend}, asked for {path}")
             }
+            Self::Member { backend, path, serves } if serves.is_empty() => {
+                write!(f, "member    {backend}, asked for {path}")
+            }
+            Self::Member { backend, path, serves } => {
+                write!(f, "member    {backend}, asked for {path}: {serves}")
+            }
             Self::Nobody => f.write_str("nobody    no rule takes it: 404"),
             Self::NotProxied => f.write_str("no-proxy  it is set: 404, and no rule is asked"),
             Self::Depends { on, what } => write!(f, "depends   on {on}: {what}"),
@@ -245,7 +265,7 @@ mod tests {
         explained_by(CONF, local, name, path, upgrade)
     }
 
-    fn explained_by(conf: &str, local: &str, name: &str, path: &str, upgrade: bool) -> String {
+    pub(super) fn explained_by(conf: &str, local: &str, name: &str, path: &str, upgrade: bool) -> String {
         let rules = good(conf).rules;
         let fields = if upgrade { "Connection: upgrade\r\nUpgrade: websocket\r\n" } else { "" };
         let head = format!("GET {path} HTTP/1.1\r\nHost: {name}\r\n{fields}\r\n");

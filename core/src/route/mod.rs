@@ -3,13 +3,14 @@
 //! A connection comes in at a [`Door`]: the [`host`]s of its address, which are told apart by name. A
 //! [`host`] has rules and sections of paths; [`path`] makes one path out of the many spellings of it,
 //! [`pattern`] says which paths are meant, [`scope`] is what all sections say together. [`rules`] finds
-//! the first rule that matches, [`forward`] is what it says, [`target`] where that leads, [`balancer`] who stands there, and [`mapping`] by
-//! which path; [`origins`] are the pages that may ask for an upgrade, [`quota`] is how many tunnels there may
+//! the first rule that matches, [`forward`] is what it says, [`target`] where that leads, [`balancer`] who stands
+//! there, [`check`] how they are checked, and [`mapping`] by which path; [`origins`] are the pages that may ask for an upgrade, [`quota`] is how many tunnels there may
 //! be, [`overrides`] are the errors that are said in our own words, and [`mod@explain`] says why. All of it is
 //! plain data, made by
 //! [`config`](crate::config).
 
 pub mod balancer;
+pub mod check;
 pub mod explain;
 pub mod forward;
 pub mod host;
@@ -27,6 +28,7 @@ pub mod target;
 pub use balancer::{
     Admission, Balancer, BalancerId, Ejection, HashKey, Member, Method, Role, RouteId, Sticky,
 };
+pub use check::Check;
 pub use explain::{Explained, Question, explain};
 pub use forward::{Forward, Manner, Park, Terms, Upgrade};
 pub use host::{Address, Caller, Door, Entrance, Host, Via};

@@ -49,7 +49,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         contexts: Context::HOSTS,
         origin: Origin::Httpd,
         summary: "Requests for a backend in whose host name one of these words stands, or for any with \
-                  *, are answered with 403; no DNS is asked.",
+                  *, are answered with 403, as are those for a balancer with such a member; no DNS is asked.",
         example: "ProxyBlock internal.example",
         count: 1..=usize::MAX,
         apply: |loader, args| {
@@ -65,7 +65,8 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         origin: Origin::Httpd,
         summary: "What is said of the backends whose URLs begin with this one, before what <Location> says: \
                   `*`, `?` and `[...]` stand for letters, and ~ makes it a regular expression. The \
-                  parameters are set as by ProxySet.",
+                  parameters are set as by ProxySet. `balancer://name` describes that balancer: BalancerMember \
+                  names its members.",
         example: "<Proxy http://app.example:9000/>",
         count: 1..=usize::MAX,
         apply: |loader, args| {
@@ -100,8 +101,8 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         default: None,
         contexts: &[Context::Server, Context::Host, Context::Backends],
         origin: Origin::Httpd,
-        summary: "Sets parameters of ProxyPass for the rules whose URLs begin with this one, over what they \
-                  say themselves, wherever they stand; in a <Proxy> its URL is meant, and none is given.",
+        summary: "Sets parameters of a balancer, or of the rules and members whose URLs begin with this one, over what \
+                  they say themselves, wherever they stand; in a <Proxy> its URL is meant, and none is given.",
         example: "ProxySet ws://b retry=5",
         count: 1..=usize::MAX,
         apply: |loader, args| {

@@ -1,6 +1,7 @@
 //! The table of directives, from which they are read, suggested and documented: one part a subject.
 
 mod backends;
+mod balancers;
 mod edits;
 mod handshake;
 mod heads;
@@ -26,6 +27,7 @@ pub fn directives() -> impl Iterator<Item = &'static Directive> {
         request::DIRECTIVES,
         proxy::DIRECTIVES,
         backends::DIRECTIVES,
+        balancers::DIRECTIVES,
         response::DIRECTIVES,
         heads::DIRECTIVES,
         edits::DIRECTIVES,

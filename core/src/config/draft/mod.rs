@@ -4,6 +4,7 @@
 //! begins with all that the main server says, wherever that stands, and says its own over it.
 
 mod backing;
+mod groups;
 mod settings;
 mod warnings;
 
@@ -12,6 +13,8 @@ use core::net::SocketAddr;
 use core::num::{NonZeroU16, NonZeroU32};
 
 use super::backends::{Backends, Sets};
+use super::checking::Named;
+use super::parameters::Subject;
 use super::problem::Flaw;
 use super::proxy_pass::Pass;
 use super::words::Word;
@@ -20,7 +23,11 @@ use crate::edit::{Heads, Of};
 use crate::head::BadHeader;
 use crate::route::{Address, Entrance, Host, Pattern, Quota, QuotaId, Rules, Section, Setting};
 use backing::Backing;
+use groups::Group;
 pub(super) use settings::Settings;
+
+/// How many checks may be under way at once if it is not said.
+const CHECKS: NonZeroU16 = NonZeroU16::new(16).expect("16 is not 0");
 
 /// Everything that has been said.
 pub(super) struct Draft {
@@ -34,6 +41,12 @@ pub(super) struct Draft {
     pub(super) recording: Recording,
     /// `ProxyBadHeader`.
     pub(super) bad_header: BadHeader,
+    /// `HeartbeatStorage`.
+    pub(super) heartbeats: Option<String>,
+    /// `ProxyHCTPsize`.
+    pub(super) checks: NonZeroU16,
+    /// The balancers of all servers, once they are known.
+    groups: Vec<Group>,
     /// How many lines bound tunnels (`ProxyWebsocketMaxTunnels`).
     quotas: u16,
     /// The servers, the main one first.
@@ -56,6 +69,8 @@ struct Server {
     protocols: Option<Vec<String>>,
     heads: Heads,
     backends: Vec<Backends>,
+    /// `ProxyHCExpr` and `ProxyHCTemplate`.
+    checks: Named,
 }
 
 /// A part of a server.
@@ -89,6 +104,9 @@ impl Default for Draft {
             log_level: LogLevel::default(),
             recording: Recording::default(),
             bad_header: BadHeader::IsError,
+            heartbeats: None,
+            checks: CHECKS,
+            groups: Vec::new(),
             quotas: 0,
             hosts: vec![Server::default()],
             host: 0,
@@ -142,6 +160,11 @@ impl Draft {
     pub(super) fn section_of_backends(&mut self) -> Option<&mut Backends> {
         let is_inside = self.inside == Inside::Backends;
         self.hosts[self.host].backends.last_mut().filter(|_| is_inside)
+    }
+
+    /// What the present server says of checks by name.
+    pub(super) fn checks_by_name(&mut self) -> &mut Named {
+        &mut self.hosts[self.host].checks
     }
 
     /// The section of paths or backends ends.
@@ -222,6 +245,7 @@ impl Draft {
 
     /// One more rule of the present section of paths, or of the present server.
     pub(super) fn pass(&mut self, pass: Pass) {
+        let pass = Pass { host: self.host, ..pass };
         let host = &mut self.hosts[self.host];
         match host.sections.last_mut().filter(|_| self.inside == Inside::Paths) {
             Some(paths) => paths.passes.push(pass),
@@ -229,9 +253,11 @@ impl Draft {
         }
     }
 
-    /// Deals out to the rules what is set of their workers: a server's own rules have what the main
-    /// server sets and what it sets itself.
+    /// Deals out to the rules and members what is set of them: those of a server have what the main server
+    /// sets and what it sets itself. Then all is known of the balancers.
     pub(super) fn deal_out(&mut self) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        let mut groups = groups::gather(&self.hosts, &mut flaws);
         let sets: Vec<_> = self.hosts.iter().map(|host| host.backends.clone()).collect();
         let owners: Vec<_> =
             sets.iter().enumerate().flat_map(|(n, all)| all.iter().map(move |_| n)).collect();
@@ -241,10 +267,19 @@ impl Draft {
             let forwards = inner.chain(&mut server.passes).filter_map(|pass| pass.forward.as_mut());
             for (target, options) in forwards {
                 let is_ours = |set: usize| owners[set] == 0 || owners[set] == number;
-                dealt.apply(is_ours, target, options);
+                dealt.apply(is_ours, target, options, Subject::OF_RULES);
             }
         }
-        dealt.flaws()
+        for group in &mut groups {
+            let is_ours = |set: usize| owners[set] == 0 || owners[set] == group.host;
+            for line in &mut group.members {
+                dealt.apply(is_ours, &line.target, &mut line.options, Subject::OF_MEMBERS);
+            }
+        }
+        flaws.extend(dealt.flaws());
+        groups::check(&mut groups, &self.hosts, self.heartbeats.is_some(), &mut flaws);
+        self.groups = groups;
+        flaws
     }
 
     /// What it all means.
@@ -253,6 +288,11 @@ impl Draft {
         name_protocols(&mut servers);
         let main = servers[0].settings(Settings::default());
         let mut backing = Backing::default();
+        for group in &self.groups {
+            let own = servers.get(group.host).filter(|_| group.host > 0);
+            let settings = own.map_or_else(|| main.clone(), |own| own.settings(main.heir()));
+            backing.add(group, &settings);
+        }
         let hosts = servers.iter().enumerate().map(|(number, server)| {
             if number == 0 {
                 return server.finish(main.clone(), None, &mut backing);
@@ -267,6 +307,8 @@ impl Draft {
             threads: self.threads,
             log_level: self.log_level,
             recording: self.recording,
+            heartbeats: self.heartbeats,
+            checks: self.checks,
             rules: Rules {
                 hosts,
                 entrances,

@@ -2,13 +2,21 @@
 
 use core::num::NonZeroU32;
 
-use super::backing::Backing;
+use super::backing::{Backing, Known};
+use crate::config::membership::Line;
 use crate::config::parameters::Options;
 use crate::config::proxy_pass::Pass;
+use crate::config::words::Word;
 use crate::edit::Heads;
 use crate::limits::Limits;
-use crate::route::{Action, Forward, Host, Manner, Rule, Scope, Section, Target, Tcp, Via, Worker};
+use crate::route::{
+    Action, Balancer, Forward, Host, Manner, Member, Recovery, Rule, Scheme, Scope, Section,
+    Target, Tcp, Via, Worker,
+};
 use crate::time::Wait;
+
+/// How long a member is left alone that could not be reached, if it is not said.
+const RETRY: Recovery = Recovery::After(Wait::from_secs(60));
 
 /// What is said of one server outside of its sections.
 #[derive(Clone, Debug)]
@@ -106,7 +114,10 @@ impl Settings {
     pub(super) fn rule(&self, pass: &Pass, backing: &mut Backing) -> Rule {
         let action = match &pass.forward {
             Some((target, options)) => {
-                Action::Forward(Box::new(self.forward(target, options, backing)))
+                Action::Forward(Box::new(match backing.named(pass.host, target) {
+                    Some(known) => self.balanced(target, options, known),
+                    None => self.forward(target, options, backing),
+                }))
             }
             None => Action::Exclude,
         };
@@ -127,8 +138,56 @@ impl Settings {
         }
     }
 
+    /// A rule to that balancer: it is spoken to as its members are.
+    fn balanced(&self, target: &Target, options: &Options, known: &Known) -> Forward {
+        let plain = Forward::new(target.clone(), known.id);
+        Forward {
+            scheme: known.scheme,
+            blocked: known.targets.iter().any(|target| self.blocks(target)),
+            manner: Manner { acquire: known.acquire, ..self.manner(options) },
+            upgrade: known.upgrade.clone(),
+            protocols: options.protocols.clone().unwrap_or_default(),
+            mapping: options.mapping,
+            passes_query: options.passes_query,
+            ..plain
+        }
+    }
+
+    /// The worker of a member of that balancer, all of whose routes are known.
+    pub(super) fn member(&self, line: &Line, balancer: &Balancer) -> Worker {
+        let Options { member: said, recovery, .. } = &line.options;
+        let route = |name: &Option<Word>| {
+            name.as_ref().and_then(|name| balancer.route(name.text().as_bytes()))
+        };
+        let member = Member {
+            manner: self.manner(&line.options),
+            weight: said.weight(),
+            set: said.set,
+            route: route(&said.route),
+            redirect: route(&said.redirect),
+            role: said.role(),
+            admission: said.admission(),
+            slow_start: said.slow_start,
+            ejection: said.ejection.ejection().ok().flatten(),
+            check: line.check.clone(),
+            ..Member::new(line.target.clone())
+        };
+        let recovery =
+            if said.never_rests() { Recovery::AtOnce } else { recovery.unwrap_or(RETRY) };
+        Worker {
+            recovery,
+            member: Some(Box::new(member)),
+            ..self.worker(&line.target, &line.options)
+        }
+    }
+
+    /// Whether a balancer of such members only carries upgrades.
+    pub(super) fn only_upgrades(&self, scheme: Scheme) -> bool {
+        scheme == Scheme::Ws && !self.scope.falls_back
+    }
+
     /// How the backend of a line is spoken to.
-    fn manner(&self, options: &Options) -> Manner {
+    pub(super) fn manner(&self, options: &Options) -> Manner {
         let answer = options.answer.or(self.proxy_timeout).unwrap_or(self.timeout);
         Manner {
             response_line: options.response_line.unwrap_or(Manner::DEFAULT.response_line),
@@ -148,7 +207,7 @@ impl Settings {
     fn worker(&self, target: &Target, options: &Options) -> Worker {
         Worker {
             peer: options.dialling.peer(target, &self.dials),
-            recovery: options.recovery,
+            recovery: options.recovery.unwrap_or(Recovery::AtOnce),
             most: options.pooling.most,
             idle: options.pooling.idling(),
             member: None,

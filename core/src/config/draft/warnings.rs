@@ -1,5 +1,6 @@
 //! What can be used, but is hardly what was meant.
 
+use super::groups::{Group, place};
 use super::{Draft, Server, Settings};
 use crate::config::problem::Flaw;
 use crate::config::proxy_pass::Pass;
@@ -14,13 +15,24 @@ impl Draft {
             let settings = if number == 0 { main.clone() } else { server.settings(main.heir()) };
             let heritage =
                 if number > 0 && settings.inherits { &self.hosts[0].passes[..] } else { &[] };
-            flaws.extend(unused(heritage, &server.passes, settings.scope.falls_back));
+            let scheme = |pass: &Pass| self.scheme(pass);
+            flaws.extend(unused(heritage, &server.passes, settings.scope.falls_back, &scheme));
             let own = server.passes.iter();
             let inner = server.sections.iter().flat_map(|paths| &paths.passes);
             flaws.extend(own.chain(inner).filter_map(slashes));
             flaws.extend(self.unheard(server));
         }
+        flaws.extend(self.groups.iter().flat_map(Group::warnings));
         flaws.into_iter().map(Flaw::warning).collect()
+    }
+
+    /// How a rule's backend is spoken to, if it has one: that of a balancer as its members are.
+    fn scheme(&self, pass: &Pass) -> Option<Scheme> {
+        let (target, _) = pass.forward.as_ref()?;
+        let members = |number: usize| self.groups[number].speaks().map(|(scheme, _)| scheme);
+        let balanced = (target.scheme == Scheme::Balancer)
+            .then(|| place(&self.groups, pass.host, &target.host).and_then(members));
+        balanced.flatten().or(Some(target.scheme))
     }
 
     /// The addresses of a virtual host at which nobody listens.
@@ -39,11 +51,16 @@ impl Draft {
 }
 
 /// The rules that an earlier one leaves nothing to.
-fn unused(heritage: &[Pass], own: &[Pass], falls_back: bool) -> Vec<Flaw> {
+fn unused(
+    heritage: &[Pass],
+    own: &[Pass],
+    falls_back: bool,
+    scheme: &dyn Fn(&Pass) -> Option<Scheme>,
+) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     for (number, pass) in own.iter().enumerate() {
         let mut before = heritage.iter().chain(&own[..number]);
-        if let Some(first) = before.find(|first| takes_all(first, pass, falls_back)) {
+        if let Some(first) = before.find(|first| takes_all(first, pass, falls_back, scheme)) {
             let message =
                 format!("no request falls under this rule: `{}` above takes them all", first.paths);
             flaws.push(pass.word.flaw(message).help("move it above that one"));
@@ -53,22 +70,20 @@ fn unused(heritage: &[Pass], own: &[Pass], falls_back: bool) -> Vec<Flaw> {
 }
 
 /// Whether every request for the paths of `pass` is `first`'s.
-fn takes_all(first: &Pass, pass: &Pass, falls_back: bool) -> bool {
+fn takes_all(
+    first: &Pass,
+    pass: &Pass,
+    falls_back: bool,
+    scheme: &dyn Fn(&Pass) -> Option<Scheme>,
+) -> bool {
+    // Two rules for the same paths are for the same requests as well: else they share the paths.
+    let shares_nothing = scheme(first).is_none() || scheme(first) == scheme(pass);
     let (Pattern::Below(_), Pattern::Below(prefix)) = (&first.paths, &pass.paths) else {
-        return first.paths == pass.paths && shares_nothing(first, pass);
+        return first.paths == pass.paths && shares_nothing;
     };
     let only_upgrades = scheme(first) == Some(Scheme::Ws) && !falls_back;
     let is_within = first.paths.has(prefix.as_bytes());
-    is_within && !only_upgrades && (first.paths != pass.paths || shares_nothing(first, pass))
-}
-
-/// Whether two rules for the same paths are for the same requests as well: else they share the paths.
-fn shares_nothing(first: &Pass, pass: &Pass) -> bool {
-    scheme(first).is_none() || scheme(first) == scheme(pass)
-}
-
-fn scheme(pass: &Pass) -> Option<Scheme> {
-    pass.forward.as_ref().map(|(target, _)| target.scheme)
+    is_within && !only_upgrades && (first.paths != pass.paths || shares_nothing)
 }
 
 /// A rule whose path ends with a slash and whose URL does not, or the other way round: what is left of a

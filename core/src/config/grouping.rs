@@ -1,0 +1,179 @@
+//! `lbmethod hashkey stickysession nofailover …`: what is said of a balancer.
+
+use super::problem::Flaw;
+use super::suggest::suggest;
+use super::words::Word;
+use crate::route::{Balancer, HashKey, Method, Sticky};
+use crate::time::Wait;
+
+/// A route and the name of a cookie or a parameter have fewer letters.
+pub(super) const NAME_MOST: usize = 64;
+/// What stands before a route if nothing else is said.
+const SEPARATOR: u8 = b'.';
+
+/// What is said of a balancer.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Grouping {
+    /// `lbmethod=`, and where it is written.
+    method: Option<(Method, Word)>,
+    /// `hashkey=`, and where it is written.
+    key: Option<(HashKey, Word)>,
+    /// `stickysession=`: a cookie and a parameter, and where it is written.
+    sticky: Option<(String, String, Word)>,
+    /// `stickysessionsep=`; the outer one is none if it is not said.
+    separator: Option<Option<u8>>,
+    /// `scolonpathdelim=`.
+    pub(super) semicolon_ends: bool,
+    /// `nofailover=`.
+    pub(super) stays: bool,
+    /// `timeout=`.
+    pub(super) patience: Wait,
+    /// `maxattempts=`.
+    pub(super) retries: Option<u32>,
+    /// `failonstatus=`.
+    pub(super) fails_on: Vec<u16>,
+    /// `failontimeout=`.
+    pub(super) fails_late: bool,
+    /// `forcerecovery=Off`.
+    pub(super) rests: bool,
+}
+
+impl Grouping {
+    /// `lbmethod=name`
+    pub(super) fn set_method(&mut self, value: &Word) -> Result<(), Flaw> {
+        let methods = [
+            ("byrequests", Method::ByRequests),
+            ("bytraffic", Method::ByTraffic),
+            ("bybusyness", Method::ByBusyness),
+            ("heartbeat", Method::Heartbeat),
+            ("leasttunnels", Method::LeastTunnels),
+            ("hash", Method::Hash(HashKey::Client)),
+        ];
+        let help = suggest(value.text(), methods.iter().map(|(name, _)| *name));
+        let found = methods.into_iter().find(|(name, _)| value.is(name));
+        let (_, method) = found.ok_or_else(|| {
+            let flaw = value.flaw(format!("there is no method `{value}`"));
+            flaw.help(help.unwrap_or_else(|| METHODS.into()))
+        })?;
+        self.method = Some((method, value.clone()));
+        Ok(())
+    }
+
+    /// `hashkey=client|cookie:name|header:name|query:name`
+    pub(super) fn set_key(&mut self, value: &Word) -> Result<(), Flaw> {
+        let (kind, name) = match value.split_once(':') {
+            Some((kind, name)) => (kind, name),
+            None => (value.clone(), value.split_at(value.text().len()).1),
+        };
+        let named = || named(&name).map(String::from);
+        let key = match kind.text().to_ascii_lowercase().as_str() {
+            "client" if name.text().is_empty() => HashKey::Client,
+            "cookie" => HashKey::Cookie(named()?),
+            "header" => HashKey::Field(named()?),
+            "query" => HashKey::Query(named()?),
+            _ => {
+                let flaw = value.flaw(format!("`{value}` tells no requests apart"));
+                return Err(
+                    flaw.help("write `client`, `cookie:name`, `header:name` or `query:name`")
+                );
+            }
+        };
+        self.key = Some((key, value.clone()));
+        Ok(())
+    }
+
+    /// `stickysession=cookie[|parameter]`
+    pub(super) fn set_sticky(&mut self, value: &Word) -> Result<(), Flaw> {
+        let (cookie, parameter) =
+            value.split_once('|').unwrap_or_else(|| (value.clone(), value.clone()));
+        let names = (named(&cookie)?.into(), named(&parameter)?.into(), value.clone());
+        self.sticky = Some(names);
+        Ok(())
+    }
+
+    /// `stickysessionsep=letter|Off`
+    pub(super) fn set_separator(&mut self, value: &Word) -> Result<(), Flaw> {
+        self.separator = Some(match value.text().as_bytes() {
+            [letter] if letter.is_ascii_graphic() => Some(*letter),
+            _ if value.is("Off") => None,
+            _ => {
+                return Err(value.flaw(format!("`{value}` is neither one letter nor `Off`")));
+            }
+        });
+        Ok(())
+    }
+
+    /// What stands before a route, if anything does.
+    pub(super) fn separator(&self) -> Option<u8> {
+        self.separator.unwrap_or(Some(SEPARATOR))
+    }
+
+    /// Where it is written by what a client says that it belongs to a member.
+    pub(super) fn sticks_by(&self) -> Option<&Word> {
+        self.sticky.as_ref().map(|(.., word)| word)
+    }
+
+    /// What of it contradicts the rest, where heartbeats are `heard`.
+    pub(super) fn flaws(&self, heard: bool) -> Vec<Flaw> {
+        let method = self.method.as_ref();
+        let hashes = method.is_some_and(|(method, _)| matches!(method, Method::Hash(_)));
+        let key = self.key.as_ref().filter(|_| !hashes).map(|(_, word)| {
+            word.flaw("`hashkey=` is for `lbmethod=hash`").help("write `lbmethod=hash` too")
+        });
+        let deaf = method.filter(|(method, _)| *method == Method::Heartbeat && !heard);
+        let deaf = deaf.map(|(_, word)| {
+            let flaw = word.flaw("nobody says where heartbeats are kept");
+            flaw.help("write `HeartbeatStorage path`")
+        });
+        key.into_iter().chain(deaf).collect()
+    }
+
+    /// The balancer of that name, without any members; `plain` is its method if it does not say.
+    pub(super) fn balancer(&self, name: &str, members: usize, plain: Method) -> Balancer {
+        let method = self.method.as_ref().map_or(plain, |(method, _)| method.clone());
+        let sticky = self.sticky.as_ref().map(|(cookie, parameter, _)| Sticky {
+            cookie: cookie.clone(),
+            parameter: parameter.clone(),
+            separator: self.separator(),
+            semicolon_ends: self.semicolon_ends,
+        });
+        Balancer {
+            name: Some(name.into()),
+            workers: Vec::new(),
+            method: match (&self.key, method) {
+                (Some((key, _)), Method::Hash(_)) => Method::Hash(key.clone()),
+                (_, method) => method,
+            },
+            sticky,
+            fails_over: !self.stays,
+            patience: self.patience,
+            retries: self.retries.unwrap_or(members.saturating_sub(1) as u32),
+            forces_recovery: !self.rests,
+            fails_on: self.fails_on.clone(),
+            fails_late: self.fails_late,
+            routes: Vec::new(),
+        }
+    }
+}
+
+const METHODS: &str =
+    "known are byrequests, bytraffic, bybusyness, heartbeat, leasttunnels and hash";
+
+/// A name that can stand in a cookie and in a URL.
+pub(super) fn named(word: &Word) -> Result<&str, Flaw> {
+    let text = word.text();
+    if text.is_empty() {
+        return Err(word.flaw("the name is missing"));
+    }
+    if text.len() >= NAME_MOST {
+        return Err(word.flaw(format!("a name has fewer than {NAME_MOST} letters")));
+    }
+    let is_plain = |char: char| char.is_ascii_graphic() && !"=,;&?#|\"\\".contains(char);
+    match text.char_indices().find(|(_, char)| !is_plain(*char)) {
+        Some((at, char)) => Err(word
+            .part(at..at + char.len_utf8())
+            .flaw(format!("`{char}` cannot stand in a name"))
+            .help("it would end there in a cookie or in a URL")),
+        None => Ok(text),
+    }
+}
