@@ -111,6 +111,8 @@ fn beginning(target: &Target) -> String {
 /// Parameters that are set by URL, while they are dealt out to rules and members.
 pub(super) struct Sets<'a> {
     all: Vec<&'a Backends>,
+    /// Which of them somebody's URL begins with.
+    reached: Vec<bool>,
     /// Of which parameters of each of them somebody has taken notice.
     heard: Vec<Vec<bool>>,
     flaws: Vec<Flaw>,
@@ -121,7 +123,7 @@ impl<'a> Sets<'a> {
     pub(super) fn of(all: impl IntoIterator<Item = &'a Backends>) -> Self {
         let all: Vec<_> = all.into_iter().collect();
         let heard = all.iter().map(|set| vec![false; set.parameters.len()]).collect();
-        Self { all, heard, flaws: Vec::new() }
+        Self { reached: vec![false; all.len()], all, heard, flaws: Vec::new() }
     }
 
     /// Writes over the own parameters of a rule or a member what is set of it by those that are for its
@@ -151,6 +153,7 @@ impl<'a> Sets<'a> {
         subjects: &[Subject],
         counts: bool,
     ) {
+        self.reached[number] = true;
         let parameters = &self.all[number].parameters;
         let mut wrong = Vec::new();
         for (word, heard) in parameters.iter().zip(&mut self.heard[number]) {
@@ -176,10 +179,12 @@ impl<'a> Sets<'a> {
     /// What is wrong with them, once all have theirs: what is nobody's may be misspelt.
     pub(super) fn flaws(self) -> Vec<Flaw> {
         let mut flaws = self.flaws;
-        for (set, heard) in
-            self.all.iter().zip(&self.heard).filter(|(set, _)| set.balancer.is_none())
+        let of_urls =
+            |(set, _): &(&&Backends, _)| set.balancer.is_none() && !set.parameters.is_empty();
+        for (set, (heard, reached)) in
+            self.all.iter().zip(self.heard.iter().zip(self.reached)).filter(of_urls)
         {
-            if !heard.is_empty() && !heard.contains(&true) {
+            if !reached {
                 let flaw = set.url.flaw(format!("no rule and no member goes to `{}`", set.url));
                 flaws.push(flaw.help("its parameters are nobody's"));
                 continue;

@@ -226,3 +226,118 @@ impl Checks<'_> {
 }
 
 const METHODS: &str = "known are None, TCP, OPTIONS, HEAD, GET, OPTIONS11, HEAD11, GET11 and WS";
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{good, problem};
+    use super::*;
+
+    const MEMBER: &str = "BalancerMember balancer://a http://b/x";
+
+    fn check(before: &str, says: &str) -> Option<Check> {
+        let worker = good(&format!("{before}\n{MEMBER} {says}")).rules.workers.remove(0);
+        worker.member.expect("it is a member").check
+    }
+
+    #[test]
+    fn a_check_is_what_the_member_says_of_it() {
+        assert_eq!((check("", ""), check("", "hcmethod=None hcinterval=5")), (None, None));
+        let get = check("", "hcmethod=get11 hcuri=/s?a hcinterval=100ms hcpasses=0 hcfails=3");
+        let expected = Check {
+            method: CheckMethod::Http { verb: Verb::Get, is_11: true },
+            interval: Wait::from_millis(100),
+            passes: 1,
+            fails: 3,
+            uri: "/x/s?a".into(),
+            expects: None,
+        };
+        assert_eq!(get, Some(expected));
+        let method = |name: &str| check("", &format!("hcmethod={name}")).expect("it is checked");
+        assert_eq!(method("TCP").method, CheckMethod::Tcp);
+        assert_eq!(method("WS").method, CheckMethod::WebSocket);
+        assert_eq!(method("OPTIONS").uri, "*");
+        assert_eq!((method("HEAD").interval, method("HEAD").uri), (INTERVAL, "/x".into()));
+        let accepted = [199, 200, 399, 400].map(|status| method("GET").accepts(status));
+        assert_eq!(accepted, [false, true, true, false]);
+    }
+
+    #[test]
+    fn paths_meet_at_one_slash() {
+        for (path, uri, whole) in [
+            ("", "", "/"),
+            ("/", "", "/"),
+            ("/a", "", "/a"),
+            ("/a/", "", "/a/"),
+            ("", "s", "/s"),
+            ("/", "/s", "/s"),
+            ("/a", "/", "/a/"),
+            ("/a/", "/s", "/a/s"),
+            ("/a", "s", "/a/s"),
+        ] {
+            assert_eq!(joined(path, uri), whole, "{path} {uri}");
+        }
+    }
+
+    #[test]
+    fn a_template_says_what_the_member_does_not_wherever_it_stands() {
+        let named = "ProxyHCExpr up {%{REQUEST_STATUS} -lt 500}\n\
+                     ProxyHCTemplate t hcmethod=GET hcinterval=5 hcexpr=up\n\
+                     ProxyHCTemplate t hcmethod=HEAD hcinterval=5 hcexpr=up hcfails=2";
+        let check = check(named, "hctemplate=t hcfails=9").expect("it is checked");
+        assert_eq!(check.method, CheckMethod::Http { verb: Verb::Head, is_11: false });
+        assert_eq!((check.interval, check.fails), (Wait::from_secs(5), 9));
+        assert!(check.accepts(404) && !check.accepts(500));
+        assert_eq!(check.expects.map(|it| it.name).as_deref(), Some("up"));
+        let hosts = good(
+            "ProxyHCTemplate t hcmethod=TCP\n<VirtualHost *>\nProxyHCTemplate u hcmethod=WS\n\
+             BalancerMember balancer://a http://b hctemplate=t\n\
+             BalancerMember balancer://a http://c hctemplate=u\n</VirtualHost>",
+        );
+        let workers = hosts.rules.workers.iter().filter_map(|worker| worker.member.as_ref());
+        let methods = workers.filter_map(|member| member.check.as_ref()).map(|it| it.method);
+        assert_eq!(methods.collect::<Vec<_>>(), [CheckMethod::Tcp, CheckMethod::WebSocket]);
+    }
+
+    #[test]
+    fn a_check_that_cannot_be_made_is_a_problem() {
+        for (says, message) in [
+            (
+                "hcmethod=CPING",
+                "49: `CPING` is for AJP, which is not spoken (write `TCP`, or `GET` with `hcuri=`)",
+            ),
+            ("hcmethod=PUT", &format!("49: there is no check `PUT` ({METHODS})")),
+            ("hcmethod=TCP hcinterval=99ms", "64: checks are at least 100ms apart"),
+            (
+                "hcfails=2",
+                "48: this says something of checks, and there are none (write `hcmethod=` too)",
+            ),
+            (
+                "hcmethod=GET hcexpr=no",
+                "60: there is no expression `no` (write `ProxyHCExpr no {...}`)",
+            ),
+            (
+                "hctemplate=t",
+                "51: there is no template `t` (write `ProxyHCTemplate t hcmethod=...`)",
+            ),
+            (
+                "hcmethod=WS hcexpr=no",
+                "59: `hcexpr=` says nothing of such a check (leave it out, or write `hcmethod=GET`)",
+            ),
+            (
+                "hcmethod=TCP hcuri=/",
+                "59: `hcuri=` says nothing of such a check (leave it out, or write `hcmethod=GET`)",
+            ),
+            ("hcmethod=GET hcuri=/a#", "61: a path is visible ASCII; the rest is percent-encoded"),
+        ] {
+            assert_eq!(problem(&format!("{MEMBER} {says}")), format!("conf:1:{message}"), "{says}");
+        }
+        let template = "conf:1:19: `route=` is said of a member of a balancer (write it behind `BalancerMember`)";
+        assert_eq!(problem("ProxyHCTemplate t route=x"), template);
+    }
+
+    #[test]
+    fn as_many_checks_are_under_way_as_is_said() {
+        let most = |text: &str| good(text).checks.get();
+        assert_eq!((most(""), most("ProxyHCTPsize 0"), most("ProxyHCTPsize 3")), (16, 1, 3));
+    }
+}

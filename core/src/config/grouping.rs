@@ -177,3 +177,142 @@ pub(super) fn named(word: &Word) -> Result<&str, Flaw> {
         None => Ok(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{good, problem, warnings};
+    use super::*;
+
+    fn balancer(says: &str) -> Balancer {
+        let text = format!(
+            "ProxyPass / balancer://a\n<Proxy balancer://a>\nBalancerMember http://b route=r\n\
+             BalancerMember http://c\nProxySet {says}\n</Proxy>\nHeartbeatStorage hb.dat"
+        );
+        good(&text).rules.balancers.remove(0)
+    }
+
+    #[test]
+    fn each_parameter_of_a_balancer_says_its_part() {
+        let plain = balancer("stickysession=S");
+        let sticky = Sticky {
+            cookie: "S".into(),
+            parameter: "S".into(),
+            separator: Some(b'.'),
+            semicolon_ends: false,
+        };
+        let expected = Balancer {
+            name: Some("a".into()),
+            workers: plain.workers.clone(),
+            method: Method::ByRequests,
+            sticky: Some(sticky),
+            fails_over: true,
+            patience: Wait::ZERO,
+            retries: 1,
+            forces_recovery: true,
+            fails_on: Vec::new(),
+            fails_late: false,
+            routes: vec!["r".into()],
+        };
+        assert_eq!(plain, expected);
+        let sticky = balancer("stickysession=S|s stickysessionsep=Off scolonpathdelim=On").sticky;
+        let sticky = sticky.expect("it sticks");
+        assert_eq!((sticky.parameter.as_str(), sticky.separator), ("s", None));
+        assert!(sticky.semicolon_ends && !balancer("nofailover=On").fails_over);
+        assert_eq!(balancer("timeout=2").patience, Wait::from_secs(2));
+        assert_eq!((balancer("maxattempts=0").retries, balancer("maxattempts=7").retries), (0, 7));
+        let other = balancer("failonstatus=500,503 failontimeout=On forcerecovery=Off");
+        assert_eq!(other.fails_on, [500, 503]);
+        assert!(other.fails_late && !other.forces_recovery);
+    }
+
+    #[test]
+    fn a_method_is_named_and_a_hash_has_a_key() {
+        let method = |says: &str| balancer(says).method;
+        for (name, is) in [
+            ("ByRequests", Method::ByRequests),
+            ("bytraffic", Method::ByTraffic),
+            ("bybusyness", Method::ByBusyness),
+            ("heartbeat", Method::Heartbeat),
+            ("leasttunnels", Method::LeastTunnels),
+        ] {
+            assert_eq!(method(&format!("lbmethod={name}")), is);
+        }
+        for (key, is) in [
+            ("client", HashKey::Client),
+            ("cookie:u", HashKey::Cookie("u".into())),
+            ("HEADER:X-User", HashKey::Field("X-User".into())),
+            ("query:u", HashKey::Query("u".into())),
+        ] {
+            assert_eq!(method(&format!("hashkey={key} lbmethod=hash")), Method::Hash(is));
+        }
+        assert_eq!(method("lbmethod=hash"), Method::Hash(HashKey::Client));
+    }
+
+    #[test]
+    fn members_that_only_carry_upgrades_are_chosen_by_their_tunnels() {
+        let method = |scheme: &str, falls_back: &str| {
+            let text = format!(
+                "ProxyPass / balancer://a\nBalancerMember balancer://a {scheme}://b\n\
+                 ProxyWebsocketFallbackToProxyHttp {falls_back}"
+            );
+            good(&text).rules.balancers[0].method.clone()
+        };
+        assert_eq!(method("ws", "Off"), Method::LeastTunnels);
+        assert_eq!([method("ws", "On"), method("http", "Off")], [const { Method::ByRequests }; 2]);
+    }
+
+    #[test]
+    fn what_a_balancer_cannot_be_is_a_problem() {
+        let told = |says: &str| {
+            problem(&format!("BalancerMember balancer://a http://b\nProxySet balancer://a {says}"))
+        };
+        for (says, message) in [
+            (
+                "lbmethod=bybusynes",
+                "32: there is no method `bybusynes` (did you mean `bybusyness`?)",
+            ),
+            ("hashkey=client", "31: `hashkey=` is for `lbmethod=hash` (write `lbmethod=hash` too)"),
+            (
+                "hashkey=ip lbmethod=hash",
+                "31: `ip` tells no requests apart \
+                 (write `client`, `cookie:name`, `header:name` or `query:name`)",
+            ),
+            ("hashkey=cookie: lbmethod=hash", "38: the name is missing"),
+            (
+                "lbmethod=heartbeat",
+                "32: nobody says where heartbeats are kept (write `HeartbeatStorage path`)",
+            ),
+            (
+                "stickysession=a;b",
+                "38: `;` cannot stand in a name (it would end there in a cookie or in a URL)",
+            ),
+            ("stickysessionsep=ab", "40: `ab` is neither one letter nor `Off`"),
+            ("failonstatus=503,", "40: `` is not a whole number"),
+            ("maxattempts=-1", "35: `-1` is not a whole number"),
+        ] {
+            assert_eq!(told(says), format!("conf:2:{message}"), "{says}");
+        }
+        let long = format!("stickysession={}", "a".repeat(NAME_MOST));
+        assert_eq!(told(&long), "conf:2:37: a name has fewer than 64 letters");
+    }
+
+    #[test]
+    fn a_stickiness_that_leads_nowhere_is_told() {
+        let told = |member: &str, says: &str| {
+            warnings(&format!(
+                "ProxyPass / balancer://a {says}\nBalancerMember balancer://a http://b {member}"
+            ))
+        };
+        assert_eq!(told("route=r", "stickysession=S"), [""; 0]);
+        assert_eq!(told("", ""), [""; 0]);
+        let nobody = "conf:2:44: nobody asks for a route: the balancer has no `stickysession=` \
+                      (write `ProxySet stickysession=name` beside its members)";
+        assert_eq!(told("route=r", ""), [nobody]);
+        let nowhere = "conf:1:40: no member has a route that this could say \
+                       (write `route=name` behind them)";
+        assert_eq!(told("", "stickysession=S"), [nowhere]);
+        let lost = "conf:2:55: no member of this balancer has the route `q` \
+                    (its clients go to any other)";
+        assert_eq!(told("route=r redirect=q", "stickysession=S"), [lost]);
+    }
+}

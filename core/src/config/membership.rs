@@ -189,3 +189,93 @@ fn unfit(word: &Word, letter: char) -> Flaw {
 pub(super) fn times(value: &Word) -> Result<u32, Flaw> {
     Ok(number(value, 0..=u32::MAX)?.max(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{good, problem};
+    use super::*;
+    use crate::route::{Recovery, Worker};
+
+    fn worker(says: &str) -> Worker {
+        let text = format!("ProxyTimeout 9\nBalancerMember balancer://a http://b:8/x {says}");
+        good(&text).rules.workers.remove(0)
+    }
+
+    fn member(says: &str) -> crate::route::Member {
+        *worker(says).member.expect("it is a member")
+    }
+
+    #[test]
+    fn a_share_is_a_decimal() {
+        let weight = |says: &str| member(says).weight;
+        assert_eq!((weight(""), weight("loadfactor=1"), weight("loadfactor=2.5")), (100, 100, 250));
+        assert_eq!((weight("loadfactor=1.05"), weight("loadfactor=100.00")), (105, 10_000));
+        for bad in ["0.99", "100.01", "1.", ".5", "1.234", "x", "-1", "1e2", "1,5"] {
+            let message = format!(
+                "conf:1:49: `{bad}` is not a share (write 1 to 100, with two decimals at the most)"
+            );
+            assert_eq!(
+                problem(&format!("BalancerMember balancer://a http://b loadfactor={bad}")),
+                message
+            );
+        }
+    }
+
+    #[test]
+    fn letters_say_when_and_whom_a_member_serves() {
+        let says = |status: &str| {
+            let member = member(&format!("status={status}"));
+            (member.role, member.admission)
+        };
+        assert_eq!(says("+H"), (Role::Standby, Admission::Open));
+        assert_eq!(says("r"), (Role::Spare, Admission::Open));
+        assert_eq!(says("N"), (Role::Regular, Admission::Draining));
+        for closed in ["D", "+S", "DN", "+D+N"] {
+            assert_eq!(says(closed), (Role::Regular, Admission::Closed), "{closed}");
+        }
+        assert_eq!(says("HD-HD"), (Role::Regular, Admission::Open));
+        let told = |status: &str| {
+            problem(&format!("BalancerMember balancer://a http://b status={status}"))
+        };
+        let both = "conf:1:45: a member is a spare (`R`) or a standby (`H`), and not both \
+                    (leave one of them out)";
+        assert_eq!(told("+RH"), both);
+        assert!(told("+DE").starts_with("conf:1:47: `E` is found out, and not written"));
+        assert!(told("c").starts_with("conf:1:45: `C` is found out, and not written"));
+        let unknown = "conf:1:45: `X` is no status (known are D, S, I, H, R and N, behind + or -)";
+        assert_eq!(told("x"), unknown);
+    }
+
+    #[test]
+    fn a_member_rests_for_a_minute_unless_it_says_otherwise() {
+        let recovery = |says: &str| worker(says).recovery;
+        assert_eq!(recovery(""), Recovery::After(Wait::from_secs(60)));
+        assert_eq!(recovery("retry=5"), Recovery::After(Wait::from_secs(5)));
+        assert_eq!([recovery("retry=0"), recovery("status=+I retry=9")], [Recovery::AtOnce; 2]);
+    }
+
+    #[test]
+    fn failures_put_out_whoever_says_how_many() {
+        assert_eq!(member("").ejection, None);
+        let terms = |fails, window, time, even_last| {
+            let secs = Wait::from_secs;
+            Some(Ejection { fails, window: secs(window), time: secs(time), even_last })
+        };
+        assert_eq!(member("ejectfails=5").ejection, terms(5, 10, 30, false));
+        let all = "ejectfails=5 ejectwindow=1 ejecttime=2 ejectlast=On";
+        assert_eq!(member(all).ejection, terms(5, 1, 2, true));
+        let none = "conf:1:48: this says something of ejections, and there are none \
+                    (write `ejectfails=number` too)";
+        assert_eq!(problem("BalancerMember balancer://a http://b ejecttime=1"), none);
+    }
+
+    #[test]
+    fn a_member_says_the_rest_of_itself_and_its_server_what_it_does_not() {
+        let member = member("lbset=3 slowstart=7 route=a redirect=a connectiontimeout=2");
+        assert_eq!((member.set, member.slow_start), (3, Wait::from_secs(7)));
+        assert_eq!((member.route, member.redirect), (Some(crate::route::RouteId(0)), member.route));
+        assert_eq!(member.target.to_string(), "http://b:8/x");
+        let times = [member.manner.connect, member.manner.answer, member.manner.acquire];
+        assert_eq!(times.map(Wait::as_secs_ceil), [2, 9, 9]);
+    }
+}

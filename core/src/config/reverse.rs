@@ -6,10 +6,49 @@ use super::problem::Flaw;
 use super::url;
 use super::words::Word;
 use crate::edit::{Cookie, Origin, Real, Reverse};
-use crate::route::Pattern;
+use crate::route::{Pattern, Target};
 
-/// `[path] url`: in a `<Location>` its path is meant.
-pub(super) fn reverse(loader: &Loader<'_>, args: &[Word]) -> Result<Reverse, Flaw> {
+/// `[path] url`: in a `<Location>` its path is meant. That of a balancer is the URLs of its members.
+pub(super) fn reverse(loader: &mut Loader<'_>, args: &[Word]) -> Result<(), Flaw> {
+    let (public, url) = public_and_url(loader, args)?;
+    if starts_with(url, "balancer://") {
+        let target = url::target(url)?;
+        loader.draft.mirror(Mirror { public, word: url.clone(), target });
+        return Ok(());
+    }
+    let reverse = real(url).map(|real| Reverse { public, real });
+    loader.draft.amend(reverse, |heads| &mut heads.reverse)
+}
+
+/// A line with the URL of a balancer.
+#[derive(Clone, Debug)]
+pub(super) struct Mirror {
+    /// The path that clients know.
+    pub(super) public: String,
+    /// Its URL as it is written.
+    pub(super) word: Word,
+    /// Its URL.
+    pub(super) target: Target,
+}
+
+impl Mirror {
+    /// The line that one of the balancer's members would have.
+    pub(super) fn of(&self, member: &Target) -> Reverse {
+        let origin = Origin { secure: false, host: bracketed(&member.host), port: member.port };
+        let start = member.path.strip_suffix('/').unwrap_or(&member.path);
+        let path = match self.target.path.as_str() {
+            "" => member.path.clone(),
+            path => format!("{start}{path}"),
+        };
+        Reverse { public: self.public.clone(), real: Real { origin: Some(origin), path } }
+    }
+}
+
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.into() }
+}
+
+fn public_and_url<'w>(loader: &Loader<'_>, args: &'w [Word]) -> Result<(String, &'w Word), Flaw> {
     let args = without_flag(args)?;
     let (public, url) = match (loader.draft.paths(), args) {
         (None, [path, url]) => (below(path)?, url),
@@ -24,7 +63,7 @@ pub(super) fn reverse(loader: &Loader<'_>, args: &[Word]) -> Result<Reverse, Fla
     let Pattern::Below(public) = public else {
         return Err(url.flaw("an expression or a wildcard has no path that could be written"));
     };
-    Ok(Reverse { public, real: real(url)? })
+    Ok((public, url))
 }
 
 /// The two domains of a line.
@@ -76,15 +115,16 @@ fn real(word: &Word) -> Result<Real, Flaw> {
     let plain = ["http://", "ws://"].iter().find(|scheme| starts_with(word, scheme));
     let Some(scheme) = secure.or(plain) else {
         let flaw = word.flaw(format!("`{word}` is neither a URL nor a path"));
-        return Err(flaw.help("accepted are `http://`, `https://`, `ws://`, `wss://` and paths"));
+        return Err(flaw.help(
+            "accepted are `http://`, `https://`, `ws://`, `wss://`, `balancer://` and paths",
+        ));
     };
     let rest = word.part(scheme.len()..word.text().len());
     let (authority, path) =
         rest.split_at(rest.text().find(['/', '?', '#']).unwrap_or(rest.text().len()));
     let (host, port) = url::host_and_port(&authority)?;
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
     let port = port.unwrap_or(if secure.is_some() { 443 } else { 80 });
-    let origin = Some(Origin { secure: secure.is_some(), host, port });
+    let origin = Some(Origin { secure: secure.is_some(), host: bracketed(&host), port });
     Ok(Real { origin, path: url::url_path(&path)? })
 }
 

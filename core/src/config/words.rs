@@ -198,6 +198,14 @@ mod tests {
     }
 
     #[test]
+    fn braces_hold_together_with_all_that_is_in_them() {
+        let whole = words("{a {'b c'} \"d\\\\} e").expect("it is good");
+        assert_eq!(whole, ["{a {'b c'} \"d\\\\}", "e"]);
+        assert_eq!(words("a{b c").expect("it is good"), ["a{b", "c"]);
+        assert!(words("{a {b}").is_err() && words("{a}b").is_err());
+    }
+
+    #[test]
     fn blanks_split_and_quotes_hold_together() {
         assert_eq!(words("a\tb  c "), ["a", "b", "c"]);
         assert_eq!(words("a \"b c\" 'd \"e' ''"), ["a", "b c", "d \"e", ""]);

@@ -15,14 +15,12 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         contexts: Context::ALL,
         origin: Origin::Httpd,
         summary: "Puts a path of ours in the place of a backend's URL where Location, Content-Location, URI or \
-                  Destination of a response begins with it; ws:// and http:// mean the same here. In a <Location> \
+                  Destination of a response begins with it; ws:// and http:// mean the same here, and \
+                  balancer:// the URLs of its members. In a <Location> \
                   its path is meant, and none is given.",
         example: "ProxyPassReverse /app http://app.example:9000/base",
         count: 1..=3,
-        apply: |loader, args| {
-            let reverse = reverse(loader, args);
-            loader.draft.amend(reverse, |heads| &mut heads.reverse)
-        },
+        apply: |loader, args| reverse(loader, args),
     },
     Directive {
         name: "ProxyPassReverseCookieDomain",
@@ -118,7 +116,9 @@ mod tests {
         ] {
             assert_eq!(problem(line), format!("conf:{message}"));
         }
-        assert!(problem("ProxyPassReverse / balancer://b/").contains("neither a URL nor a path"));
+        assert!(
+            problem("ProxyPassReverse / balancer://b/").contains("nobody describes `balancer://b`")
+        );
         for line in [
             "ProxyPassReverse / http://b/ interpolate",
             "ProxyPassReverseCookiePath / /x interpolate",

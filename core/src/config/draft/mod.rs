@@ -17,6 +17,7 @@ use super::checking::Named;
 use super::parameters::Subject;
 use super::problem::Flaw;
 use super::proxy_pass::Pass;
+use super::reverse::Mirror;
 use super::words::Word;
 use super::{Config, Listen, LogLevel, Recording};
 use crate::edit::{Heads, Of};
@@ -69,6 +70,8 @@ struct Server {
     protocols: Option<Vec<String>>,
     heads: Heads,
     backends: Vec<Backends>,
+    /// `ProxyPassReverse` for balancers: behind so many lines for backends, and of which paths.
+    mirrors: Vec<(usize, Of<Mirror>)>,
     /// `ProxyHCExpr` and `ProxyHCTemplate`.
     checks: Named,
 }
@@ -217,6 +220,14 @@ impl Draft {
         Ok(())
     }
 
+    /// The URLs of a balancer's members are ours in responses for the present section of paths, or for the
+    /// present server.
+    pub(super) fn mirror(&mut self, says: Mirror) {
+        let paths = self.paths().cloned();
+        let host = &mut self.hosts[self.host];
+        host.mirrors.push((host.heads.reverse.len(), Of { paths, says }));
+    }
+
     /// At most so many tunnels there may be of all that the present line is about, if that is bounded.
     pub(super) fn set_tunnels(
         &mut self,
@@ -277,6 +288,9 @@ impl Draft {
             }
         }
         flaws.extend(dealt.flaws());
+        for (number, server) in self.hosts.iter_mut().enumerate() {
+            flaws.extend(server.reflect(number, &groups));
+        }
         groups::check(&mut groups, &self.hosts, self.heartbeats.is_some(), &mut flaws);
         self.groups = groups;
         flaws
@@ -325,6 +339,23 @@ impl Server {
     fn settings(&self, mut settings: Settings) -> Settings {
         self.says.iter().for_each(|say| say(&mut settings));
         settings
+    }
+
+    /// Makes of each line for a balancer one for each of its members, in its place.
+    fn reflect(&mut self, number: usize, groups: &[Group]) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        // What stands behind a place is not moved by what is put there.
+        for (at, Of { paths, says }) in mem::take(&mut self.mirrors).into_iter().rev() {
+            match groups::place(groups, number, &says.target.host) {
+                Some(group) => {
+                    let targets = groups[group].members.iter().map(|line| &line.target);
+                    let lines = targets.map(|it| Of { paths: paths.clone(), says: says.of(it) });
+                    self.heads.reverse.splice(at..at, lines.collect::<Vec<_>>());
+                }
+                None => flaws.push(groups::unknown(&says.word, &says.target.host)),
+            }
+        }
+        flaws
     }
 
     /// The host with those settings. What the main server says of paths comes before its own.
