@@ -132,7 +132,9 @@ impl Checking {
             fails: self.fails.unwrap_or(1),
             uri: match method {
                 CheckMethod::Http { verb: Verb::Options, .. } => "*".into(),
-                _ => joined(&target.path, self.uri.as_ref().map_or("", Word::text)),
+                CheckMethod::Tcp | CheckMethod::Http { .. } | CheckMethod::WebSocket => {
+                    joined(&target.path, self.uri.as_ref().map_or("", Word::text))
+                }
             },
             expects: self.expression.as_ref().map(named).transpose()?,
         }))

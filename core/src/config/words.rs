@@ -189,7 +189,7 @@ fn unescaped(first: Letter, behind: &[Letter], quote: Option<char>) -> (Letter, 
 #[cfg(test)]
 mod tests {
     use super::super::lines::lines;
-    use super::super::testing::{problem, word};
+    use super::super::testing::{failure, problem, word};
     use super::*;
 
     fn words(text: &str) -> Vec<String> {
@@ -199,10 +199,12 @@ mod tests {
 
     #[test]
     fn braces_hold_together_with_all_that_is_in_them() {
-        let whole = words("{a {'b c'} \"d\\\\} e").expect("it is good");
+        let whole = words("{a {'b c'} \"d\\\\} e");
         assert_eq!(whole, ["{a {'b c'} \"d\\\\}", "e"]);
-        assert_eq!(words("a{b c").expect("it is good"), ["a{b", "c"]);
-        assert!(words("{a {b}").is_err() && words("{a}b").is_err());
+        assert_eq!(words("a{b c"), ["a{b", "c"]);
+        let failed = |text: &str| failure(split(&lines(0, text)[0]));
+        assert!(failed("{a {b}").ends_with("the brace is never closed"));
+        assert!(failed("{a}b").ends_with("a blank must follow the closing brace"));
     }
 
     #[test]
