@@ -94,7 +94,7 @@ fn a_request_that_must_not_be_sent_twice_is_not() {
     let mut begun = asked(&rules, &heads::get(""), &[]);
     begun.hear(Backend, "HTTP/1.1 2");
     begun.wires.peers.backend.lost = Some(Fault::Reset);
-    begun.settle();
+    assert!(matches!(begun.settle(), Pumped::Waiting(_)));
     assert_eq!(begun.report().close, Close::Refused(Refusal::Lost(Fault::Reset)));
 }
 

@@ -2,7 +2,7 @@
 
 use super::field::{Edit, Field};
 use super::known::Known;
-use super::value::{BadValue, Value};
+use super::value::{BadValue, Now, Value};
 use super::vars::{Vars, is_of_balancer};
 use super::{Heads, Of};
 use crate::head::Request;
@@ -68,11 +68,14 @@ impl Changes {
         Ok(Self { host, made: Some(Box::new(Made { vars, request, response, asked })) })
     }
 
-    /// A member of a balancer was elected: what that sets is known now.
-    pub fn elected<'v>(&mut self, says: impl IntoIterator<Item = (&'v str, Vec<u8>)>) {
-        if let Some(made) = &mut self.made {
-            says.into_iter().for_each(|(name, value)| made.vars.set(name, value));
-            made.response.iter_mut().for_each(|change| change.value.complete(&made.vars));
+    /// A member of a balancer was elected, perhaps in the place of another one: what that sets is known now.
+    pub fn elected<'v>(&mut self, says: impl IntoIterator<Item = (&'v str, Option<Vec<u8>>)>) {
+        let Some(made) = &mut self.made else { return };
+        for (name, value) in says {
+            match value {
+                Some(value) => made.vars.set(name, value),
+                None => made.vars.unset(name),
+            }
         }
     }
 
@@ -103,7 +106,7 @@ fn due(
     let due = here.filter(|(_, edit)| depends(edit) || edit.is_due(vars));
     due.map(|(number, edit)| {
         let value = edit.value.filled(known, vars, comes_later)?;
-        let host = || value.bytes(Wait::ZERO, |_| b"");
+        let host = || value.bytes(Now::at_first(vars), |_| b"");
         if edit.is_of("host") && authority(&host()).is_err() {
             return Err(BadValue);
         }
@@ -183,10 +186,12 @@ impl<'a> Editor<'a> {
         counts: impl Fn(&Edit) -> bool,
         fields: &mut Vec<Field<'a>>,
     ) {
+        let Some(made) = self.made() else { return };
+        let now = Now { vars: &made.vars, elapsed: self.elapsed };
         for change in changes {
             let edit = edits.get(change.edit).map(|edit| &edit.says);
             if let Some(edit) = edit.filter(|edit| counts(edit)) {
-                edit.apply(&change.value, self.elapsed, fields);
+                edit.apply(&change.value, now, fields);
             }
         }
     }

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 
 use regex::bytes::{Captures, Regex};
 
-use super::value::Value;
+use super::value::{Now, Value};
 use super::vars::Vars;
 use crate::head::fields::trim;
 use crate::route::Expression;
-use crate::time::Wait;
 
 /// A field: borrowed from the head that came, but for a value that was changed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -88,14 +87,14 @@ impl Edit {
     }
 
     /// Does it to those fields, with its value [filled in](Value::filled), so long after the request began.
-    pub fn apply<'a>(&'a self, value: &Value, elapsed: Wait, fields: &mut Vec<Field<'a>>) {
+    pub fn apply<'a>(&'a self, value: &Value, now: Now<'_>, fields: &mut Vec<Field<'a>>) {
         let is_named = |field: &Field<'_>| self.is_of(field.name);
-        let whole = || trim(&value.bytes(elapsed, |_| b"")).to_vec();
+        let whole = || trim(&value.bytes(now, |_| b"")).to_vec();
         let last = fields.iter().rposition(is_named);
         match (&self.action, last) {
             (Action::Unset, _) => fields.retain(|field| !is_named(field)),
-            (Action::EditFirst(like), _) => self.replace(&like.0, 1, value, elapsed, fields),
-            (Action::EditAll(like), _) => self.replace(&like.0, 0, value, elapsed, fields),
+            (Action::EditFirst(like), _) => self.replace(&like.0, 1, value, now, fields),
+            (Action::EditAll(like), _) => self.replace(&like.0, 0, value, now, fields),
             (Action::SetIfEmpty, Some(_)) => {}
             (Action::Merge, Some(_)) if self.lists(&whole(), fields) => {}
             (Action::Append | Action::Merge, Some(last)) => append(&mut fields[last], &whole()),
@@ -130,12 +129,12 @@ impl Edit {
         like: &Regex,
         most: usize,
         value: &Value,
-        elapsed: Wait,
+        now: Now<'_>,
         fields: &mut [Field<'_>],
     ) {
         for field in fields.iter_mut().filter(|field| self.is_of(field.name)) {
             let anew = |found: &Captures<'_>| {
-                value.bytes(elapsed, |number| {
+                value.bytes(now, |number| {
                     found.get(number).map_or(b"", |group| group.as_bytes())
                 })
             };
@@ -166,7 +165,7 @@ mod tests {
         let edit =
             Edit { name: name.into(), action, value: value.clone(), when: None, always: false };
         let mut fields: Vec<_> = FIELDS.into_iter().map(Field::new).collect();
-        edit.apply(&value, Wait::ZERO, &mut fields);
+        edit.apply(&value, Now::at_first(&Vars::default()), &mut fields);
         let line = |field: &Field<'_>| format!("{}: {}", field.name, field.value.escape_ascii());
         fields.iter().map(line).collect::<Vec<_>>().join("|")
     }

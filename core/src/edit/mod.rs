@@ -20,7 +20,7 @@ pub use cookie::Cookie;
 pub use field::{Action, Edit, Field, When};
 pub use known::{Fact, Known};
 pub use reverse::{Origin, Real, Reverse};
-pub use value::{BadValue, Part, Value};
+pub use value::{BadValue, Now, Part, Value};
 pub use vars::{Assign, Attribute, Condition, SetVars, Vars};
 
 use crate::route::Pattern;

@@ -10,6 +10,22 @@ use crate::time::Wait;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Value(pub Vec<Part>);
 
+/// What is known when a value is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Now<'a> {
+    /// The variables of the request.
+    pub vars: &'a Vars,
+    /// How long ago it began.
+    pub elapsed: Wait,
+}
+
+impl<'a> Now<'a> {
+    /// The beginning of a request with those variables.
+    pub fn at_first(vars: &'a Vars) -> Self {
+        Self { vars, elapsed: Wait::ZERO }
+    }
+}
+
 /// A part of a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Part {
@@ -53,25 +69,19 @@ impl Value {
         self.0.iter().map(fill).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Fills in the variables that came later; what a field cannot hold is left out.
-    pub fn complete(&mut self, vars: &Vars) {
-        for part in &mut self.0 {
-            if let Part::Variable(name) = part {
-                let value = vars.get(name).filter(|value| is_writable(value));
-                *part = Part::Text(value.unwrap_or_default().to_vec());
-            }
-        }
-    }
-
-    /// The bytes of a value that is filled in; a variable that never came is nothing; `group` says what each group has found.
-    pub fn bytes<'g>(&self, elapsed: Wait, group: impl Fn(usize) -> &'g [u8]) -> Vec<u8> {
+    /// The bytes of a value that is filled in; a variable that came later is what it is now, or nothing if a
+    /// field cannot hold that; `group` says what each group has found.
+    pub fn bytes<'g>(&self, now: Now<'_>, group: impl Fn(usize) -> &'g [u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for part in &self.0 {
             match part {
                 Part::Text(text) => bytes.extend(text),
                 Part::Group(number) => bytes.extend(group(*number)),
-                Part::Elapsed => bytes.extend(format!("D={}", elapsed.as_micros()).bytes()),
-                Part::Variable(_) => {}
+                Part::Elapsed => bytes.extend(format!("D={}", now.elapsed.as_micros()).bytes()),
+                Part::Variable(name) => {
+                    let value = now.vars.get(name).filter(|value| is_writable(value));
+                    bytes.extend(value.unwrap_or_default());
+                }
                 Part::Fact(_) => debug_assert!(false, "a hole is left"),
             }
         }
@@ -121,7 +131,7 @@ mod tests {
         let filled =
             Value(parts).filled(&known, &vars, |_| false).expect("all of it can be written");
         let bytes =
-            filled.bytes(Wait::from_millis(2), |number| if number == 1 { b"one" } else { b"" });
+            filled.bytes(Now { vars: &vars, elapsed: Wait::from_millis(2) }, |number| if number == 1 { b"one" } else { b"" });
         assert_eq!(String::from_utf8(bytes).unwrap(), "<v192.0.2.7oneD=2000");
     }
 

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use super::known::{Fact, Known};
-use super::value::Value;
+use super::value::{Now, Value};
 use crate::route::Expression;
-use crate::time::Wait;
 
 /// What a request is not forwarded under: it is answered as if no rule were for it.
 pub const NO_PROXY: &str = "no-proxy";
@@ -83,7 +82,10 @@ impl SetVars {
     fn assign<'g>(&self, vars: &mut Vars, group: impl Fn(usize) -> &'g [u8]) {
         for assign in &self.assigns {
             match &assign.value {
-                Some(value) => vars.set(&assign.name, value.bytes(Wait::ZERO, &group)),
+                Some(value) => {
+                    let value = value.bytes(Now::at_first(vars), &group);
+                    vars.set(&assign.name, value);
+                }
                 None => vars.unset(&assign.name),
             }
         }

@@ -66,7 +66,7 @@ impl Deal {
             (vars::BALANCER_SESSION_ROUTE, name(self.ask.route)),
             (vars::BALANCER_ROUTE_CHANGED, changed.then(|| b"1".to_vec())),
         ];
-        self.changes.elected(says.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        self.changes.elected(says);
     }
 }
 
