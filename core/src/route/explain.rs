@@ -265,7 +265,13 @@ mod tests {
         explained_by(CONF, local, name, path, upgrade)
     }
 
-    pub(super) fn explained_by(conf: &str, local: &str, name: &str, path: &str, upgrade: bool) -> String {
+    pub(super) fn explained_by(
+        conf: &str,
+        local: &str,
+        name: &str,
+        path: &str,
+        upgrade: bool,
+    ) -> String {
         let rules = good(conf).rules;
         let fields = if upgrade { "Connection: upgrade\r\nUpgrade: websocket\r\n" } else { "" };
         let head = format!("GET {path} HTTP/1.1\r\nHost: {name}\r\n{fields}\r\n");
