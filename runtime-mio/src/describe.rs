@@ -95,7 +95,13 @@ mod tests {
             assert_eq!(describe(Some(&name.to_lowercase())), Ok(format!("{name} {why}\n")));
         }
         let page = describe(Some("proxypass")).unwrap();
-        assert!(page.contains("\n  lbmethod\n"), "{page}");
+        assert!(page.contains("\n  flushpackets\n"), "{page}");
+        assert!(page.contains("Parameters of a balancer:\n") && page.contains("\n  lbmethod=by"));
+        let member = describe(Some("balancermember")).unwrap();
+        assert!(
+            member.contains("\n  loadfactor=") && !member.contains("\n  noquery\n"),
+            "{member}"
+        );
         assert!(page.contains("\n  noquery\n") && page.contains("\n  upgrade=ANY|"), "{page}");
     }
 }
