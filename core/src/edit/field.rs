@@ -134,9 +134,7 @@ impl Edit {
     ) {
         for field in fields.iter_mut().filter(|field| self.is_of(field.name)) {
             let anew = |found: &Captures<'_>| {
-                value.bytes(now, |number| {
-                    found.get(number).map_or(b"", |group| group.as_bytes())
-                })
+                value.bytes(now, |number| found.get(number).map_or(b"", |group| group.as_bytes()))
             };
             if let Cow::Owned(changed) = like.replacen(&field.value, most, anew) {
                 field.value = Cow::Owned(trim(&changed).to_vec());

@@ -130,8 +130,9 @@ mod tests {
         ];
         let filled =
             Value(parts).filled(&known, &vars, |_| false).expect("all of it can be written");
-        let bytes =
-            filled.bytes(Now { vars: &vars, elapsed: Wait::from_millis(2) }, |number| if number == 1 { b"one" } else { b"" });
+        let bytes = filled.bytes(Now { vars: &vars, elapsed: Wait::from_millis(2) }, |number| {
+            if number == 1 { b"one" } else { b"" }
+        });
         assert_eq!(String::from_utf8(bytes).unwrap(), "<v192.0.2.7oneD=2000");
     }
 
