@@ -96,7 +96,8 @@ fn when_one_of_three_dies_the_others_serve_whoever_comes() {
          ProxyPass / balancer://app/"
     ));
     let open: Vec<_> = (0..300).map(|_| tunnel(&daemon)).collect();
-    assert_eq!(mortals.each_ref().map(Mortal::tunnels), [100; 3]);
+    // A client may have its answer before its backend has counted it.
+    eventually("they are shared evenly", || mortals.each_ref().map(Mortal::tunnels) == [100; 3]);
     let (came, served) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..4 {

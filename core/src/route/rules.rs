@@ -24,9 +24,9 @@ pub struct Rules {
     pub entrances: Vec<Entrance>,
     /// What becomes of a response with a line that is no field (`ProxyBadHeader`).
     pub bad_header: BadHeader,
-    /// Who serves the rules, indexed by [`BalancerId`](super::BalancerId).
+    /// Who serves the rules, indexed by [`BalancerId`].
     pub balancers: Vec<Balancer>,
-    /// The workers, indexed by [`WorkerId`](super::WorkerId).
+    /// The workers, indexed by [`WorkerId`].
     pub workers: Vec<Worker>,
 }
 

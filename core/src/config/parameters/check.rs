@@ -8,7 +8,7 @@ pub(super) static PARAMETERS: &[Parameter] = &[
         name: "hcmethod",
         values: "None|TCP|OPTIONS|HEAD|GET|OPTIONS11|HEAD11|GET11|WS",
         default: Some("None"),
-        summary: "How it is checked beside its requests: by a connection, or by a request of HTTP/1.0 (1.1 with 11). \
+        summary: "**Not built yet: the daemon refuses it.** How it is checked beside its requests: by a connection, or by a request of HTTP/1.0 (1.1 with 11). \
                   **WS is ours:** a handshake of WebSocket, verified and closed again.",
         apply: |options, value| options.member.checking.set_method(value),
     },
