@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use underpass_benches::{BROWSER, SWITCH, rules};
-use underpass_core::edit::{Changes, Editor};
+use underpass_core::edit::{Changes, Editor, Vars};
 use underpass_core::head::{Buf, Buffers, Request, Response, Scan, slots};
 use underpass_core::limits::Limits;
 use underpass_core::negotiate::forward::{Way, request as write};
@@ -75,7 +75,13 @@ fn negotiate(criterion: &mut Criterion) {
 fn place(rules: &Rules, request: &Request<'_, '_>) -> Place {
     let path = CleanPath::parse(request.path).expect("the path is good");
     let accepts = |upgrade: &Upgrade| accepts(request, upgrade);
-    let asked = Asked { path: &path, has_upgrade: true, accepts: &accepts, offers: &|_| true };
+    let asked = Asked {
+        path: &path,
+        has_upgrade: true,
+        accepts: &accepts,
+        offers: &|_| true,
+        vars: Vars::NONE,
+    };
     let host = rules.host(Door::default(), request.host());
     rules.place(host, &asked).expect("a rule matches")
 }

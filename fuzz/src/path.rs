@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use underpass_core::edit::{Changes, Editor};
+use underpass_core::edit::{Changes, Editor, Vars};
 use underpass_core::head::{Buf, Buffers, Request, slots};
 use underpass_core::negotiate::Offer;
 use underpass_core::negotiate::forward::{Way, request as write};
@@ -29,7 +29,13 @@ pub fn check(data: &[u8]) {
     assert_eq!(seen, model(raw));
     let Ok(clean) = clean else { return };
     must_be_clean(&clean);
-    let asked = Asked { path: &clean, has_upgrade: asks, accepts: &|_| false, offers: &|_| false };
+    let asked = Asked {
+        path: &clean,
+        has_upgrade: asks,
+        accepts: &|_| false,
+        offers: &|_| false,
+        vars: Vars::NONE,
+    };
     let place = rules.place(0, &asked);
     let said = place.as_ref().map(|place| rules.at(place).expect("it stands there"));
     let Some(rule) = first_match(&rules, &clean, asks) else {

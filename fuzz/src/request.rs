@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use underpass_core::edit::{Changes, Editor};
+use underpass_core::edit::{Changes, Editor, Vars};
 use underpass_core::head::{Buf, Buffers, Fields, Framing, Request, Version, slots};
 use underpass_core::limits::Limits;
 use underpass_core::negotiate::forward::{Way, request as write};
@@ -39,7 +39,8 @@ fn forward(request: &Request<'_, '_>, rules: &Rules) -> Result<(), Refusal> {
     let accepts = |upgrade: &Upgrade| accepts(request, upgrade);
     let has_upgrade = request.fields.has("upgrade");
     let offers = |protocol: &str| offers(request, protocol);
-    let asked = Asked { path: &path, has_upgrade, accepts: &accepts, offers: &offers };
+    let asked =
+        Asked { path: &path, has_upgrade, accepts: &accepts, offers: &offers, vars: Vars::NONE };
     let place = rules.place(rules.host(Door::default(), request.host()), &asked);
     let place = place.ok_or(Refusal::NoRule)?;
     let said = rules.at(&place).expect("it has just been placed there");

@@ -210,6 +210,7 @@ impl Backends {
 mod tests {
     use super::super::testing::{forward, good, problem, problems};
     use crate::config::Config;
+    use crate::edit::Vars;
     use crate::route::{Asked, CleanPath};
 
     /// How many seconds each rule of a server waits for an answer.
@@ -270,8 +271,13 @@ mod tests {
     fn preserves(text: &str) -> bool {
         let rules = good(&format!("ProxyPass /a/ http://B.example/x/\n{text}")).rules;
         let path = CleanPath::parse(b"/a/b").expect("it is a good path");
-        let asked =
-            Asked { path: &path, has_upgrade: false, accepts: &|_| false, offers: &|_| false };
+        let asked = Asked {
+            path: &path,
+            has_upgrade: false,
+            accepts: &|_| false,
+            offers: &|_| false,
+            vars: Vars::NONE,
+        };
         let place = rules.place(0, &asked).expect("it is forwarded");
         rules.at(&place).expect("it stands there").scope.preserve_host
     }

@@ -137,7 +137,8 @@ impl<'s> Loader<'s> {
         let chars = line.iter().map(|letter| letter.char);
         let name: String = chars.take_while(|char| !char.is_ascii_whitespace()).collect();
         self.listen_due &= !name.eq_ignore_ascii_case("Listen");
-        let Some(line) = self.expanded(line) else { return };
+        let keeps = interpolates(&name, line);
+        let Some(line) = self.expanded(line, keeps) else { return };
         // Those that lead to other lines are not transcribed, but what they lead to is.
         let leads = ["Define", "Include", "IncludeOptional", "PassEnv"];
         if !leads.iter().any(|leads| name.eq_ignore_ascii_case(leads)) {
@@ -147,10 +148,11 @@ impl<'s> Loader<'s> {
         self.flaws.extend(applied.err());
     }
 
-    /// The line with every `${VAR}` replaced, if each is known.
-    pub(super) fn expanded(&mut self, line: &[Letter]) -> Option<Vec<Letter>> {
-        let variable =
+    /// The line with every `${VAR}` replaced, if each is known, or may be a variable of a request.
+    pub(super) fn expanded(&mut self, line: &[Letter], keeps: bool) -> Option<Vec<Letter>> {
+        let known =
             |name: &str| self.variables.get(name).cloned().or_else(|| self.source.variable(name));
+        let variable = |name: &str| known(name).or_else(|| keeps.then(|| format!("${{{name}}}")));
         expand(line, variable).map_err(|flaws| self.flaws.extend(flaws)).ok()
     }
 
@@ -228,6 +230,16 @@ impl<'s> Loader<'s> {
     }
 }
 
+/// Whether a line of that directive may have variables of a request in it.
+fn interpolates(name: &str, line: &[Letter]) -> bool {
+    let words = || line.split(|letter| letter.char.is_ascii_whitespace());
+    let is_flag = |word: &[Letter]| {
+        word.iter().map(|it| it.char.to_ascii_lowercase()).eq("interpolate".chars())
+    };
+    name.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("ProxyPass"))
+        && words().any(is_flag)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::load;
@@ -303,6 +315,17 @@ mod tests {
         assert!(found[1].starts_with(&unknown("2.conf:1:1")) && found.len() == 2, "{found:?}");
         let none = "conf:1:9: `d/*.conf` cannot be read: there is no such file";
         assert_eq!(problem("Include d/*.conf"), none);
+    }
+
+    #[test]
+    fn what_nobody_has_defined_may_be_a_variable_of_a_request() {
+        let url = |line: &str| {
+            good(line).rules.main().rules[0].action.forward().map(|it| it.target.to_string())
+        };
+        let line = "proxypass /a ws://b/${HOME}/${T} Interpolate";
+        assert_eq!(url(line).as_deref(), Some("ws://b//home/${T}"));
+        assert!(problem("ProxyPass /a ws://b/${T} nocanon").contains("`T` is not defined"));
+        assert!(problem("ProxySet ws://b ${T} interpolate").contains("`T` is not defined"));
     }
 
     #[test]

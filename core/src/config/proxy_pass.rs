@@ -83,7 +83,8 @@ fn pass_to(
         flaws.extend(parameters.iter().map(|word| word.flaw("`!` takes no parameters")));
         None
     } else {
-        let target = noted(target(url, paths.as_ref()), flaws);
+        let interpolates = parameters.iter().any(|word| word.is("interpolate"));
+        let target = noted(target(url, paths.as_ref(), interpolates), flaws);
         let is_balanced = url.text().to_ascii_lowercase().starts_with("balancer:");
         let subjects = if is_balanced { Subject::OF_BALANCED } else { Subject::OF_RULES };
         let options = options(parameters, paths.as_ref(), subjects, flaws);

@@ -2,7 +2,6 @@
 
 use super::directives::refused as in_table;
 use super::problem::Flaw;
-use super::reverse::{INTERPOLATE, NO_INTERPOLATE};
 use super::table::Directive;
 use super::words::Word;
 
@@ -104,8 +103,7 @@ pub fn refused_directives() -> impl Iterator<Item = (&'static str, String)> {
 
 /// Every parameter of `ProxyPass` that is known and refused, in the same way; a `*` stands for the rest of a name.
 pub fn refused_parameters() -> impl Iterator<Item = (&'static str, String)> {
-    let interpolate = ("interpolate", format!("{INTERPOLATE} ({NO_INTERPOLATE})"));
-    PARAMETERS.iter().map(Refused::told).chain([interpolate])
+    PARAMETERS.iter().map(Refused::told)
 }
 
 /// What becomes of the line of a directive that is not built, if it is one: it says nothing, or there is
@@ -122,9 +120,6 @@ pub(super) fn directive(name: &Word, args: &[Word]) -> Option<Result<(), Flaw>> 
 
 /// What is wrong with a parameter of that name, if it is one that is not built.
 pub(super) fn parameter(name: &Word) -> Option<Flaw> {
-    if name.is("interpolate") {
-        return Some(name.flaw(INTERPOLATE).help(NO_INTERPOLATE));
-    }
     let refused = PARAMETERS.iter().find(|refused| refused.is(name))?;
     Some(name.flaw(format!("`{name}=` {}", refused.why)).help(refused.instead))
 }
@@ -149,12 +144,6 @@ impl Refused {
 mod tests {
     use super::super::testing::{good, problem};
     use super::*;
-
-    #[test]
-    fn a_rule_does_not_interpolate() {
-        let message = format!("conf:1:20: {INTERPOLATE} ({NO_INTERPOLATE})");
-        assert_eq!(problem("ProxyPass / ws://b interpolate"), message);
-    }
 
     #[test]
     fn what_is_not_built_is_refused_with_its_reason() {

@@ -3,20 +3,26 @@
 use super::loader::Loader;
 use super::paths::below;
 use super::problem::Flaw;
+use super::substitution::variables_in_the_path;
 use super::url;
 use super::words::Word;
+use crate::edit::cookie::Part;
 use crate::edit::{Cookie, Origin, Real, Reverse};
 use crate::route::{Pattern, Target};
 
 /// `[path] url`: in a `<Location>` its path is meant. That of a balancer is the URLs of its members.
 pub(super) fn reverse(loader: &mut Loader<'_>, args: &[Word]) -> Result<(), Flaw> {
+    let (args, interpolates) = without_flag(args)?;
     let (public, url) = public_and_url(loader, args)?;
+    if interpolates {
+        variables_in_the_path(url)?;
+    }
     if starts_with(url, "balancer://") {
         let target = url::target(url)?;
-        loader.draft.mirror(Mirror { public, word: url.clone(), target });
+        loader.draft.mirror(Mirror { public, word: url.clone(), target, interpolates });
         return Ok(());
     }
-    let reverse = real(url).map(|real| Reverse { public, real });
+    let reverse = real(url).map(|real| Reverse { public, real, interpolates });
     loader.draft.amend(reverse, |heads| &mut heads.reverse)
 }
 
@@ -29,6 +35,8 @@ pub(super) struct Mirror {
     pub(super) word: Word,
     /// Its URL.
     pub(super) target: Target,
+    /// Whether the path of that has variables of a request in it.
+    pub(super) interpolates: bool,
 }
 
 impl Mirror {
@@ -40,7 +48,8 @@ impl Mirror {
             "" => member.path.clone(),
             path => format!("{start}{path}"),
         };
-        Reverse { public: self.public.clone(), real: Real { origin: Some(origin), path } }
+        let (public, interpolates) = (self.public.clone(), self.interpolates);
+        Reverse { public, real: Real { origin: Some(origin), path }, interpolates }
     }
 }
 
@@ -49,7 +58,6 @@ fn bracketed(host: &str) -> String {
 }
 
 fn public_and_url<'w>(loader: &Loader<'_>, args: &'w [Word]) -> Result<(String, &'w Word), Flaw> {
-    let args = without_flag(args)?;
     let (public, url) = match (loader.draft.paths(), args) {
         (None, [path, url]) => (below(path)?, url),
         (Some(paths), [url]) => (paths.clone(), url),
@@ -68,19 +76,21 @@ fn public_and_url<'w>(loader: &Loader<'_>, args: &'w [Word]) -> Result<(String, 
 
 /// The two domains of a line.
 pub(super) fn cookie_domain(args: &[Word]) -> Result<Cookie, Flaw> {
-    let [internal, public] = both(args)?;
-    Ok(Cookie::Domain { internal, public })
+    cookie(Part::Domain, args)
 }
 
 /// The two paths of a line.
 pub(super) fn cookie_path(args: &[Word]) -> Result<Cookie, Flaw> {
-    let [internal, public] = both(args)?;
-    Ok(Cookie::Path { internal, public })
+    cookie(Part::Path, args)
 }
 
-fn both(args: &[Word]) -> Result<[String; 2], Flaw> {
-    let args = without_flag(args)?;
-    Ok([attribute(&args[0])?, attribute(&args[1])?])
+fn cookie(part: Part, args: &[Word]) -> Result<Cookie, Flaw> {
+    let (args, interpolates) = without_flag(args)?;
+    let [internal, public] = args else {
+        return Err(args[0].flaw("what the backend says is followed by what clients are told"));
+    };
+    let (internal, public) = (attribute(internal)?, attribute(public)?);
+    Ok(Cookie { part, internal, public, interpolates })
 }
 
 /// RFC 6265 §4.1.1: what the value of an attribute is made of.
@@ -92,19 +102,15 @@ fn attribute(word: &Word) -> Result<String, Flaw> {
     Err(word.flaw(format!("`{word}` cannot stand in a cookie")))
 }
 
-/// The arguments, two at the most: `interpolate` behind them is not built.
-fn without_flag(args: &[Word]) -> Result<&[Word], Flaw> {
-    if let Some(flag) = args.iter().find(|word| word.is("interpolate")) {
-        return Err(flag.flaw(INTERPOLATE).help(NO_INTERPOLATE));
-    }
-    args.get(2).map_or(Ok(args), |surplus| Err(surplus.flaw("too many arguments")))
+/// The arguments, two at the most, and whether `interpolate` stands behind them.
+fn without_flag(args: &[Word]) -> Result<(&[Word], bool), Flaw> {
+    let (args, interpolates) = match args {
+        [args @ .., flag] if flag.is("interpolate") && !args.is_empty() => (args, true),
+        _ => (args, false),
+    };
+    let surplus = args.get(2).map(|surplus| surplus.flaw("too many arguments"));
+    surplus.map_or(Ok((args, interpolates)), Err)
 }
-
-/// Why there is no interpolation.
-pub(super) const INTERPOLATE: &str = "variables of a request in a URL are not built";
-/// What to do without it.
-pub(super) const NO_INTERPOLATE: &str =
-    "a `${NAME}` is replaced when the configuration is read; write a line for each value";
 
 /// The URL, or the path, that a backend says.
 fn real(word: &Word) -> Result<Real, Flaw> {

@@ -100,7 +100,7 @@ impl Loader<'_> {
     /// Does what the line that begins a section says; it calls [`begin`](Self::begin) if that can be done.
     fn enter(&mut self, line: &[Letter]) -> Kind {
         let depth = self.sections.len();
-        let Some(line) = self.expanded(line) else { return self.miss() };
+        let Some(line) = self.expanded(line, false) else { return self.miss() };
         let words = inner(&line).and_then(split);
         let entered = words.and_then(|words| match words.split_first() {
             Some((name, args)) => table::find_section(name)?.apply(self, name, args),

@@ -6,6 +6,7 @@ use super::lines::lines;
 use super::problem::{Flaw, Text};
 use super::words::{Word, split};
 use super::{Config, Input, Source, load, read};
+use crate::edit::Vars;
 use crate::route::{Asked, CleanPath, Forward, Said};
 
 /// Files and variables that are not really there.
@@ -88,7 +89,13 @@ pub(super) fn forward(text: &str) -> Forward {
 pub(super) fn said<T>(text: &str, look: impl FnOnce(Said<'_>) -> T) -> T {
     let rules = good(text).rules;
     let path = CleanPath::parse(b"/").expect("it is a good path");
-    let asked = Asked { path: &path, has_upgrade: true, accepts: &|_| true, offers: &|_| true };
+    let asked = Asked {
+        path: &path,
+        has_upgrade: true,
+        accepts: &|_| true,
+        offers: &|_| true,
+        vars: Vars::NONE,
+    };
     let place = rules.place(0, &asked).expect("it is forwarded");
     look(rules.at(&place).expect("it stands there"))
 }

@@ -1,10 +1,11 @@
 //! Stage 3 of 6 · what the configuration makes of the heads of one request: worked out once, done to each.
 
+use super::Of;
+use super::cookie::Part;
 use super::field::{Edit, Field};
 use super::known::Known;
 use super::value::{BadValue, Now, Value};
 use super::vars::{Vars, is_of_balancer};
-use super::{Heads, Of};
 use crate::head::Request;
 use crate::head::request::authority;
 use crate::route::{Host, Rules};
@@ -45,6 +46,8 @@ pub struct Asked {
     pub path: Vec<u8>,
     /// By which scheme, host and port.
     pub origin: String,
+    /// Whether variables are put into the lines that ask for it.
+    pub interpolates: bool,
 }
 
 impl Changes {
@@ -53,19 +56,24 @@ impl Changes {
         Self { host, made: None }
     }
 
-    /// Those that the host of that number makes of a request.
+    /// Those that `host`, of that number, makes of a request.
     ///
     /// # Errors
     ///
     /// A field would get a value that it cannot hold, or `Host` one that is no host.
-    pub fn of(host: usize, heads: &Heads, known: &Known<'_>) -> Result<Self, BadValue> {
+    pub fn of(number: usize, host: &Host, known: &Known<'_>) -> Result<Self, BadValue> {
+        let heads = &host.heads;
         let path = known.path();
         let vars = heads.vars(known);
         let request = due(&heads.request, known, &vars, |_| false)?;
         let response = due(&heads.response, known, &vars, is_of_balancer)?;
-        let asked = || Asked { path: path.to_vec(), origin: known.origin() };
+        let asked = || Asked {
+            path: path.to_vec(),
+            origin: known.origin(),
+            interpolates: host.inner_scope(path).as_deref().unwrap_or(&host.scope).interpolates,
+        };
         let asked = (!heads.maps_nothing()).then(asked);
-        Ok(Self { host, made: Some(Box::new(Made { vars, request, response, asked })) })
+        Ok(Self { host: number, made: Some(Box::new(Made { vars, request, response, asked })) })
     }
 
     /// A member of a balancer was elected, perhaps in the place of another one: what that sets is known now.
@@ -84,9 +92,14 @@ impl Changes {
         self.host
     }
 
+    /// The variables of the request.
+    pub fn vars(&self) -> &Vars {
+        self.made.as_ref().map_or(Vars::NONE, |made| &made.vars)
+    }
+
     /// Whether that variable is set.
     pub fn is_set(&self, variable: &str) -> bool {
-        self.made.as_ref().is_some_and(|made| made.vars.get(variable).is_some())
+        self.vars().get(variable).is_some()
     }
 }
 
@@ -160,7 +173,7 @@ impl<'a> Editor<'a> {
         let made = self.made().filter(|made| !made.response.is_empty() || made.asked.is_some())?;
         let mut fields: Vec<_> = fields.map(Field::new).collect();
         if let Some(asked) = &made.asked {
-            fields.iter_mut().for_each(|field| self.map(asked, field));
+            fields.iter_mut().for_each(|field| self.map(made, asked, field));
         }
         let counts = |edit: &Edit| edit.is_due(&made.vars);
         self.edit(&self.host.heads.response, &made.response, counts, &mut fields);
@@ -197,14 +210,16 @@ impl<'a> Editor<'a> {
     }
 
     /// Puts our names in the place of a backend's: of each kind the first line that can.
-    fn map(&self, asked: &Asked, field: &mut Field<'a>) {
-        let heads = &self.host.heads;
-        let mut reverses = heads.reverse.iter().filter_map(|reverse| reverse.on(&asked.path));
-        let _ = reverses.any(|reverse| reverse.apply(asked, field));
+    fn map(&self, made: &Made, asked: &Asked, field: &mut Field<'a>) {
+        let (heads, vars) = (&self.host.heads, asked.interpolates.then_some(&made.vars));
+        let reverses = heads.reverse.iter().filter_map(|reverse| reverse.on(&asked.path));
+        let _ = reverses
+            .filter_map(|reverse| reverse.filled(vars))
+            .any(|reverse| reverse.apply(asked, field));
         let cookies = || heads.cookies.iter().filter_map(|cookie| cookie.on(&asked.path));
-        for is_domain in [true, false] {
-            let mut kind = cookies().filter(|cookie| cookie.is_of_domains() == is_domain);
-            let _ = kind.any(|cookie| cookie.apply(field));
+        for part in [Part::Domain, Part::Path] {
+            let kind = cookies().filter(|cookie| cookie.part == part);
+            let _ = kind.filter_map(|cookie| cookie.filled(vars)).any(|cookie| cookie.apply(field));
         }
     }
 }

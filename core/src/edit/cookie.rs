@@ -1,29 +1,46 @@
 //! Stage 3 of 6 · a backend's domain or path in a cookie, and ours in its place.
 
+use std::borrow::Cow;
+
 use super::field::Field;
+use super::interpolate::verbatim;
 use super::reverse::behind;
+use super::vars::Vars;
 use crate::head::fields::trim;
 
 /// One `ProxyPassReverseCookieDomain` or `ProxyPassReverseCookiePath` line.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Cookie {
-    /// That domain, whatever its case and with or without a dot before it, becomes this.
-    Domain {
-        /// What the backend says.
-        internal: String,
-        /// What the client is told.
-        public: String,
-    },
-    /// That path, or the beginning of one, becomes this.
-    Path {
-        /// What the backend says.
-        internal: String,
-        /// What the client is told.
-        public: String,
-    },
+pub struct Cookie {
+    /// What it is about.
+    pub part: Part,
+    /// What the backend says.
+    pub internal: String,
+    /// What the client is told.
+    pub public: String,
+    /// Whether both have variables of the request in them (`interpolate`).
+    pub interpolates: bool,
+}
+
+/// An attribute of a cookie.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// Its domain, whatever the case and with or without a dot before it.
+    Domain,
+    /// Its path, or the beginning of that.
+    Path,
 }
 
 impl Cookie {
+    /// The line with those variables in it; none if one says what no cookie can hold.
+    pub fn filled(&self, vars: Option<&Vars>) -> Option<Cow<'_, Self>> {
+        let Some(vars) = vars.filter(|_| self.interpolates) else {
+            return Some(Cow::Borrowed(self));
+        };
+        let internal = verbatim(&self.internal, vars)?.into_owned();
+        let public = verbatim(&self.public, vars)?.into_owned();
+        Some(Cow::Owned(Self { internal, public, ..*self }))
+    }
+
     /// Puts ours in the place of the backend's, if that field is a `Set-Cookie` whose attribute says it: the
     /// last one of that name, which is the one that counts (RFC 6265 §5.3).
     ///
@@ -36,24 +53,12 @@ impl Cookie {
         changed.map(|value| field.value = value.into()).is_some()
     }
 
-    /// Whether it is about domains, and not about paths.
-    pub const fn is_of_domains(&self) -> bool {
-        matches!(self, Self::Domain { .. })
-    }
-
-    const fn attribute(&self) -> &'static str {
-        match self {
-            Self::Domain { .. } => "domain",
-            Self::Path { .. } => "path",
-        }
-    }
-
     fn changed(&self, cookie: &[u8]) -> Option<Vec<u8>> {
         let mut parts: Vec<_> = cookie.split(|&byte| byte == b';').map(<[u8]>::to_vec).collect();
         // The first part is the cookie itself, whatever it is called.
         let attributes = parts.iter_mut().skip(1).rev();
         let is_it =
-            |part: &Vec<u8>| named(part).0.eq_ignore_ascii_case(self.attribute().as_bytes());
+            |part: &Vec<u8>| named(part).0.eq_ignore_ascii_case(self.part.name().as_bytes());
         let last = attributes.into_iter().find(|part| is_it(part))?;
         let (name, value) = named(last);
         let ours = self.ours(value)?;
@@ -63,16 +68,23 @@ impl Cookie {
 
     /// What the client is told instead of that value.
     fn ours(&self, value: &[u8]) -> Option<Vec<u8>> {
-        match self {
-            Self::Domain { internal, public } => {
+        let (internal, public) = (self.internal.as_bytes(), self.public.as_bytes());
+        match self.part {
+            Part::Domain => {
                 let bare =
                     |name: &[u8]| name.strip_prefix(b".").unwrap_or(name).to_ascii_lowercase();
-                (bare(value) == bare(internal.as_bytes())).then(|| public.as_bytes().to_vec())
+                (bare(value) == bare(internal)).then(|| public.to_vec())
             }
-            Self::Path { internal, public } => {
-                let rest = behind(internal.as_bytes(), value)?;
-                Some([public.as_bytes(), rest].concat())
-            }
+            Part::Path => Some([public, behind(internal, value)?].concat()),
+        }
+    }
+}
+
+impl Part {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Domain => "domain",
+            Self::Path => "path",
         }
     }
 }
@@ -88,6 +100,10 @@ fn named(attribute: &[u8]) -> (&[u8], &[u8]) {
 mod tests {
     use super::*;
 
+    fn cookie(part: Part, internal: &str, public: &str) -> Cookie {
+        Cookie { part, internal: internal.into(), public: public.into(), interpolates: false }
+    }
+
     fn told(cookie: &Cookie, value: &str) -> String {
         let mut field = Field::new(("set-cookie", value.as_bytes()));
         let did = cookie.apply(&mut field);
@@ -96,14 +112,11 @@ mod tests {
     }
 
     fn domain(value: &str) -> String {
-        told(
-            &Cookie::Domain { internal: "back.example".into(), public: "front.example".into() },
-            value,
-        )
+        told(&cookie(Part::Domain, "back.example", "front.example"), value)
     }
 
     fn path(internal: &str, value: &str) -> String {
-        told(&Cookie::Path { internal: internal.into(), public: "/app/".into() }, value)
+        told(&cookie(Part::Path, internal, "/app/"), value)
     }
 
     #[test]
@@ -147,7 +160,7 @@ mod tests {
     #[test]
     fn only_cookies_are_changed() {
         let mut field = Field::new(("X-Set-Cookie", b"a=b; path=/"));
-        let cookie = Cookie::Path { internal: "/".into(), public: "/app/".into() };
+        let cookie = cookie(Part::Path, "/", "/app/");
         assert!(!cookie.apply(&mut field));
     }
 }

@@ -3,13 +3,14 @@
 //!
 //! [`known`] is what can be asked of a request, [`value`] a text with holes for the answers, [`vars`] the
 //! variables that a request gets by them (`SetEnvIf`), [`field`] what is done to a list of fields
-//! (`RequestHeader`, `Header`). [`reverse`] and [`cookie`] put our names in place of a backend's
+//! (`RequestHeader`, `Header`), [`interpolate`] puts variables into URLs. [`reverse`] and [`cookie`] put our names in place of a backend's
 //! (`ProxyPassReverse`). All of that is plain data, made by [`config`](crate::config); [`changes`] is what
 //! of it concerns one request, worked out once, before it is routed, and carried out on each of its heads.
 
 pub mod changes;
 pub mod cookie;
 pub mod field;
+pub mod interpolate;
 pub mod known;
 pub mod reverse;
 pub mod value;

@@ -1,7 +1,11 @@
 //! Stage 3 of 6 · a backend's URL in a response, and ours in its place (`ProxyPassReverse`).
 
+use std::borrow::Cow;
+
 use super::changes::Asked;
 use super::field::Field;
+use super::interpolate::verbatim;
+use super::vars::Vars;
 
 /// The fields that hold one URL.
 const FIELDS: [&str; 4] = ["location", "content-location", "uri", "destination"];
@@ -13,6 +17,8 @@ pub struct Reverse {
     pub public: String,
     /// The URL that the backend knows.
     pub real: Real,
+    /// Whether the path of that URL has variables of the request in it (`interpolate`).
+    pub interpolates: bool,
 }
 
 /// A URL, or a path of whatever origin.
@@ -37,6 +43,15 @@ pub struct Origin {
 }
 
 impl Reverse {
+    /// The line with those variables in it; none if one says what no URL can hold.
+    pub fn filled(&self, vars: Option<&Vars>) -> Option<Cow<'_, Self>> {
+        let Some(vars) = vars.filter(|_| self.interpolates) else {
+            return Some(Cow::Borrowed(self));
+        };
+        let path = verbatim(&self.real.path, vars)?.into_owned();
+        Some(Cow::Owned(Self { real: Real { path, ..self.real.clone() }, ..self.clone() }))
+    }
+
     /// Puts ours in the place of the backend's URL, if that field holds it: with the scheme, host and port
     /// by which the client asked.
     ///
@@ -101,8 +116,9 @@ mod tests {
     use super::*;
 
     fn mapped(real: Real, name: &'static str, url: &str) -> String {
-        let asked = Asked { path: Vec::new(), origin: "http://Front:81".into() };
-        let reverse = Reverse { public: "/app".into(), real };
+        let origin = "http://Front:81".into();
+        let asked = Asked { path: Vec::new(), origin, interpolates: false };
+        let reverse = Reverse { public: "/app".into(), real, interpolates: false };
         let mut field = Field::new((name, url.as_bytes()));
         let is_mapped = reverse.apply(&asked, &mut field);
         assert_eq!(is_mapped, *field.value != *url.as_bytes());

@@ -36,6 +36,9 @@ pub fn is_of_balancer(name: &str) -> bool {
 pub struct Vars(Vec<(String, Vec<u8>)>);
 
 impl Vars {
+    /// None at all.
+    pub const NONE: &Self = &Self(Vec::new());
+
     /// The value of that variable, if it is set.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.at(name).map(|at| self.0[at].1.as_slice())

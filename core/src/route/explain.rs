@@ -1,18 +1,19 @@
 //! Why a request is forwarded as it is: for the operator who asks (`underpass check --explain URL`).
 
 mod members;
+mod variables;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::asked::Asked;
 use super::forward::Forward;
-use super::host::Host;
 use super::path::CleanPath;
 use super::place::{Place, Said};
-use super::rules::{Action, Asked, Rule, Rules};
+use super::rules::{Action, Rule, Rules};
 use super::scope::Scope;
-use crate::edit::Known;
-use crate::edit::vars::{NO_PROXY, SetVars};
+use crate::edit::vars::NO_PROXY;
+use crate::edit::{Known, Vars};
 use crate::head::Request;
 use crate::negotiate::offer;
 
@@ -95,39 +96,34 @@ pub fn explain(rules: &Rules, question: &Question<'_>) -> Explained {
     let number = rules.host(rules.door(question.local), question.request.host());
     let host = &rules.hosts[number];
     let mut steps = vec![Step::Host { name: host.name.clone(), why: why_host(rules, question) }];
-    steps.extend(vary(host, question.path.as_bytes()));
+    steps.extend(variables::of_forwarding(host, question.path.as_bytes()));
     // Nobody's address: what depends on the client's is told.
     let client = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let known = Known::of(Some(question.request), client, "http", host);
-    if host.heads.vars(&known).get(NO_PROXY).is_some() {
+    let vars = host.heads.vars(&known);
+    if vars.get(NO_PROXY).is_some() {
         steps.push(Step::NotProxied);
     } else {
-        route(rules, number, question, &mut steps);
+        route(rules, number, question, &vars, &mut steps);
     }
     Explained { steps }
 }
 
-/// What decides whether the request is forwarded at all, and is not said by the question.
-fn vary(host: &Host, path: &[u8]) -> impl Iterator<Item = Step> {
-    let lines = host.heads.setting_vars(path);
-    let decides = |line: &&SetVars| {
-        line.assigns.iter().any(|assign| assign.name.eq_ignore_ascii_case(NO_PROXY))
-    };
-    let unknown = lines.filter(decides).filter_map(|line| line.when.as_ref()?.of.unsaid());
-    unknown.map(|on| Step::Depends {
-        on,
-        what: "no-proxy may be set by it, or taken back: where it is set, the answer is 404",
-    })
-}
-
 /// Which rule takes it, and why none before that does.
-fn route(rules: &Rules, number: usize, question: &Question<'_>, steps: &mut Vec<Step>) {
+fn route(
+    rules: &Rules,
+    number: usize,
+    question: &Question<'_>,
+    vars: &Vars,
+    steps: &mut Vec<Step>,
+) {
     let (host, path, request) = (&rules.hosts[number], question.path, question.request);
     let asked = &Asked {
         path,
         has_upgrade: request.fields.has("upgrade"),
         accepts: &|upgrade| offer::accepts(request, upgrade),
         offers: &|protocol| offer::offers(request, protocol),
+        vars,
     };
     let said = host.sections.iter().filter(|section| section.paths.has(path.as_bytes()));
     steps.extend(said.map(|section| Step::Section(section.paths.to_string())));
@@ -147,6 +143,7 @@ fn route(rules: &Rules, number: usize, question: &Question<'_>, steps: &mut Vec<
     match place.as_ref().and_then(|place| rules.at(place)).zip(end) {
         Some((said, rule)) => {
             steps.extend(takes(&host.rules[rule], &said, asked));
+            steps.extend(variables::of_url(&said, path.as_bytes()));
             steps.extend(members::of(rules, &said));
         }
         None => steps.push(Step::Nobody),

@@ -28,6 +28,8 @@ pub struct Forward {
     pub protocols: Vec<String>,
     /// How it looks at paths, and spells them to the backend (`nocanon`, `mapping=`).
     pub mapping: Mapping,
+    /// Whether the path of its URL has variables of a request in it (`interpolate`).
+    pub interpolates: bool,
     /// Whether the query goes on (not with `noquery`).
     pub passes_query: bool,
     /// How the backend is spoken to, if the [member](super::Member) does not say.
@@ -45,6 +47,7 @@ impl Forward {
             balancer,
             blocked: false,
             mapping: Mapping::Decoded,
+            interpolates: false,
             passes_query: true,
             manner: Manner::DEFAULT,
         }

@@ -3,12 +3,13 @@
 //! A connection comes in at a [`Door`]: the [`host`]s of its address, which are told apart by name. A
 //! [`host`] has rules and sections of paths; [`path`] makes one path out of the many spellings of it,
 //! [`pattern`] says which paths are meant, [`scope`] is what all sections say together. [`rules`] finds
-//! the first rule that matches, [`forward`] is what it says, [`target`] where that leads, [`balancer`] who stands
+//! the first rule that matches what is [`asked`], [`forward`] is what it says, [`target`] where that leads, [`balancer`] who stands
 //! there, [`check`] how they are checked, and [`mapping`] by which path; [`origins`] are the pages that may ask for an upgrade, [`quota`] is how many tunnels there may
 //! be, [`overrides`] are the errors that are said in our own words, and [`mod@explain`] says why. All of it is
 //! plain data, made by
 //! [`config`](crate::config).
 
+pub mod asked;
 pub mod balancer;
 pub mod check;
 pub mod explain;
@@ -25,6 +26,7 @@ pub mod rules;
 pub mod scope;
 pub mod target;
 
+pub use asked::Asked;
 pub use balancer::{
     Admission, Balancer, BalancerId, Ejection, HashKey, Member, Method, Role, RouteId, Sticky,
 };
@@ -39,6 +41,6 @@ pub use path::{BadPath, CleanPath};
 pub use pattern::{Expression, Pattern};
 pub use place::{Place, Said};
 pub use quota::{Quota, QuotaId};
-pub use rules::{Action, Asked, Rule, Rules};
+pub use rules::{Action, Rule, Rules};
 pub use scope::{Scope, Section, Setting};
 pub use target::{Idling, Peer, Recovery, Scheme, Target, Tcp, Worker, WorkerId};

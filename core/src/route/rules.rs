@@ -2,15 +2,17 @@
 
 use std::net::SocketAddr;
 
+use super::asked::Asked;
 use super::balancer::{Balancer, BalancerId};
-use super::forward::{Forward, Upgrade};
+use super::forward::Forward;
 use super::host::{Address, Door, Entrance, Host};
 use super::mapping::Mapping;
-use super::path::CleanPath;
+use super::path::{CleanPath, may_lead_up};
 use super::pattern::Pattern;
 use super::place::{Place, Said};
 use super::scope::Scope;
 use super::target::{Scheme, Worker, WorkerId};
+use crate::edit::{Vars, interpolate};
 use crate::head::BadHeader;
 
 /// Everything that a request is judged by: an immutable snapshot of the configuration.
@@ -104,7 +106,8 @@ impl Rules {
                 return None;
             }
         }
-        let path = found.onward(asked.path)?;
+        let said = scope.as_deref().unwrap_or(&hosted.scope);
+        let path = found.onward(asked.path, said.interpolates.then_some(asked.vars))?;
         if !hosted.backends.is_empty() {
             let url = found.action.forward()?.target.url(&path);
             scope = hosted.scope_at(plain.as_ref().unwrap_or(asked.path).as_bytes(), &url);
@@ -164,10 +167,17 @@ impl Rule {
         self.action.forward()?.mapping.taken_for(path)
     }
 
-    /// The path that the backend sees, if the rule takes this one.
-    fn onward(&self, path: &CleanPath<'_>) -> Option<Vec<u8>> {
+    /// The path that the backend sees, if the rule takes this one, with those variables in it.
+    ///
+    /// They too may put pieces of a path together to `..`: such a path goes nowhere.
+    fn onward(&self, path: &CleanPath<'_>, vars: Option<&Vars>) -> Option<Vec<u8>> {
         let forward = self.action.forward()?;
-        forward.mapping.onward(&self.paths, &forward.target.path, path)
+        let Some(vars) = vars.filter(|_| forward.interpolates) else {
+            return forward.mapping.onward(&self.paths, &forward.target.path, path);
+        };
+        let url = interpolate::path(&forward.target.path, vars)?;
+        let onward = forward.mapping.onward(&self.paths, &url, path)?;
+        (!may_lead_up(&onward)).then_some(onward)
     }
 }
 
@@ -184,27 +194,6 @@ impl Action {
     /// How it is forwarded, if it is.
     pub fn forward(&self) -> Option<&Forward> {
         if let Self::Forward(forward) = self { Some(forward) } else { None }
-    }
-}
-
-/// What a rule is found by.
-pub struct Asked<'a> {
-    /// The path.
-    pub path: &'a CleanPath<'a>,
-    /// Whether there is an `Upgrade` field.
-    pub has_upgrade: bool,
-    /// Whether the request asks for a protocol that may be switched to.
-    pub accepts: &'a dyn Fn(&Upgrade) -> bool,
-    /// Whether the request offers that subprotocol of WebSocket.
-    pub offers: &'a dyn Fn(&str) -> bool,
-}
-
-impl Asked<'_> {
-    /// Whether it is for a rule like that: one for subprotocols is for handshakes that offer one of them.
-    pub(super) fn suits(&self, forward: &Forward) -> bool {
-        let is_offered = |protocol: &String| (self.offers)(protocol);
-        forward.protocols.is_empty()
-            || (self.accepts)(&forward.upgrade) && forward.protocols.iter().any(is_offered)
     }
 }
 
@@ -259,6 +248,7 @@ mod tests {
     use super::super::scope::{Section, Setting};
     use super::super::target::Target;
     use super::*;
+    use crate::route::Upgrade;
 
     fn to(scheme: Scheme, host: &str) -> Action {
         let target =
@@ -293,7 +283,13 @@ mod tests {
         let has_upgrade = upgrade.is_some();
         let path = CleanPath::parse(path.as_bytes()).expect("it is a good path");
         let offers = |name: &str| offered.contains(&name);
-        let asked = Asked { path: &path, has_upgrade, accepts: &accepts, offers: &offers };
+        let asked = Asked {
+            path: &path,
+            has_upgrade,
+            accepts: &accepts,
+            offers: &offers,
+            vars: Vars::NONE,
+        };
         let place = rules.place(0, &asked)?;
         let said = rules.at(&place).expect("it stands there");
         let path = String::from_utf8(said.path.to_vec()).unwrap();

@@ -22,6 +22,8 @@ pub struct Scope {
     pub add_forwarded: bool,
     /// Whether an `Expect: 100-continue` goes on to the backend (`Proxy100Continue`); if not, we meet it.
     pub pass_expect: bool,
+    /// Whether variables are put into the lines that ask for it by `interpolate` (`ProxyPassInterpolateEnv`).
+    pub interpolates: bool,
     /// Which of the backend's errors are said in our own words (`ProxyErrorOverride`).
     pub overrides: Overrides,
     /// Whether a `ws://` rule serves ordinary requests too (`ProxyWebsocketFallbackToProxyHttp`). If not, it is
@@ -56,6 +58,7 @@ impl Scope {
         add_headers: true,
         add_forwarded: false,
         pass_expect: true,
+        interpolates: false,
         overrides: Overrides::None,
         falls_back: true,
         origins: None,
@@ -76,6 +79,7 @@ impl Scope {
             Setting::AddHeaders(is) => self.add_headers = *is,
             Setting::AddForwarded(is) => self.add_forwarded = *is,
             Setting::PassExpect(is) => self.pass_expect = *is,
+            Setting::Interpolates(is) => self.interpolates = *is,
             Setting::Overrides(overrides) => self.overrides = overrides.clone(),
             Setting::FallsBack(is) => self.falls_back = *is,
             Setting::Origins(origins) => self.origins = origins.clone(),
@@ -105,6 +109,7 @@ pub enum Setting {
     AddHeaders(bool),
     AddForwarded(bool),
     PassExpect(bool),
+    Interpolates(bool),
     Overrides(Overrides),
     FallsBack(bool),
     Origins(Option<Origins>),

@@ -201,6 +201,7 @@ fn place(request: &Request<'_, '_>, changes: &Changes, rules: &Rules) -> Result<
         has_upgrade: request.fields.has("upgrade"),
         accepts: &|upgrade| offer::accepts(request, upgrade),
         offers: &|protocol| offer::offers(request, protocol),
+        vars: changes.vars(),
     };
     let hidden = if path.hides() { Refusal::Path(BadPath::Hidden) } else { Refusal::NoRule };
     let place = rules.place(changes.host(), &asked).ok_or(hidden)?;

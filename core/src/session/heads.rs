@@ -40,5 +40,5 @@ fn of(
         return Ok(Changes::none(number));
     }
     let known = Known::of(request, caller.client, SCHEME, host);
-    Changes::of(number, &host.heads, &known)
+    Changes::of(number, host, &known)
 }

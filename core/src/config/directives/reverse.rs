@@ -1,16 +1,15 @@
 //! Whose URLs and cookies a client sees.
 
 use crate::config::context::Context;
-use crate::config::problem::Flaw;
-use crate::config::reverse::{INTERPOLATE, NO_INTERPOLATE, cookie_domain, cookie_path, reverse};
+use crate::config::reverse::{cookie_domain, cookie_path, reverse};
 use crate::config::table::{Directive, Origin};
 use crate::config::values::switch;
-use crate::config::words::Word;
+use crate::route::Setting;
 
 pub(super) static DIRECTIVES: &[Directive] = &[
     Directive {
         name: "ProxyPassReverse",
-        args: "[path] url",
+        args: "[path] url [interpolate]",
         default: None,
         contexts: Context::ALL,
         origin: Origin::Httpd,
@@ -24,7 +23,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "ProxyPassReverseCookieDomain",
-        args: "internal public",
+        args: "internal public [interpolate]",
         default: None,
         contexts: Context::ALL,
         origin: Origin::Httpd,
@@ -35,7 +34,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "ProxyPassReverseCookiePath",
-        args: "internal public",
+        args: "internal public [interpolate]",
         default: None,
         contexts: Context::ALL,
         origin: Origin::Httpd,
@@ -46,24 +45,19 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "ProxyPassInterpolateEnv",
-        args: "Off",
+        args: "On|Off",
         default: Some("Off"),
-        contexts: Context::ALL,
+        contexts: Context::EVERYWHERE,
         origin: Origin::Httpd,
-        summary: "Whether variables of a request are replaced in URLs, which they never are; what ${NAME} says is \
-                  replaced when the configuration is read.",
-        example: "ProxyPassInterpolateEnv off",
+        summary: "Whether ${NAME} in the lines that end in interpolate is what that variable of a request (SetEnvIf) \
+                  says, or nothing if it is not set: in the path of a URL, but not in its host or port, because \
+                  backends are known beforehand. A name that Define or the environment knows is replaced when \
+                  the configuration is read.",
+        example: "ProxyPassInterpolateEnv On",
         count: 1..=1,
-        apply: |_, args| interpolates(&args[0]),
+        apply: |loader, args| loader.draft.set(switch(&args[0]).map(Setting::Interpolates)),
     },
 ];
-
-fn interpolates(word: &Word) -> Result<(), Flaw> {
-    match switch(word)? {
-        true => Err(word.flaw(INTERPOLATE).help(NO_INTERPOLATE)),
-        false => Ok(()),
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -119,15 +113,10 @@ mod tests {
         assert!(
             problem("ProxyPassReverse / balancer://b/").contains("nobody describes `balancer://b`")
         );
-        for line in [
-            "ProxyPassReverse / http://b/ interpolate",
-            "ProxyPassReverseCookiePath / /x interpolate",
-            "ProxyPassInterpolateEnv On",
-        ] {
-            assert!(
-                problem(line).contains("variables of a request in a URL are not built"),
-                "{line}"
-            );
-        }
+        let alone = "conf:1:28: what the backend says is followed by what clients are told";
+        assert_eq!(problem("ProxyPassReverseCookiePath / interpolate"), alone);
+        let host = "conf:1:28: a variable cannot be in the host or port: backends are known beforehand \
+                    (write a `/` before it, or a rule for each backend)";
+        assert_eq!(problem("ProxyPassReverse /a http://${V}/x interpolate"), host);
     }
 }

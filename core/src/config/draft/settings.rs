@@ -133,6 +133,7 @@ impl Settings {
             upgrade: options.upgrade.clone().unwrap_or(plain.upgrade),
             protocols: options.protocols.clone().unwrap_or_default(),
             mapping: options.mapping,
+            interpolates: options.interpolates,
             passes_query: options.passes_query,
             ..plain
         }
@@ -148,6 +149,7 @@ impl Settings {
             upgrade: known.upgrade.clone(),
             protocols: options.protocols.clone().unwrap_or_default(),
             mapping: options.mapping,
+            interpolates: options.interpolates,
             passes_query: options.passes_query,
             ..plain
         }

@@ -141,6 +141,8 @@ pub(super) struct Options {
     pub(super) protocols: Option<Vec<String>>,
     /// `mapping=` and `nocanon`.
     pub(super) mapping: Mapping,
+    /// `interpolate`.
+    pub(super) interpolates: bool,
     /// Not with `noquery`.
     pub(super) passes_query: bool,
     /// What is said of a member.
@@ -173,6 +175,7 @@ impl Default for Options {
             upgrade: None,
             protocols: None,
             mapping: Mapping::Decoded,
+            interpolates: false,
             passes_query: true,
             member: Membership::default(),
             group: Grouping::default(),

@@ -47,6 +47,18 @@ pub(super) static PARAMETERS: &[Parameter] = &[
     },
     Parameter {
         of: Subject::Rule,
+        name: "interpolate",
+        values: "",
+        default: None,
+        summary: "Has ${NAME} in the path of the URL stand for that variable of a request, if \
+                  ProxyPassInterpolateEnv is On.",
+        apply: |options, _| {
+            options.interpolates = true;
+            Ok(())
+        },
+    },
+    Parameter {
+        of: Subject::Rule,
         name: "noquery",
         values: "",
         default: None,
