@@ -154,3 +154,23 @@ fn who_waits_for_a_member_asks_again_until_one_may_be_tried() {
     }
     assert!(passed < 200);
 }
+
+/// `bytraffic` goes by it: what a member carries is told once a turn, and of each for itself.
+#[test]
+fn what_is_carried_is_told_of_who_carries_it() {
+    let tunnels = rules(world::CONF);
+    let mut world = World::tunnel(&tunnels);
+    world.wires.told.clear();
+    world.hear(Client, "abc");
+    world.hear(Backend, "defgh");
+    assert_eq!(world.wires.told, [(WorkerId(0), 3), (WorkerId(0), 5)]);
+
+    let rules = app("");
+    let mut world = asked(&rules, &heads::get("").repeat(2), &[]);
+    let first = world.heard(Backend).len() as u64;
+    assert_eq!(world.wires.told, [(WorkerId(0), first)]);
+    world.wires.told.clear();
+    world.hear(Backend, OK);
+    let (answer, second) = (world.heard(Client).len() as u64, world.heard(Backend).len() as u64);
+    assert_eq!(world.wires.told, [(WorkerId(0), answer), (WorkerId(1), second)]);
+}

@@ -4,7 +4,7 @@
 mod world;
 
 use underpass_core::Side;
-use world::{World, rules};
+use world::{World, heads, rules};
 
 /// A configuration, and what becomes of requests under it.
 struct Case {
@@ -355,5 +355,21 @@ fn bad_requests_are_refused_as_p_bad_has_it() {
         world.hear(Side::Client, &asked);
         assert_eq!(world.heard(Side::Backend), "", "{row}");
         assert_eq!(status(&world.heard(Side::Client)), expected, "{row}");
+    }
+}
+
+/// Each name has a host of its own, with rules of its own, whatever is made of heads there.
+#[test]
+fn a_request_is_for_the_host_that_it_names() {
+    let conf = "Listen 80\nProxyPass /page http://main/\n<VirtualHost *>\nServerName a\nProxyPassInherit Off\nProxyPass /page http://one/\n\
+                </VirtualHost>\n<VirtualHost *>\nServerName b\nMORE\nProxyPassInherit Off\nProxyPass /page http://two/\n</VirtualHost>";
+    for more in ["", "RequestHeader set X y", "RequestHeader set X %{V}e\nSetEnvIf Y (.*) V=$1"] {
+        let rules = world::rules(&conf.replace("MORE", more));
+        for (name, backend) in [("a", "one"), ("b", "two"), ("c", "one")] {
+            let mut world = World::new(&rules);
+            world.hear(Side::Client, &heads::get("").replace("Host: h", &format!("Host: {name}")));
+            let heard = world.heard(Side::Backend);
+            assert!(heard.contains(&format!("Host: {backend}\r\n")), "{name}: {heard}");
+        }
     }
 }

@@ -338,4 +338,26 @@ mod tests {
                     (write `Require all granted` or `Require all denied`)";
         assert_eq!(problem("Require ip 10.0.0.0/8"), some);
     }
+
+    #[test]
+    fn a_longer_url_of_which_nothing_is_set_says_nothing() {
+        let text = "ProxySet http://b timeout=3\n<Proxy http://b/c>\nProxyPreserveHost On\n</Proxy>\n\
+                    ProxyPass / http://b/c/d";
+        assert_eq!(waits(&good(text), 0), [3]);
+    }
+
+    #[test]
+    fn what_a_server_sets_is_for_its_own_members() {
+        let text = "BalancerMember balancer://a http://b\nProxySet http://b timeout=1\n\
+                    ProxySet http://d timeout=4\n<VirtualHost *>\nProxyTimeout 7\n\
+                    BalancerMember balancer://v http://b\nBalancerMember balancer://v http://c\n\
+                    BalancerMember balancer://v http://d\nProxySet http://b timeout=2\n</VirtualHost>\n\
+                    <VirtualHost *>\nBalancerMember balancer://w http://c\nProxySet http://c timeout=3\n\
+                    </VirtualHost>";
+        let workers = good(text).rules.workers;
+        let members = workers.iter().filter_map(|worker| worker.member.as_ref());
+        let waits = members
+            .map(|member| (member.target.host.as_str(), member.manner.answer.as_secs_ceil()));
+        assert_eq!(waits.collect::<Vec<_>>(), [("b", 1), ("b", 2), ("c", 7), ("d", 4), ("c", 3)]);
+    }
 }

@@ -342,4 +342,24 @@ mod tests {
         let most = |text: &str| good(text).checks.get();
         assert_eq!((most(""), most("ProxyHCTPsize 0"), most("ProxyHCTPsize 3")), (16, 1, 3));
     }
+
+    #[test]
+    fn each_method_and_count_is_what_it_says() {
+        let at = |says: &str| check("", says).expect("it is checked");
+        for (name, verb) in
+            [("OPTIONS11", Verb::Options), ("Head11", Verb::Head), ("GET11", Verb::Get)]
+        {
+            let method = at(&format!("hcmethod={name}")).method;
+            assert_eq!(method, CheckMethod::Http { verb, is_11: true }, "{name}");
+        }
+        let counted = at("hcmethod=GET hcpasses=3 hcfails=4");
+        assert_eq!((counted.passes, counted.fails), (3, 4));
+    }
+
+    #[test]
+    fn a_problem_of_a_path_points_at_its_letter() {
+        let uri = super::super::testing::word("/aé");
+        let letter = uri.part(2..4).flaw("a path is visible ASCII; the rest is percent-encoded");
+        assert_eq!(Checking::default().set_uri(&uri), Err(letter));
+    }
 }

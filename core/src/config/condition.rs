@@ -37,13 +37,10 @@ pub(super) fn condition(word: &Word) -> Result<Test, Flaw> {
 
 fn matches(word: &Word) -> Result<Test, Flaw> {
     let text = word.text();
-    let (inner, any_case) = match text.strip_suffix('i') {
-        Some(rest) if rest.ends_with('/') => (word.part(0..text.len() - 1), true),
-        _ => (word.clone(), false),
-    };
-    let expression = inside(&inner, '/', '/')
+    let bare = word.part(0..text.strip_suffix('i').unwrap_or(text).len());
+    let expression = inside(&bare, '/', '/')
         .ok_or_else(|| word.flaw("an expression stands between slashes").help(BUILT))?;
-    regular(&expression, expression.text(), any_case).map(Test::Matches)
+    regular(&expression, expression.text(), bare.text() != text).map(Test::Matches)
 }
 
 fn one_of(word: &Word) -> Result<Test, Flaw> {
@@ -113,6 +110,8 @@ mod tests {
             ("%{REQUEST_STATUS} == 200", "1:1: this is no comparison of a status"),
             ("{%{REQUEST_STATUS} -ipmatch 9}", "1:20: `-ipmatch` is no comparison that is built"),
             ("{%{REQUEST_STATUS} =~ 200}", "1:23: an expression stands between slashes"),
+            ("{%{REQUEST_STATUS} =~ 2/}", "1:23: an expression stands between slashes"),
+            ("{%{REQUEST_STATUS} =~ /}", "1:23: an expression stands between slashes"),
             ("{%{REQUEST_STATUS} -in '200'}", "1:24: a list stands in braces"),
         ] {
             assert_eq!(failure(condition(&word(text))), format!("{message} ({BUILT})"), "{text}");

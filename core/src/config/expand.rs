@@ -115,4 +115,11 @@ mod tests {
         }
         assert!(problems(&text)[0].ends_with("the line grows beyond 65536 letters"));
     }
+
+    #[test]
+    fn a_line_may_grow_to_its_bound() {
+        let grown = |length: usize| expand(&lines(0, "${A}")[0], |_| Some("x".repeat(length)));
+        assert_eq!(grown(LINE_MOST).map(|line| line.len()), Ok(LINE_MOST));
+        assert!(grown(LINE_MOST + 1).is_err());
+    }
 }

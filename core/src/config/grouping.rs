@@ -315,4 +315,15 @@ mod tests {
                     (its clients go to any other)";
         assert_eq!(told("route=r redirect=q", "stickysession=S"), [lost]);
     }
+
+    #[test]
+    fn a_name_that_cannot_stand_there_is_pointed_at() {
+        let word = super::super::testing::word("aé");
+        let flaw = word.part(1..3).flaw("`é` cannot stand in a name");
+        assert_eq!(named(&word), Err(flaw.help("it would end there in a cookie or in a URL")));
+        let client = "BalancerMember balancer://a http://b\nProxySet balancer://a lbmethod=hash hashkey=client:x";
+        assert!(problem(client).contains("`client:x` tells no requests apart"));
+        let blank = super::super::testing::word("\" \"");
+        assert!(Grouping::default().set_separator(&blank).is_err(), "a blank");
+    }
 }

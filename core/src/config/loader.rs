@@ -276,6 +276,9 @@ mod tests {
     fn a_file_that_is_not_there_is_a_problem() {
         let unread = ["none:1:1: the file cannot be read: no such file"];
         assert_eq!(shown(&[], &[]).unwrap_err(), unread);
+        let inputs = ["conf", "none"].map(|path| Input::File(path.into()));
+        let problems = load(&mut Files::new(&[("conf", "Listen 1")]), &inputs, &[]).unwrap_err();
+        assert_eq!(problems[0].to_string(), "none:1:1: the file cannot be read: no such file");
         let unread = "conf:1:9: `x` cannot be read: there is no such file";
         assert_eq!(problem("Include x"), unread);
     }

@@ -278,4 +278,10 @@ mod tests {
         let times = [member.manner.connect, member.manner.answer, member.manner.acquire];
         assert_eq!(times.map(Wait::as_secs_ceil), [2, 9, 9]);
     }
+
+    #[test]
+    fn a_status_that_is_none_is_pointed_at() {
+        let word = super::super::testing::word("Dé");
+        assert_eq!(Membership::default().set_status(&word), Err(unfit(&word.part(1..3), 'é')));
+    }
 }

@@ -349,4 +349,17 @@ LogLevel debug
         let found = problems(&"Nonsense\n".repeat(PROBLEMS_MOST * 3));
         assert_eq!(found.len(), PROBLEMS_MOST);
     }
+
+    #[test]
+    fn nowhere_there_is_neither_a_file_nor_a_variable() {
+        let told = |text: &str| {
+            let line = Input::Line { name: "-C 1".into(), text: text.into() };
+            load(&mut Nowhere, &[line], &[]).unwrap_err()[0].to_string()
+        };
+        assert!(told("Include x").contains("`x` cannot be read"), "{}", told("Include x"));
+        assert!(told("Include *").contains("`*` cannot be read"), "{}", told("Include *"));
+        assert!(told("Listen ${HOME}").contains("`HOME` is not defined"));
+        let unread = load(&mut Nowhere, &[Input::File("x".into())], &[]).unwrap_err();
+        assert!(unread[0].to_string().contains("the file cannot be read"));
+    }
 }

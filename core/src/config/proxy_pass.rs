@@ -283,4 +283,10 @@ mod tests {
                        (write `mapping=encoded`, or `ProxyPass` with a path)";
         assert_eq!(problem("ProxyPassMatch ^a ws://b mapping=servlet"), servlet);
     }
+
+    #[test]
+    fn a_path_alone_is_no_url() {
+        let text = "<Location /a>\nProxyPass /x\n</Location>";
+        assert!(problem(text).starts_with("conf:2:11: `/x` is not a URL"), "{}", problem(text));
+    }
 }

@@ -182,4 +182,14 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn what_is_refused_is_told_with_its_name() {
+        let all: Vec<_> = refused_directives().chain(refused_parameters()).collect();
+        assert!(all.iter().any(|(name, why)| *name == "ProxyRemote" && !why.is_empty()));
+        assert!(
+            all.iter()
+                .any(|(name, why)| *name == "ping" && why.ends_with("goes on to the backend)"))
+        );
+    }
 }

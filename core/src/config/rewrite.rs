@@ -229,4 +229,20 @@ mod tests {
                   (leave the line out; what its rules are replaced with is told with them)";
         assert_eq!(problem("RewriteEngine On"), on);
     }
+
+    #[test]
+    fn a_condition_of_the_path_is_of_all_that_the_rule_takes() {
+        assert_eq!(
+            replaced("RewriteRule ^/(.*) https://h/$1 [P]"),
+            "ProxyPass \"/\" \"https://h/\""
+        );
+        let general = |lines: &str| {
+            let last = problems(&format!("Listen 1\n{lines}")).pop().expect("there is one");
+            assert!(last.contains("(write `ProxyPass path url`, with"), "{last}");
+        };
+        general("RewriteCond %{REQUEST_URI} ^/ws\nRewriteRule ^/app/(.*) ws://h/$1 [P]");
+        general("RewriteCond %{REQUEST_URI} ^/(a|b)\nRewriteRule ^/(.*) ws://h/$1 [P]");
+        let odd = problems("Listen 1\nRewriteCond %{REQUEST_URI} ^/(a|b)");
+        assert!(odd[0].starts_with("conf:2:13: RewriteCond is not built in, nor is"), "{odd:?}");
+    }
 }

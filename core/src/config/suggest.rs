@@ -35,4 +35,11 @@ mod tests {
         assert_eq!(suggested("x"), None);
         assert_eq!(suggested(&"Listen".repeat(99)), None);
     }
+
+    #[test]
+    fn a_name_may_be_misspelled_up_to_a_length() {
+        let known = "x".repeat(NAME_MOST);
+        let suggests = |name: &str| suggest(name, [known.as_str()].into_iter()).is_some();
+        assert!(suggests(&known) && !suggests(&format!("{known}x")));
+    }
 }

@@ -10,17 +10,25 @@ use crate::edit::Vars;
 use crate::route::{Asked, CleanPath, Forward, Said};
 
 /// Files and variables that are not really there.
-pub(super) struct Files(BTreeMap<String, String>);
+pub(super) struct Files {
+    files: BTreeMap<String, String>,
+    variables: BTreeMap<String, String>,
+}
 
 impl Files {
     pub(super) fn new(files: &[(&str, &str)]) -> Self {
-        Self(files.iter().map(|(path, text)| ((*path).into(), (*text).into())).collect())
+        let files = files.iter().map(|(path, text)| ((*path).into(), (*text).into())).collect();
+        Self { files, variables: [("HOME".into(), "/home".into())].into() }
+    }
+
+    pub(super) fn set(&mut self, variable: &str, value: &str) {
+        self.variables.insert(variable.into(), value.into());
     }
 }
 
 impl Source for Files {
     fn read(&mut self, path: &str) -> Result<String, String> {
-        self.0.get(path).cloned().ok_or_else(|| "no such file".into())
+        self.files.get(path).cloned().ok_or_else(|| "no such file".into())
     }
 
     fn matching(&mut self, pattern: &str) -> Result<Vec<String>, String> {
@@ -29,11 +37,11 @@ impl Source for Files {
             true => path.starts_with(start) && path.ends_with(end),
             false => path.as_str() == pattern,
         };
-        Ok(self.0.keys().filter(is_like).cloned().collect())
+        Ok(self.files.keys().filter(is_like).cloned().collect())
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        (name == "HOME").then(|| "/home".into())
+        self.variables.get(name).cloned()
     }
 }
 

@@ -166,7 +166,7 @@ fn port(rest: &Word) -> Result<Option<u16>, Flaw> {
 
 /// `address[:port]` of a `<VirtualHost>`; `*` and `_default_` stand for all addresses, and `*` for all ports.
 pub(super) fn host_address(word: &Word) -> Result<Address, Flaw> {
-    let bracket = word.text().find(']').map_or(0, |end| end + 1);
+    let bracket = word.text().find(']').unwrap_or(0);
     let end = word.text()[bracket..].find(':').map_or(word.text().len(), |at| bracket + at);
     let (host, rest) = word.split_at(end);
     let ip = match host.text() {
@@ -298,5 +298,22 @@ mod tests {
         assert_eq!(failure(address("h:80")), "1:1: `h` is not an address");
         let bracket = "1:1: `[h]` is not an IPv6 address in brackets";
         assert_eq!(failure(address("[h]:80")), bracket);
+    }
+
+    #[test]
+    fn an_ipv6_address_ends_at_its_bracket() {
+        let address = |text| host_address(&word(text)).map(|it| (it.ip, it.port));
+        let ip = |text: &str| Some(text.parse::<IpAddr>().expect("it is one"));
+        assert_eq!(address("[fe80::]:80"), Ok((ip("fe80::"), Some(80))));
+        assert_eq!(address("[::1]"), Ok((ip("::1"), None)));
+        assert_eq!(address("_DEFAULT_:80"), Ok((None, Some(80))));
+        assert_eq!(failure(host_and_port(&word("[::1]x:80"))), "1:6: `x:80` is not a port");
+    }
+
+    #[test]
+    fn a_problem_points_at_all_that_is_wrong() {
+        let url = word("user@h");
+        let user = url.part(0..5).flaw("a user name before the host is not accepted");
+        assert_eq!(host_and_port(&url), Err(user));
     }
 }

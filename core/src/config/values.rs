@@ -182,4 +182,11 @@ mod tests {
         assert_eq!((switch(&word("oN")), switch(&word("OFF"))), (Ok(true), Ok(false)));
         assert_eq!(failure(switch(&word("yes"))), "1:1: `yes` is neither `On` nor `Off`");
     }
+
+    #[test]
+    fn a_line_of_a_response_is_half_of_a_head_at_the_most() {
+        let most = HEAD_MOST as u32 / 2;
+        assert_eq!(response_line(&word(&most.to_string())), Ok(most));
+        assert!(response_line(&word(&(most + 1).to_string())).is_err());
+    }
 }

@@ -228,4 +228,15 @@ mod tests {
         assert!(edit(true).is_due(&some) && !edit(true).is_due(&none));
         assert!(edit(false).is_due(&none) && !edit(false).is_due(&some));
     }
+
+    #[test]
+    fn nothing_is_no_element_of_a_list() {
+        let appended = |list: &'static str, element: &str| {
+            let mut field = Field::new(("x", list.as_bytes()));
+            append(&mut field, element.as_bytes());
+            String::from_utf8_lossy(&field.value).into_owned()
+        };
+        assert_eq!((appended("a", ""), appended("", "b")), ("a".into(), "b".into()));
+        assert_eq!(appended("a", "b"), "a, b");
+    }
 }

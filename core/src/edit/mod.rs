@@ -105,3 +105,26 @@ impl<T> Of<T> {
         self.paths.as_ref().is_none_or(|paths| paths.has(path)).then_some(&self.says)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Heads;
+    use crate::config::testing::good;
+
+    /// Nothing is worked out for a request where nothing is said.
+    #[test]
+    fn a_configuration_that_says_nothing_of_heads_changes_none() {
+        assert!(Heads::default().is_empty());
+        let lines = [
+            "SetEnvIf a b c",
+            "SetEnv a b",
+            "RequestHeader unset a",
+            "Header unset a",
+            "ProxyPassReverse / http://b/",
+            "ProxyPassReverseCookiePath / /a",
+        ];
+        for line in lines {
+            assert!(!good(line).rules.main().heads.is_empty(), "{line}");
+        }
+    }
+}

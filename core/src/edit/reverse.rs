@@ -179,4 +179,18 @@ mod tests {
             assert_eq!(mapped(real(), name, "/x"), "/x");
         }
     }
+
+    #[test]
+    fn each_scheme_and_address_has_its_port() {
+        let mapped = |secure, host: &str, port, url: &str| {
+            let origin = Origin { secure, host: host.into(), port };
+            mapped(Real { origin: Some(origin), path: "/".into() }, "Location", url)
+        };
+        let ours = "http://Front:81/appx";
+        assert_eq!(mapped(true, "back", 443, "https://back/x"), ours);
+        assert_eq!(mapped(true, "back", 443, "wss://back:443/x"), ours);
+        assert_eq!(mapped(false, "back", 443, "https://back/x"), "https://back/x");
+        assert_eq!(mapped(false, "[::1]", 80, "http://[::1]/x"), ours);
+        assert_eq!(mapped(false, "[::1]", 81, "http://[::1]:81/x"), ours);
+    }
 }

@@ -162,3 +162,14 @@ pub struct Assign {
     /// What it is set to, of [text](super::Part::Text) and [groups](super::Part::Group); it is forgotten if none.
     pub value: Option<Value>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_balancer_sets_goes_by_its_name() {
+        assert!(is_of_balancer(BALANCER_NAME) && is_of_balancer("balancer_x"));
+        assert!(!is_of_balancer("BALANCER") && !is_of_balancer("PATH_OF_BALANCER_"));
+    }
+}

@@ -361,4 +361,11 @@ mod tests {
         assert!(within(10).is_ok());
         assert_eq!(within(9), Err(BadChunk::TooLarge));
     }
+
+    #[test]
+    fn a_line_may_be_as_long_as_the_bound() {
+        let line = |length: usize| format!("1;{:a>1$}\r\nx\r\n0\r\n\r\n", "", length - 3);
+        assert_eq!(whole(&line(CHUNK_LINE_MOST)), ok("1\r\nx\r\n0\r\n\r\n", 0, true));
+        assert_eq!(whole(&line(CHUNK_LINE_MOST + 1)), Err(BadChunk::TooLong));
+    }
 }

@@ -238,4 +238,24 @@ mod tests {
         to.give(&mut from, 2, &mut buffers);
         assert_eq!((from.bytes(), to.bytes()), (&b"ab"[..], &b"cdef"[..]));
     }
+
+    #[test]
+    fn only_so_many_buffers_are_kept_for_later() {
+        let mut buffers = Buffers::default();
+        let leased: Vec<_> = (0..=Buffers::KEPT).map(|_| buffers.lease()).collect();
+        for (given, block) in leased.into_iter().enumerate() {
+            assert_eq!(buffers.free.len(), given.min(Buffers::KEPT));
+            buffers.give_back(block);
+        }
+        assert_eq!((buffers.free.len(), buffers.leased()), (Buffers::KEPT, 0));
+    }
+
+    #[test]
+    fn room_is_as_wide_as_was_asked_for_wherever_the_bytes_stand() {
+        let (mut buffers, mut buf) = (Buffers::default(), Buf::default());
+        fill(&mut buf, &[b'x'; 100], &mut buffers);
+        buf.consume(90);
+        assert_eq!(buf.room(Some(HEAD_MOST), &mut buffers).len(), HEAD_MOST - 10);
+        assert_eq!(buf.bytes(), [b'x'; 10]);
+    }
 }

@@ -176,7 +176,7 @@ mod tests {
         for named in ["HTTP/1.2", "HTTP/2.0", "HTTP/0.9"] {
             assert_eq!(version(named.as_bytes()), Err(BadHead::Version));
         }
-        for named in ["", "HTTP/1", "http/1.1", "HTTP/1.10", "HTTP/a.b"] {
+        for named in ["", "HTTP/1", "http/1.1", "HTTP/1.10", "HTTP/a.b", "HTTP/1.b", "HTTP/a.1"] {
             assert_eq!(version(named.as_bytes()), Err(BadHead::Syntax));
         }
     }

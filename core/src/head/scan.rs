@@ -137,4 +137,23 @@ mod tests {
             assert_eq!(found, if fits { Ok(Some(0..head.len())) } else { Err(BadHead::TooLong) });
         }
     }
+
+    #[test]
+    fn a_head_may_be_as_long_as_the_bound() {
+        let wide = Limits { line: u32::MAX, field: u32::MAX, ..Limits::DEFAULT };
+        let head = |length: usize| {
+            let bytes = format!("GET / HTTP/1.1\r\na: {:x>1$}\r\n\r\n", "", length - 23);
+            Scan::default().find(bytes.as_bytes(), &wide)
+        };
+        assert_eq!(head(HEAD_MOST), Ok(Some(0..HEAD_MOST)));
+        assert_eq!(head(HEAD_MOST + 1), Err(BadHead::TooLong));
+    }
+
+    #[test]
+    fn what_has_no_line_yet_is_no_head() {
+        let begins = Limits { bad_header: crate::head::BadHeader::StartBody, ..LIMITS };
+        let mut scan = Scan::default();
+        assert_eq!(scan.find(b"GET", &begins), Ok(None));
+        assert_eq!(scan.find_last(b"GET", &begins), None);
+    }
 }

@@ -140,4 +140,11 @@ mod tests {
             assert_eq!(quality(weight.as_bytes()), 0, "{weight}");
         }
     }
+
+    #[test]
+    fn a_weight_that_is_none_is_no_welcome() {
+        let weights = [b"p.5".as_slice(), b"0.5001", b"0.5x", b"1.001", b"2", b".5", b"", b"0,5"];
+        assert!(weights.iter().all(|weight| quality(weight) == 0));
+        assert_eq!([quality(b"0.5"), quality(b"1"), quality(b"1.000")], [500, 1000, 1000]);
+    }
 }

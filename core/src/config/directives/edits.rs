@@ -154,4 +154,18 @@ mod tests {
         assert!(problem("Header always X").contains("is not what can be done"));
         assert!(problem("RequestHeader set X %{SSL_CIPHER}s").contains("TLS are not built yet"));
     }
+
+    #[test]
+    fn each_action_is_what_it_says() {
+        let action = |text: &str| {
+            let rules = good(&format!("Header {text}")).rules;
+            rules.main().heads.response[0].says.action.clone()
+        };
+        assert!(matches!(action("Merge A b"), Action::Merge));
+        assert!(matches!(action("setIfEmpty A b"), Action::SetIfEmpty));
+        assert!(matches!(action("unset A"), Action::Unset));
+        let odd = "conf:1:16: `odd=x` is no condition \
+                   (write `env=VARIABLE` or `env=!VARIABLE`; a value with blanks stands in quotes)";
+        assert_eq!(problem("Header set A b odd=x"), odd);
+    }
 }

@@ -90,7 +90,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
 #[cfg(test)]
 mod tests {
     use crate::config::testing::{Files, good, problem};
-    use crate::config::{Input, Nowhere, read};
+    use crate::config::{Input, Nowhere, load, read};
     use crate::edit::{Attribute, Fact, Part};
 
     #[test]
@@ -136,6 +136,12 @@ mod tests {
         let second = read(&mut Nowhere, &again, &[]).expect("it is good");
         assert_eq!((second.config, second.directives), (first.config, first.directives));
         assert_eq!(problem("PassEnv NONE"), "conf:1:9: `NONE` is not set in the environment");
+        for odd in ["a${b}", "a\tb"] {
+            let mut source = Files::new(&[("conf", "Listen 1\nPassEnv ODD")]);
+            source.set("ODD", odd);
+            let problems = load(&mut source, &[Input::File("conf".into())], &[]).unwrap_err();
+            assert!(problems[0].to_string().contains("a `${` or a control character"), "{odd}");
+        }
     }
 
     #[test]

@@ -275,8 +275,7 @@ impl Draft {
         let main = servers[0].settings(Settings::default());
         let mut backing = Backing::default();
         for group in &self.groups {
-            let own = servers.get(group.host).filter(|_| group.host > 0);
-            let settings = own.map_or_else(|| main.clone(), |own| own.settings(main.heir()));
+            let settings = servers[group.host].settings(main.heir());
             backing.add(group, &settings);
         }
         let hosts = servers.iter().enumerate().map(|(number, server)| {
