@@ -104,7 +104,7 @@ fn make(
         Op::Confirm => {
             let lease = session.lease_mut().expect("Confirm is asked for with a lease only");
             io.confirm(lease);
-            session.confirmed(cx);
+            debug_assert!(!lease.is_pending(), "confirmed, but the lease does not say so");
             Poll::Ready(())
         }
         Op::Release => {

@@ -67,7 +67,12 @@ fn a_request_that_may_be_sent_twice_goes_to_the_next_member_when_the_first_break
     for head in [heads::get(""), heads::ask("")] {
         let mut world = asked(&rules, &format!("{head}early"), &[]);
         let before = world.heard(Backend);
-        world.end(Backend);
+        if head.contains("Upgrade") {
+            world.end(Backend);
+        } else {
+            world.wires.peers.backend.lost = Some(Fault::Reset);
+            assert!(matches!(world.settle(), Pumped::Waiting(_)));
+        }
         assert_eq!(world.session.state(), "Answer", "{head}");
         let behind = world.heard(Backend);
         assert!(behind.contains("Host: two:81") && !behind.contains("early"), "{behind}");
@@ -144,15 +149,24 @@ fn who_waits_for_a_member_asks_again_until_one_may_be_tried() {
     let mut world = asked(&rules, &heads::get(""), &[0, 1]);
     assert_eq!(world.session.state(), "Elect");
     world.wires.dead.clear();
-    let mut passed = 0;
-    while world.session.state() == "Elect" && passed < 200 {
+    let mut passed = Wait::ZERO;
+    while world.session.state() == "Elect" && passed < Wait::from_secs(90) {
         let Pumped::Waiting(Some(at)) = world.settle() else { panic!("it waits for something") };
         let wait = at.since(world.wires.now);
-        assert!(wait <= Wait::from_secs(1), "it asks now and then");
+        let rest = Wait::from_secs(60).as_micros() - passed.as_micros();
+        assert_eq!(
+            wait.as_micros(),
+            rest.min(900_000),
+            "a hundred times, and when `retry=` is over"
+        );
         world.pass(wait);
-        passed += 1;
+        passed = Wait::from_micros(passed.as_micros() + wait.as_micros());
     }
-    assert!(passed < 200);
+    assert_eq!(
+        (passed, world.session.state()),
+        (Wait::from_millis(60_300), "Answer"),
+        "`retry=` is over"
+    );
 }
 
 /// `bytraffic` goes by it: what a member carries is told once a turn, and of each for itself.

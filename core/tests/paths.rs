@@ -3,7 +3,8 @@
 
 mod world;
 
-use underpass_core::Side;
+use underpass_core::route::Caller;
+use underpass_core::{Session, Side};
 use world::{World, heads, rules};
 
 /// A configuration, and what becomes of requests under it.
@@ -367,6 +368,9 @@ fn a_request_is_for_the_host_that_it_names() {
         let rules = world::rules(&conf.replace("MORE", more));
         for (name, backend) in [("a", "one"), ("b", "two"), ("c", "one")] {
             let mut world = World::new(&rules);
+            let local = "127.0.0.1:80".parse().expect("an address");
+            let caller = Caller { door: rules.door(local), client: local.ip() };
+            world.session = Session::new(caller, &rules, world.wires.now);
             world.hear(Side::Client, &heads::get("").replace("Host: h", &format!("Host: {name}")));
             let heard = world.heard(Side::Backend);
             assert!(heard.contains(&format!("Host: {backend}\r\n")), "{name}: {heard}");

@@ -272,12 +272,6 @@ impl Session {
             self.finish(Close::Cut(from), cx);
         }
     }
-
-    /// The pool was told that the worker has answered.
-    pub(crate) fn confirmed(&mut self, cx: &mut Cx<'_>) {
-        debug_assert!(!self.is_pending(), "confirmed, but the lease does not say so");
-        self.finish_exchange(cx);
-    }
 }
 
 /// Whether a response of that status is said in our own words.

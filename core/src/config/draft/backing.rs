@@ -51,6 +51,8 @@ impl Backing {
         balancer.routes = group.routes();
         let manners = group.members.iter().map(|line| settings.manner(&line.options));
         let acquire = manners.map(|manner| manner.acquire).max().unwrap_or(settings.timeout);
+        // Who is to wait for a member so long must not be sent away before.
+        let acquire = acquire.max(balancer.patience);
         for line in &group.members {
             let worker = settings.member(line, &balancer);
             balancer.workers.push(self.hire(worker));

@@ -257,6 +257,9 @@ mod tests {
                     BalancerMember balancer://a http://c acquire=5s";
         said(text, |said| {
             assert_eq!(said.forward.manner.acquire, Wait::from_secs(5));
+        });
+        said(&format!("{text}\nProxySet balancer://a timeout=9"), |said| {
+            assert_eq!(said.forward.manner.acquire, Wait::from_secs(9));
             assert!(!said.forward.passes_query);
         });
     }
