@@ -142,42 +142,40 @@ fn a_cookie_says_who_belongs_to_whom_and_is_set_when_that_changes() {
     }
 }
 
-/// `timeout=` of a balancer: somebody may come back.
+/// `timeout=` of a balancer: somebody may come back, whom the request has not tried.
 #[test]
 fn who_waits_for_a_member_asks_again_until_one_may_be_tried() {
     let rules = app("ProxySet timeout=90 forcerecovery=Off maxattempts=3");
-    let mut world = asked(&rules, &heads::get(""), &[0, 1]);
-    assert_eq!(world.session.state(), "Elect");
-    world.wires.dead.clear();
+    let tried = asked(&rules, &heads::get(""), &[0, 1]);
+    let close = tried.report().close;
+    assert!(matches!(close, Close::Refused(Refusal::NoWorker(_))), "there is nobody to wait for");
+    let mut world = World::new(&rules);
+    world.wires.pool = tried.wires.pool;
+    world.hear(Client, &heads::get(""));
     let mut passed = Wait::ZERO;
     while world.session.state() == "Elect" && passed < Wait::from_secs(90) {
         let Pumped::Waiting(Some(at)) = world.settle() else { panic!("it waits for something") };
         let wait = at.since(world.wires.now);
-        let rest = Wait::from_secs(60).as_micros() - passed.as_micros();
-        assert_eq!(
-            wait.as_micros(),
-            rest.min(900_000),
-            "a hundred times, and when `retry=` is over"
-        );
+        assert_eq!(wait, Wait::from_millis(900), "a hundred times");
         world.pass(wait);
         passed = Wait::from_micros(passed.as_micros() + wait.as_micros());
     }
-    assert_eq!(
-        (passed, world.session.state()),
-        (Wait::from_millis(60_300), "Answer"),
-        "`retry=` is over"
-    );
+    let until = (Wait::from_millis(60_300), "Answer");
+    assert_eq!((passed, world.session.state()), until, "`retry=` is over");
 }
 
 /// `bytraffic` goes by it: what a member carries is told once a turn, and of each for itself.
 #[test]
 fn what_is_carried_is_told_of_who_carries_it() {
     let tunnels = rules(world::CONF);
-    let mut world = World::tunnel(&tunnels);
-    world.wires.told.clear();
-    world.hear(Client, "abc");
-    world.hear(Backend, "defgh");
-    assert_eq!(world.wires.told, [(WorkerId(0), 3), (WorkerId(0), 5)]);
+    for mut world in [World::new(&tunnels), World::recorded(&tunnels)] {
+        world.hear(Client, &heads::ask(""));
+        world.hear(Backend, &heads::switch(""));
+        world.wires.told.clear();
+        world.hear(Client, "abc");
+        world.hear(Backend, "defgh");
+        assert_eq!(world.wires.told, [(WorkerId(0), 3), (WorkerId(0), 5)]);
+    }
 
     let rules = app("");
     let mut world = asked(&rules, &heads::get("").repeat(2), &[]);
@@ -187,4 +185,17 @@ fn what_is_carried_is_told_of_who_carries_it() {
     world.hear(Backend, OK);
     let (answer, second) = (world.heard(Client).len() as u64, world.heard(Backend).len() as u64);
     assert_eq!(world.wires.told, [(WorkerId(0), answer), (WorkerId(1), second)]);
+}
+
+/// `hashkey=`: who says the same goes to the same member.
+#[test]
+fn requests_with_one_key_are_one_members() {
+    let rules = app("ProxySet lbmethod=hash hashkey=header:X-Room");
+    let goes_to = |room: u32| {
+        let heard = asked(&rules, &heads::get(&format!("X-Room: {room}\r\n")), &[]).heard(Backend);
+        heard.contains("Host: one\r\n")
+    };
+    let rooms: Vec<_> = (0..32).map(goes_to).collect();
+    assert!(rooms.contains(&true) && rooms.contains(&false), "{rooms:?}");
+    assert_eq!((0..32).map(goes_to).collect::<Vec<_>>(), rooms);
 }

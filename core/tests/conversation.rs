@@ -149,6 +149,12 @@ fn a_head_that_does_not_come_in_time_is_late() {
     assert_eq!(slow.close(), Some(Close::Refused(Refusal::Late)));
     assert!(slow.heard(Client).starts_with("HTTP/1.1 408 "));
 
+    let mut tardy = World::recorded(&rules);
+    tardy.pass(secs(10));
+    tardy.hear(Client, "GET /ws/chat HTTP/1.1\r\n");
+    tardy.pass(secs(10));
+    assert_eq!(tardy.close(), Some(Close::Refused(Refusal::Late)), "since it was accepted");
+
     let mut steady = World::recorded(&rules);
     for _ in 0..39 {
         steady.hear(

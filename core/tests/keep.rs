@@ -120,8 +120,10 @@ fn an_idle_connection_is_closed_in_silence() {
     }
     let mut slow = idle();
     slow.pass(Wait::from_secs(6));
-    slow.hear(Client, "GET /page HTTP/1.1\r\n");
-    slow.pass(Wait::from_secs(19));
+    slow.hear(Client, "GET /page");
+    slow.pass(Wait::from_secs(9));
+    slow.hear(Client, " HTTP/1.1\r\n");
+    slow.pass(Wait::from_secs(10));
     assert_eq!(slow.session.state(), "Request", "the head's clock began with its first byte");
     slow.pass(Wait::from_secs(1));
     assert_eq!(slow.wires.reports[1].close, Close::Refused(Refusal::Late));

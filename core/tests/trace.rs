@@ -196,6 +196,37 @@ fn impossible_outcomes_diverge_and_do_not_panic() {
     }
 }
 
+/// What has been pushed of what was pulled cannot be pushed again.
+#[test]
+fn a_trace_in_which_more_goes_out_than_came_in_diverges() {
+    let mut events = rich(&rules(CONF), 200);
+    let is_push = |event: &Event| matches!(event, Event::Made(Move::Push(_), Outcome::Moved(_)));
+    let last = events.iter().rposition(is_push).expect("there was a tunnel");
+    let Event::Made(_, Outcome::Moved(count)) = &mut events[last] else { panic!("it moved") };
+    *count = count.saturating_add(1);
+    assert!(play(&opening(), &rules(CONF), events).is_err());
+}
+
+#[test]
+fn what_is_recorded_has_its_weight_and_its_reports() {
+    let events = rich(&rules(CONF), 200);
+    assert_eq!(events.iter().filter_map(Event::report).count(), 4);
+    for event in &events {
+        let weight = match event {
+            Event::Made(Move::Release { .. }, _) => 512,
+            Event::Made(_, Outcome::Saw(seen)) => {
+                assert!(
+                    event.weight() > 128 + seen.len(),
+                    "text is twice its length, a number twelve"
+                );
+                continue;
+            }
+            _ => 128,
+        };
+        assert_eq!(event.weight(), weight);
+    }
+}
+
 /// A daemon that is killed leaves the beginning of a trace, perhaps with half a line.
 #[test]
 fn what_was_written_before_a_crash_replays() {

@@ -90,8 +90,10 @@ impl<W: Copy + Eq> House<W> {
         choice
     }
 
+    /// Whether a request has tried as many members as it may, or all that there are.
     fn has_tried_all(&self, ask: &Ask) -> bool {
         ask.tried.len() > self.terms.retries as usize
+            || self.seats.iter().all(|seat| ask.tried.contains(&seat.worker))
     }
 
     fn choose_any(&mut self, ask: &Ask, places: Option<&Places>, now: Time) -> Choice {

@@ -115,4 +115,24 @@ mod tests {
         let seen: Seen = serde_json::from_str(r#"["a\u0101"]"#).unwrap();
         assert_eq!(seen.bytes(), None);
     }
+
+    #[test]
+    fn bytes_weigh_what_they_take_at_the_most() {
+        let weight = |text: &[u8]| {
+            let mut seen = Seen::default();
+            text.iter().for_each(|&byte| seen.keep(byte));
+            (seen.weight(), serde_json::to_string(&seen).expect("it is data").len() - 4)
+        };
+        assert_eq!(weight(b"abc"), (6, 3));
+        assert_eq!(weight(b"\"\\\r\n\t"), (10, 10));
+        assert_eq!(weight(b"\0\x1b\x7f"), (18, 13));
+        assert_eq!(weight(b"\xe9"), (4, 2));
+        let mut seen = Seen::default();
+        assert!(seen.is_empty());
+        seen.keep(b'a');
+        seen.blank(0);
+        assert_eq!((seen.is_empty(), seen.pieces().len(), seen.weight()), (false, 1, 2));
+        seen.blank(7);
+        assert_eq!((seen.pieces().len(), seen.weight()), (2, 14));
+    }
 }

@@ -291,4 +291,14 @@ mod tests {
         assert!(!proves(key).contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         assert_eq!(accept(KEY).as_bytes(), PROOF);
     }
+
+    #[test]
+    fn what_stands_between_words_can_be_read() {
+        for value in [Value::Masked, Value::Key, Value::Proof] {
+            for byte in *b" \t\r\x01" {
+                assert_eq!(value.veil(0, byte, None), byte);
+            }
+        }
+        assert_ne!(Value::Masked.veil(0, b'a', None), b'a');
+    }
 }

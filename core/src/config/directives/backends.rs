@@ -146,3 +146,17 @@ fn address(word: &Word) -> Result<IpAddr, Flaw> {
         word.flaw(format!("`{word}` is not an address")).help("no DNS is asked for it")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::testing::problem;
+
+    #[test]
+    fn nothing_but_all_is_required() {
+        let only = "conf:1:9: only `Require all` is built, and tells nobody apart \
+                    (write `Require all granted` or `Require all denied`)";
+        for says in ["ip granted", "ip denied", "all x", "all", "all denied x"] {
+            assert_eq!(problem(&format!("Require {says}")), only, "{says}");
+        }
+    }
+}

@@ -213,4 +213,11 @@ mod tests {
              (leave the line out, with the directives of that module)"
         );
     }
+
+    #[test]
+    fn a_server_is_at_an_address_once() {
+        let text = "Listen 80\n<VirtualHost 127.0.0.1:80 127.0.0.1:80>\n</VirtualHost>";
+        let rules = good(text).rules;
+        assert_eq!(rules.entrances[1].hosts, [1]);
+    }
 }

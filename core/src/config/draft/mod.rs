@@ -275,14 +275,14 @@ impl Draft {
         let main = servers[0].settings(Settings::default());
         let mut backing = Backing::default();
         for group in &self.groups {
-            let settings = servers[group.host].settings(main.heir());
+            let settings = servers[group.host].settings(main.clone());
             backing.add(group, &settings);
         }
         let hosts = servers.iter().enumerate().map(|(number, server)| {
             if number == 0 {
                 return server.finish(main.clone(), None, &mut backing);
             }
-            let settings = server.settings(main.heir());
+            let settings = server.settings(main.clone());
             server.finish(settings, Some(&servers[0]), &mut backing)
         });
         let hosts = hosts.collect();

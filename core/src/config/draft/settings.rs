@@ -78,12 +78,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// What a virtual host begins with that these are the main server's settings of: all but the names
-    /// that only one server can go by.
-    pub(super) fn heir(&self) -> Self {
-        Self { aliases: Vec::new(), ..self.clone() }
-    }
-
     /// The host with those sections, of paths and of backends, and those rules, which makes that of heads.
     pub(super) fn host(
         self,

@@ -12,7 +12,7 @@ impl Draft {
         let mut flaws = Vec::new();
         let main = self.hosts[0].settings(Settings::default());
         for (number, server) in self.hosts.iter().enumerate() {
-            let settings = if number == 0 { main.clone() } else { server.settings(main.heir()) };
+            let settings = server.settings(main.clone());
             let heritage =
                 if number > 0 && settings.inherits { &self.hosts[0].passes[..] } else { &[] };
             let scheme = |pass: &Pass| self.scheme(pass);
@@ -124,6 +124,19 @@ mod tests {
             assert_eq!(warnings(used), [""; 0], "{used}");
         }
         assert_eq!(warnings("ProxyPass / !\nProxyPass / http://b").len(), 1);
+        for (first, second, warned) in [
+            ("ProxyPassMatch ^/a http://a", "ProxyPassMatch ^/a http://b", 1),
+            ("ProxyPassMatch ^/a http://a", "ProxyPassMatch ^/a ws://b", 0),
+            ("ProxyPassMatch ^/a http://a", "ProxyPassMatch ^/b http://b", 0),
+            ("ProxyPassMatch ^/a !", "ProxyPassMatch ^/a ws://b", 1),
+            ("ProxyPass / ws://a", "ProxyPass / balancer://h", 0),
+            ("ProxyPass / ws://a", "ProxyPass / balancer://w", 1),
+        ] {
+            let members =
+                "BalancerMember balancer://h http://x\nBalancerMember balancer://w ws://x";
+            let text = format!("{first}\n{second}\n{members}");
+            assert_eq!(warnings(&text).len(), warned, "{text}");
+        }
         let inherited =
             "ProxyPass / http://a\n<VirtualHost *>\nProxyPass /b http://b\n</VirtualHost>";
         assert_eq!(warnings(inherited).len(), 1);
