@@ -51,6 +51,10 @@ pub const IDLE_TTL: Wait = Wait::from_secs(30);
 pub const LINGER: Wait = Wait::from_secs(2);
 /// See [`LINGER`].
 pub const LINGER_MOST: u32 = 256 * 1024;
+/// Checks of members that are under way at once.
+pub const CHECKS_MOST: usize = 64;
+/// Bytes of a body, or of a WebSocket, that a check reads at the most.
+pub const CHECK_BODY_MOST: u64 = 16 * 1024;
 
 const _: () = assert!(BUFFER <= HEAD_MOST, "a fresh buffer already fits the largest head");
 const _: () = assert!(CHUNK_LINE_MOST <= BUFFER, "a chunk line fits one buffer");

@@ -3,8 +3,8 @@
 //! [`pool`] elects a worker and takes the [`lease`] back; `house` is one balancer, `choice` the methods by which
 //! one of its members is chosen, [`health`] what is known of one, `queue` who waits for a full one, `crowd` how
 //! many there are, [`sticky`] to whom a request belongs; [`ledger`] is what they have carried, and [`idle`] keeps
-//! connections for later exchanges. How the pool is
-//! shared between loops is the driver's business.
+//! connections for later exchanges. [`round`] says when members are checked, and [`probe`] is one check. How
+//! the pool is shared between loops is the driver's business.
 
 mod choice;
 mod crowd;
@@ -14,7 +14,9 @@ pub mod idle;
 pub mod lease;
 pub mod ledger;
 pub mod pool;
+pub mod probe;
 mod queue;
+pub mod round;
 pub mod sticky;
 
 pub(crate) use crowd::Visit;
@@ -23,3 +25,5 @@ pub use idle::Idle;
 pub use lease::{Ask, Lease, NoWorker, Purpose};
 pub use ledger::Ledger;
 pub use pool::Pool;
+pub use probe::Probe;
+pub use round::Round;

@@ -56,6 +56,17 @@ pub enum Verb {
     Options,
 }
 
+impl Verb {
+    /// The method, as a request says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+        }
+    }
+}
+
 /// What the status of an answer must be (`ProxyHCExpr`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Expectation {

@@ -1,0 +1,272 @@
+//! Stage 4 of 6 · one check of a member: what is sent to it, and what its answer says.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::Fault;
+use crate::head::{BadHead, Framing, Response, Scan, slots};
+use crate::limits::{CHECK_BODY_MOST, INTERIM_MOST, Limits};
+use crate::negotiate::offer::{Handshake, WEBSOCKET};
+use crate::negotiate::{Answer, Nonsense, Offer, judge};
+use crate::route::check::{CheckMethod, Verb};
+use crate::route::{Check, Member};
+use crate::time::{Time, Wait};
+
+/// One check, over one connection. A driver dials, sends what there is [`to_send`](Self::to_send), and
+/// tells what came of it, until it is told how the check has ended; then it closes the connection.
+#[derive(Debug)]
+pub struct Probe<'r> {
+    check: &'r Check,
+    offer: Offer,
+    limits: Limits,
+    /// How long dialling may take, and each step behind it.
+    waits: [Wait; 2],
+    deadline: Time,
+    stage: Stage,
+    unsent: Vec<u8>,
+    /// What has come and is not yet understood.
+    heard: Vec<u8>,
+    scan: Scan,
+    interims: u8,
+    mask: [u8; 4],
+}
+
+/// How a check has ended: well, or why not.
+pub type Outcome = Result<(), Trouble>;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Connect,
+    Answer,
+    /// So many bytes of a good answer's body are still to come.
+    Body(u64),
+    /// The handshake is verified: whatever comes, the check is passed.
+    Close,
+}
+
+/// Why a check has failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Trouble {
+    /// The connection.
+    Broke(Fault),
+    /// It has ended before the answer was whole.
+    Ended,
+    /// What came is no HTTP.
+    Head(BadHead),
+    /// More interim answers than anybody needs (R37).
+    Interims,
+    /// Nothing came in time.
+    Late,
+    /// It switched, and not as it should.
+    Nonsense(Nonsense),
+    /// The status says so.
+    Status(u16),
+}
+
+impl<'r> Probe<'r> {
+    /// A check of that member, whose connection begins to be dialled now. The `chance` must be drawn
+    /// anew for each: a handshake's key and mask are made of it (RFC 6455 §4.1, §5.3).
+    pub fn new(member: &Member, check: &'r Check, chance: [u8; 20], now: Time) -> Self {
+        let (mut key, mut mask) = ([0; 16], [0; 4]);
+        key.copy_from_slice(&chance[..16]);
+        mask.copy_from_slice(&chance[16..]);
+        let key = STANDARD.encode(key);
+        let offer = match check.method {
+            CheckMethod::Tcp | CheckMethod::Http { .. } => Offer::None,
+            CheckMethod::WebSocket => {
+                Offer::WebSocket(Handshake::of(key.as_bytes(), std::iter::empty()))
+            }
+        };
+        let manner = &member.manner;
+        Self {
+            check,
+            offer,
+            limits: Limits { field: manner.response_line, ..Limits::RESPONSE },
+            waits: [manner.connect, manner.answer],
+            deadline: now.after(manner.connect),
+            stage: Stage::Connect,
+            unsent: request(check, &member.target.authority(), &key),
+            heard: Vec::new(),
+            scan: Scan::default(),
+            interims: 0,
+            mask,
+        }
+    }
+
+    /// Another address is dialled: the one before it could not be reached.
+    pub fn redialled(&mut self, now: Time) {
+        debug_assert!(self.is_dialling(), "only who is not connected dials");
+        self.deadline = now.after(self.waits[0]);
+    }
+
+    /// The connection is up.
+    pub fn connected(&mut self, now: Time) -> Option<Outcome> {
+        self.stage = Stage::Answer;
+        self.deadline = now.after(self.waits[1]);
+        (self.check.method == CheckMethod::Tcp).then_some(Ok(()))
+    }
+
+    /// So many bytes of [`to_send`](Self::to_send) were sent.
+    pub fn sent(&mut self, count: usize) {
+        self.unsent.drain(..count);
+    }
+
+    /// These bytes have come.
+    pub fn heard(&mut self, bytes: &[u8], now: Time) -> Option<Outcome> {
+        self.heard.extend(bytes);
+        while self.stage == Stage::Answer {
+            match self.answer(now) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(trouble) => return Some(Err(trouble)),
+            }
+        }
+        match self.stage {
+            Stage::Connect | Stage::Answer => None,
+            Stage::Body(length) => (self.heard.len() as u64 >= length).then_some(Ok(())),
+            Stage::Close => self.is_closed().then_some(Ok(())),
+        }
+    }
+
+    /// The other end has ended.
+    pub fn ended(&self) -> Outcome {
+        self.unless_verified(Trouble::Ended)
+    }
+
+    /// The connection, or dialling it, has failed.
+    pub fn broke(&self, fault: Fault) -> Outcome {
+        self.unless_verified(Trouble::Broke(fault))
+    }
+
+    /// Its [`deadline`](Self::deadline) has come.
+    pub fn late(&self) -> Outcome {
+        self.unless_verified(Trouble::Late)
+    }
+
+    /// What is to be sent, once the connection is up.
+    pub fn to_send(&self) -> &[u8] {
+        if self.is_dialling() { &[] } else { &self.unsent }
+    }
+
+    /// Whether the connection is not up yet: another address may be dialled.
+    pub fn is_dialling(&self) -> bool {
+        self.stage == Stage::Connect
+    }
+
+    /// When it is over, whatever has come: `connectiontimeout=` after it was dialled, `timeout=` after it
+    /// was connected, and again after a handshake.
+    pub const fn deadline(&self) -> Time {
+        self.deadline
+    }
+
+    /// Looks for a head, and at it; whether there was one.
+    fn answer(&mut self, now: Time) -> Result<bool, Trouble> {
+        let found = self.scan.find(&self.heard, &self.limits).map_err(Trouble::Head)?;
+        let Some(head) = found else { return Ok(false) };
+        let end = head.end;
+        let mut slots = slots();
+        let response = Response::parse(&self.heard[head], &mut slots).map_err(Trouble::Head)?;
+        match judge(&self.offer, self.unsent.is_empty(), &response).map_err(Trouble::Nonsense)? {
+            Answer::Interim if self.interims == INTERIM_MOST => return Err(Trouble::Interims),
+            Answer::Interim => self.interims += 1,
+            Answer::Final => self.stage = Stage::Body(self.read_on(&response)?),
+            Answer::Switch => {
+                self.stage = Stage::Close;
+                self.deadline = now.after(self.waits[1]);
+                self.unsent = close(self.mask);
+            }
+        }
+        self.heard.drain(..end);
+        self.scan = Scan::default();
+        Ok(true)
+    }
+
+    /// How much of the body is waited for: a small one, so that whoever sends it is not broken off.
+    fn read_on(&self, response: &Response<'_, '_>) -> Result<u64, Trouble> {
+        let verb = match self.check.method {
+            CheckMethod::Http { verb, .. } if self.check.accepts(response.status) => verb,
+            _ => return Err(Trouble::Status(response.status)),
+        };
+        Ok(match response.framing(verb == Verb::Head) {
+            Framing::Length(length) if verb == Verb::Get && length <= CHECK_BODY_MOST => length,
+            _ => 0,
+        })
+    }
+
+    /// Whether a Close has come, or more before it than is read.
+    fn is_closed(&mut self) -> bool {
+        while let Some((is_close, length)) = frame(&self.heard) {
+            if is_close {
+                return true;
+            }
+            if self.heard.len() < length {
+                break;
+            }
+            self.heard.drain(..length);
+        }
+        self.heard.len() as u64 > CHECK_BODY_MOST
+    }
+
+    fn unless_verified(&self, trouble: Trouble) -> Outcome {
+        if self.stage == Stage::Close { Ok(()) } else { Err(trouble) }
+    }
+}
+
+/// What is asked: `Host`, and what a handshake needs, are all its fields.
+fn request(check: &Check, host: &str, key: &str) -> Vec<u8> {
+    let (verb, version, handshake) = match check.method {
+        CheckMethod::Tcp => return Vec::new(),
+        CheckMethod::Http { verb, is_11 } => {
+            (verb.as_str(), if is_11 { "1.1" } else { "1.0" }, String::new())
+        }
+        CheckMethod::WebSocket => {
+            let fields = format!(
+                "Connection: Upgrade\r\nUpgrade: {WEBSOCKET}\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+            );
+            ("GET", "1.1", fields)
+        }
+    };
+    let uri = &check.uri;
+    format!("{verb} {uri} HTTP/{version}\r\nHost: {host}\r\n{handshake}\r\n").into_bytes()
+}
+
+/// A Close with the status 1000, masked as a client's (RFC 6455 §5.5.1, §7.4.1).
+fn close(mask: [u8; 4]) -> Vec<u8> {
+    let [high, low] = 1000_u16.to_be_bytes();
+    let [first, second, third, fourth] = mask;
+    vec![0x88, 0x82, first, second, third, fourth, high ^ first, low ^ second]
+}
+
+/// Whether the first frame is a Close, and its length with its head, once that is known (RFC 6455 §5.2).
+/// Servers do not mask.
+fn frame(bytes: &[u8]) -> Option<(bool, usize)> {
+    let number = |digits: &[u8]| {
+        digits.iter().fold(0_usize, |sum, &digit| sum.saturating_mul(256) | usize::from(digit))
+    };
+    let (head, length) = match *bytes.get(1)? & 0x7F {
+        126 => (4, number(bytes.get(2..4)?)),
+        127 => (10, number(bytes.get(2..10)?)),
+        short => (2, usize::from(short)),
+    };
+    Some((bytes[0] & 0x0F == 8, length.saturating_add(head)))
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broke(fault) => fault.fmt(f),
+            Self::Ended => f.write_str("it ended before its answer was whole"),
+            Self::Head(bad) => bad.fmt(f),
+            Self::Interims => f.write_str("too many interim answers"),
+            Self::Late => f.write_str("it did not answer in time"),
+            Self::Nonsense(nonsense) => nonsense.fmt(f),
+            Self::Status(status) => write!(f, "it answered {status}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

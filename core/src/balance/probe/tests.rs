@@ -1,0 +1,188 @@
+use super::*;
+use crate::limits::HEAD_MOST;
+use crate::negotiate::offer::Accept;
+use crate::route::check::{Expectation, Test};
+use crate::route::{Manner, Scheme, Target};
+
+const GET: CheckMethod = CheckMethod::Http { verb: Verb::Get, is_11: false };
+const CHANCE: [u8; 20] = *b"0123456789abcdefMASK";
+const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZg==";
+
+fn at(secs: u64) -> Time {
+    Time::ZERO.after(Wait::from_secs(secs))
+}
+
+fn check(method: CheckMethod) -> Check {
+    let uri = if let CheckMethod::Http { verb: Verb::Options, .. } = method { "*" } else { "/x" };
+    Check {
+        method,
+        interval: Wait::from_secs(1),
+        passes: 1,
+        fails: 1,
+        uri: uri.into(),
+        expects: None,
+    }
+}
+
+fn probe(check: &Check) -> Probe<'_> {
+    let target = Target {
+        scheme: Scheme::Ws,
+        host: "b".into(),
+        port: 81,
+        path: String::new(),
+        socket: None,
+    };
+    let manner =
+        Manner { connect: Wait::from_secs(2), answer: Wait::from_secs(5), ..Manner::DEFAULT };
+    Probe::new(&Member { manner, ..Member::new(target) }, check, CHANCE, at(0))
+}
+
+/// It is connected, and has sent all that it wanted to.
+fn asking(check: &Check) -> Probe<'_> {
+    let mut probe = probe(check);
+    assert_eq!(probe.connected(at(1)), None);
+    probe.sent(probe.to_send().len());
+    probe
+}
+
+fn answered(method: CheckMethod, answer: impl AsRef<[u8]>) -> Option<Outcome> {
+    asking(&check(method)).heard(answer.as_ref(), at(2))
+}
+
+fn switch() -> String {
+    let accept = Accept::of(KEY.as_bytes());
+    let accept = std::str::from_utf8(accept.as_bytes()).expect("digits");
+    format!(
+        "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+}
+
+#[test]
+fn by_tcp_it_only_connects() {
+    let check = check(CheckMethod::Tcp);
+    let mut probe = probe(&check);
+    assert!(probe.is_dialling() && probe.to_send().is_empty());
+    assert_eq!(probe.broke(Fault::Refused), Err(Trouble::Broke(Fault::Refused)));
+    assert_eq!(probe.connected(at(1)), Some(Ok(())));
+    assert_eq!(probe.to_send(), b"");
+}
+
+#[test]
+fn a_request_has_a_host_and_nothing_else() {
+    for (verb, is_11, head) in [
+        (Verb::Get, false, "GET /x HTTP/1.0\r\nHost: b:81\r\n\r\n"),
+        (Verb::Head, true, "HEAD /x HTTP/1.1\r\nHost: b:81\r\n\r\n"),
+        (Verb::Options, true, "OPTIONS * HTTP/1.1\r\nHost: b:81\r\n\r\n"),
+    ] {
+        let check = check(CheckMethod::Http { verb, is_11 });
+        let mut probe = probe(&check);
+        assert_eq!(probe.to_send(), b"", "it is not connected");
+        assert_eq!(probe.connected(at(1)), None);
+        assert_eq!(probe.to_send(), head.as_bytes());
+        probe.sent(4);
+        assert_eq!(probe.to_send(), &head.as_bytes()[4..]);
+    }
+}
+
+#[test]
+fn a_status_is_good_or_bad() {
+    for status in [200, 204, 399] {
+        assert_eq!(answered(GET, format!("HTTP/1.1 {status} x\r\n\r\n")), Some(Ok(())));
+    }
+    for status in [400, 426, 503] {
+        let bad = Some(Err(Trouble::Status(status)));
+        assert_eq!(answered(GET, format!("HTTP/1.1 {status} x\r\n\r\n")), bad);
+    }
+    let expects = Expectation { name: "up".into(), test: Test::OneOf(vec![426]) };
+    let check = Check { expects: Some(expects), ..check(GET) };
+    let heard = |head: &[u8]| asking(&check).heard(head, at(2));
+    assert_eq!(heard(b"HTTP/1.1 426 x\r\n\r\n"), Some(Ok(())));
+    assert_eq!(heard(b"HTTP/1.1 200 x\r\n\r\n"), Some(Err(Trouble::Status(200))));
+}
+
+#[test]
+fn interim_answers_are_passed_over_but_not_for_ever() {
+    let interim = "HTTP/1.1 103 x\r\n\r\n";
+    let some = interim.repeat(INTERIM_MOST.into());
+    assert_eq!(answered(GET, format!("{some}HTTP/1.1 200 x\r\n\r\n")), Some(Ok(())));
+    assert_eq!(answered(GET, format!("{some}{interim}")), Some(Err(Trouble::Interims)));
+}
+
+#[test]
+fn what_is_no_http_is_bad() {
+    assert_eq!(answered(GET, "SSH-2.0-x\r\n\r\n"), Some(Err(Trouble::Head(BadHead::Syntax))));
+    assert!(matches!(answered(GET, vec![b'x'; HEAD_MOST]), Some(Err(Trouble::Head(_)))));
+    let unasked = Some(Err(Trouble::Nonsense(Nonsense::Unasked)));
+    assert_eq!(answered(GET, switch()), unasked);
+}
+
+#[test]
+fn a_small_body_is_waited_for_and_a_big_one_is_not() {
+    let check = check(GET);
+    let mut probe = asking(&check);
+    assert_eq!(probe.heard(b"HTTP/1.1 200 x\r\nContent-Length: 3\r\n\r\na", at(2)), None);
+    assert_eq!(probe.ended(), Err(Trouble::Ended));
+    assert_eq!(probe.heard(b"bc", at(2)), Some(Ok(())));
+    let more = CHECK_BODY_MOST + 1;
+    let big = format!("HTTP/1.1 200 x\r\nContent-Length: {more}\r\n\r\na");
+    assert_eq!(answered(GET, big), Some(Ok(())));
+    let head = CheckMethod::Http { verb: Verb::Head, is_11: true };
+    let small = "HTTP/1.1 200 x\r\nContent-Length: 3\r\n\r\n";
+    assert_eq!(answered(head, small), Some(Ok(())));
+}
+
+#[test]
+fn each_step_has_its_time() {
+    let check = check(CheckMethod::WebSocket);
+    let mut probe = probe(&check);
+    assert_eq!(probe.deadline(), at(2));
+    probe.redialled(at(2));
+    assert_eq!(probe.deadline(), at(4));
+    assert_eq!(probe.connected(at(3)), None);
+    assert_eq!(probe.deadline(), at(8));
+    assert_eq!(probe.late(), Err(Trouble::Late));
+    probe.sent(probe.to_send().len());
+    assert_eq!(probe.heard(switch().as_bytes(), at(6)), None);
+    assert_eq!(probe.deadline(), at(11));
+    assert_eq!(probe.late(), Ok(()), "it has proved that it switches");
+}
+
+#[test]
+fn a_handshake_is_verified_and_closed() {
+    let check = check(CheckMethod::WebSocket);
+    let mut probe = probe(&check);
+    assert_eq!(probe.connected(at(1)), None);
+    let asked = format!(
+        "GET /x HTTP/1.1\r\nHost: b:81\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
+    );
+    assert_eq!(probe.to_send(), asked.as_bytes());
+    probe.sent(asked.len());
+    // A greeting comes before the Close, whose beginning comes alone.
+    let greeted = [switch().as_bytes(), b"\x81\x02hi\x88"].concat();
+    assert_eq!(probe.heard(&greeted, at(2)), None);
+    let masked = [b'M' ^ 0x03, b'A' ^ 0xE8];
+    assert_eq!(probe.to_send(), [b"\x88\x82MASK".as_slice(), &masked].concat());
+    assert_eq!((probe.ended(), probe.broke(Fault::Reset)), (Ok(()), Ok(())));
+    assert_eq!(probe.heard(b"\x02\x03\xE8", at(2)), Some(Ok(())));
+}
+
+#[test]
+fn whoever_does_not_switch_or_does_it_badly_fails_a_handshake() {
+    for status in [200, 400, 426] {
+        let bad = Some(Err(Trouble::Status(status)));
+        let answer = format!("HTTP/1.1 {status} x\r\n\r\n");
+        assert_eq!(answered(CheckMethod::WebSocket, answer), bad);
+    }
+    let forged = switch().replace("Accept: ", "Accept: x");
+    let wrong = Some(Err(Trouble::Nonsense(Nonsense::Accept)));
+    assert_eq!(answered(CheckMethod::WebSocket, forged), wrong);
+}
+
+#[test]
+fn who_sends_without_end_instead_of_a_close_is_left() {
+    let long = [b"\x82\x7f\0\0\0\0\xff\0\0\0".as_slice(), &[0; CHECK_BODY_MOST as usize]].concat();
+    let sent = [switch().as_bytes(), &long].concat();
+    assert_eq!(answered(CheckMethod::WebSocket, sent), Some(Ok(())));
+}
