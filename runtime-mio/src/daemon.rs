@@ -15,6 +15,7 @@ use underpass_core::config::Read;
 use underpass_core::config::{Listen, LogLevel};
 
 use crate::accept;
+use crate::checks::Checks;
 use crate::event_loop::{Ears, EventLoop};
 use crate::record::Recorder;
 use crate::resolve;
@@ -62,7 +63,7 @@ pub(crate) fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
     let (recorder, writer) =
         Recorder::start(&config, directives).map_err(CannotRun::Record)?.unzip();
     let ears: io::Result<Vec<_>> = (0..loops).map(|_| Ears::new()).collect();
-    let (ears, mailboxes): (Vec<_>, Vec<_>) = ears?.into_iter().unzip();
+    let (ears, mut mailboxes): (Vec<_>, Vec<_>) = ears?.into_iter().unzip();
     let shared = Arc::new(Shared::new(config.rules, mailboxes.clone()));
     let asks = resolve::start()?;
     let mut threads = Vec::new();
@@ -73,6 +74,10 @@ pub(crate) fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
         let event_loop = EventLoop::new(number, ears, shared, own, asks.clone(), tapes)?;
         let name = format!("loop {number}");
         threads.push(thread::Builder::new().name(name).spawn(move || event_loop.run())?);
+    }
+    if let Some((checks, mailbox)) = Checks::new(&shared, &asks)? {
+        mailboxes.push(mailbox);
+        threads.push(thread::Builder::new().name("checks".into()).spawn(move || checks.run())?);
     }
     drop((asks, recorder));
     ready(&addresses);

@@ -3,6 +3,7 @@
 //! ```text
 //! main ─ cli ─ configure ─▶ daemon ─┬▶ event_loop (one a core): accept → slots → turn ⇄ core's pump
 //!                                   ├▶ resolve (names)               legs · carriers · deadlines
+//!                                   ├▶ checks (of members)
 //!                                   ├▶ record (traces)
 //!                                   └▶ signals
 //! ```
@@ -13,6 +14,7 @@
 
 mod accept;
 mod carrier;
+mod checks;
 mod cli;
 mod configure;
 mod daemon;
