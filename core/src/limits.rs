@@ -51,8 +51,7 @@ pub const IDLE_TTL: Wait = Wait::from_secs(30);
 pub const LINGER: Wait = Wait::from_secs(2);
 /// See [`LINGER`].
 pub const LINGER_MOST: u32 = 256 * 1024;
-/// Checks of members that are under way at once.
-pub const CHECKS_MOST: usize = 64;
+
 /// Bytes of a body, or of a WebSocket, that a check reads at the most.
 pub const CHECK_BODY_MOST: u64 = 16 * 1024;
 

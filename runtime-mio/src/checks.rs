@@ -2,32 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::task::Poll::{Pending, Ready};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 use rustix::rand::{GetRandomFlags, getrandom};
-use underpass_core::Fault;
-use underpass_core::balance::probe::{Outcome, Trouble};
+use underpass_core::balance::probe::Outcome;
 use underpass_core::balance::round::Change;
 use underpass_core::balance::{Probe, Round};
-use underpass_core::limits::{ADDRESSES_MOST, BUFFER, CHECKS_MOST};
-use underpass_core::route::{Peer, WorkerId};
+use underpass_core::limits::BUFFER;
+use underpass_core::route::WorkerId;
 use underpass_core::time::Time;
 
-use crate::dial::{NotDialled, dial, dial_unix};
+use crate::dial::Dialler;
 use crate::leg::{Leg, fault};
-use crate::resolve::{Address, Ask, Names};
+use crate::resolve::{Ask, Names};
 use crate::shared::{Mailbox, Message, Shared};
 use crate::slots::Key;
 
+/// Events taken in one poll.
+const EVENTS: usize = 64;
 const WAKER: Token = Token(usize::MAX);
-/// The number of no loop: all sessions whose turn a check brings are woken through their mailboxes.
-const NO_HOME: usize = usize::MAX;
 
-/// The checks that are to be made, and those that are under way.
+/// The thread of checks.
+#[derive(Debug)]
 pub(crate) struct Checks {
     poll: Poll,
     inbox: Receiver<Message>,
@@ -37,25 +39,27 @@ pub(crate) struct Checks {
     began: Instant,
 }
 
-/// A check that is under way, by its number in the round.
+/// A check that is under way.
+#[derive(Debug)]
 struct Visit<'r> {
-    worker: WorkerId,
     probe: Probe<'r>,
-    /// Which address comes next.
-    address: u8,
-    /// None while its name is asked for.
+    /// None while the name of the member is asked for.
     leg: Option<Leg>,
 }
 
-type Visits<'r> = BTreeMap<usize, Visit<'r>>;
+/// All that are under way, each by the worker that it is of: that is the token of its socket, too.
+type Visits<'r> = BTreeMap<WorkerId, Visit<'r>>;
 
 impl Checks {
-    /// The checks of all members, and the way to stop them; none if no member is checked.
+    /// The checks of all members, so many at once at the most, and the way to stop them; none if no member is
+    /// checked.
     pub(crate) fn new(
         shared: &Arc<Shared>,
         asks: &Sender<Ask>,
+        most: NonZeroU16,
     ) -> io::Result<Option<(Self, Mailbox)>> {
-        let round = Round::new(&shared.rules, Time::ZERO);
+        let chance = u64::from_ne_bytes(random()?);
+        let round = Round::new(&shared.rules, most, chance, Time::ZERO);
         if round.is_empty() {
             return Ok(None);
         }
@@ -70,7 +74,7 @@ impl Checks {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let mut visits = Visits::new();
-        let mut events = Events::with_capacity(CHECKS_MOST);
+        let mut events = Events::with_capacity(EVENTS);
         loop {
             match self.poll.poll(&mut events, self.timeout(&visits)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -78,12 +82,13 @@ impl Checks {
             }
             let now = self.now();
             events.iter().for_each(|event| self.note(event, &mut visits, now));
-            if !self.read_messages(&mut visits, now) {
+            if self.read_messages(&mut visits, now) == Stop::Yes {
                 return Ok(());
             }
             self.expire(&mut visits, now);
-            while let Some((number, worker)) = self.round.begin(now) {
-                self.begin(&shared, number, worker, &mut visits)?;
+            while let Some(worker) = self.round.begin(now) {
+                visits.insert(worker, Visit { probe: probe(&shared, worker, now)?, leg: None });
+                self.go_on(worker, &mut visits, now, Self::dial);
             }
         }
     }
@@ -99,58 +104,38 @@ impl Checks {
         Some(Duration::from_micros(at.since(self.now()).as_micros()))
     }
 
-    /// Takes what other threads tell; whether it goes on.
-    fn read_messages(&mut self, visits: &mut Visits<'_>, now: Time) -> bool {
+    fn note(&mut self, event: &Event, visits: &mut Visits<'_>, now: Time) {
+        let Ok(number) = u32::try_from(event.token().0) else { return };
+        self.go_on(WorkerId(number), visits, now, |checks, worker, visit, now| {
+            if let Some(leg) = &mut visit.leg {
+                leg.note(event);
+            }
+            checks.drive(worker, visit, now)
+        });
+    }
+
+    fn read_messages(&mut self, visits: &mut Visits<'_>, now: Time) -> Stop {
         while let Ok(message) = self.inbox.try_recv() {
             match message {
-                Message::Stop => return false,
+                Message::Stop => return Stop::Yes,
                 // It has no sessions.
                 Message::Woken(_) => {}
                 Message::Resolved { worker, addresses } => {
                     for key in self.names.answered(worker, addresses, now) {
-                        self.go_on(key.number as usize, visits, now, Self::resolved);
+                        self.go_on(WorkerId(key.number), visits, now, Self::resolved);
                     }
                 }
             }
         }
-        true
-    }
-
-    fn note(&mut self, event: &Event, visits: &mut Visits<'_>, now: Time) {
-        self.go_on(event.token().0, visits, now, |checks, number, visit, now| {
-            if let Some(leg) = &mut visit.leg {
-                leg.note(event);
-            }
-            checks.drive(number, visit, now)
-        });
-    }
-
-    fn begin<'r>(
-        &mut self,
-        shared: &'r Shared,
-        number: usize,
-        worker: WorkerId,
-        visits: &mut Visits<'r>,
-    ) -> io::Result<()> {
-        let member = shared.rules.workers[worker.0 as usize].member.as_ref();
-        let checked = member.and_then(|member| Some((member, member.check.as_ref()?)));
-        let (member, check) = checked.expect("only members that have a check are in a round");
-        let mut chance = [0; 20];
-        getrandom(&mut chance, GetRandomFlags::empty())?;
-        let now = self.now();
-        let probe = Probe::new(member, check, chance, now);
-        visits.insert(number, Visit { worker, probe, address: 0, leg: None });
-        self.go_on(number, visits, now, Self::dial_next);
-        Ok(())
+        Stop::No
     }
 
     fn expire(&mut self, visits: &mut Visits<'_>, now: Time) {
         let late = visits.iter().filter(|(_, visit)| visit.probe.deadline() <= now);
-        let late: Vec<_> = late.map(|(number, _)| *number).collect();
-        for number in late {
-            self.go_on(number, visits, now, |checks, number, visit, now| {
-                let outcome = visit.probe.late();
-                checks.elsewhere(number, visit, now, outcome)
+        let late: Vec<_> = late.map(|(worker, _)| *worker).collect();
+        for worker in late {
+            self.go_on(worker, visits, now, |checks, worker, visit, now| {
+                visit.probe.late(now).or_else(|| checks.dial(worker, visit, now))
             });
         }
     }
@@ -158,100 +143,103 @@ impl Checks {
     /// Does something for a check that is under way, which may end by it.
     fn go_on<'r>(
         &mut self,
-        number: usize,
+        worker: WorkerId,
         visits: &mut Visits<'r>,
         now: Time,
-        step: impl FnOnce(&mut Self, usize, &mut Visit<'r>, Time) -> Option<Outcome>,
+        step: impl FnOnce(&mut Self, WorkerId, &mut Visit<'r>, Time) -> Option<Outcome>,
     ) {
-        let Some(visit) = visits.get_mut(&number) else { return };
-        let Some(outcome) = step(self, number, visit, now) else { return };
-        let worker = visit.worker;
-        visits.remove(&number);
-        let (round, passed) = (&mut self.round, outcome.is_ok());
-        let change = self
-            .shared
-            .with_pool(NO_HOME, &mut Vec::new(), |pool| round.ended(number, passed, pool, now));
-        tell(&self.shared.rules.workers[worker.0 as usize].peer, change, outcome);
+        let Some(visit) = visits.get_mut(&worker) else { return };
+        let Some(outcome) = step(self, worker, visit, now) else { return };
+        visits.remove(&worker);
+        let round = &mut self.round;
+        let change = self.shared.tell_pool(|pool| round.ended(worker, outcome, pool, now));
+        self.tell(worker, change, outcome);
     }
 
     /// The name is known; one that came late finds that an address known before is being tried.
-    fn resolved(&mut self, number: usize, visit: &mut Visit<'_>, now: Time) -> Option<Outcome> {
-        if visit.leg.is_some() { None } else { self.dial_next(number, visit, now) }
+    fn resolved(&mut self, worker: WorkerId, visit: &mut Visit<'_>, now: Time) -> Option<Outcome> {
+        if visit.leg.is_some() { None } else { self.dial(worker, visit, now) }
     }
 
-    /// Dials the next address of a member, or asks for its addresses.
-    fn dial_next(&mut self, number: usize, visit: &mut Visit<'_>, now: Time) -> Option<Outcome> {
-        let shared = Arc::clone(&self.shared);
-        let registry = self.poll.registry();
-        let token = Token(number);
-        let dialled = match &shared.rules.workers[visit.worker.0 as usize].peer {
-            Peer::Unix(path) => dial_unix(path, registry, token).map_err(NotDialled::System),
-            Peer::Tcp(tcp) => {
-                let key = Key::new(number, 0);
-                match self.names.address(visit.worker, tcp, visit.address, key, now) {
-                    Address::Asked => return None,
-                    Address::Failed => return Some(visit.probe.broke(Fault::Unresolved)),
-                    Address::Exhausted => return Some(visit.probe.broke(Fault::Exhausted)),
-                    Address::Known(address) => dial(address, tcp, registry, token),
+    /// Dials the address that is due; where it cannot be dialled, the next one.
+    fn dial(&mut self, worker: WorkerId, visit: &mut Visit<'_>, now: Time) -> Option<Outcome> {
+        let (shared, registry) = (&*self.shared, self.poll.registry());
+        let mut dialler = Dialler { shared, names: &mut self.names, registry, now };
+        let number = worker.0 as usize;
+        while let Some(address) = visit.probe.address() {
+            // The attempt before it goes first: its events would carry the same token.
+            visit.leg = None;
+            match dialler.dial(worker, address, Key::new(number, 0), Token(number)) {
+                Pending => return None,
+                Ready(Ok(leg)) => {
+                    visit.leg = Some(leg);
+                    return None;
+                }
+                Ready(Err(fault)) => {
+                    let outcome = visit.probe.broke(fault, now);
+                    if outcome.is_some() {
+                        return outcome;
+                    }
                 }
             }
-        };
-        match dialled {
-            Ok(leg) => {
-                visit.leg = Some(leg);
-                None
-            }
-            Err(NotDialled::System(error)) => {
-                let outcome = visit.probe.broke(fault(&error));
-                self.elsewhere(number, visit, now, outcome)
-            }
-            Err(NotDialled::NoSource(source, error)) => {
-                shared.tell_of_source(source, &error);
-                let outcome = visit.probe.broke(Fault::Unreachable);
-                self.elsewhere(number, visit, now, outcome)
-            }
         }
-    }
-
-    /// A check that has ended like that goes to the next address if it was not connected, and there is one.
-    fn elsewhere(
-        &mut self,
-        number: usize,
-        visit: &mut Visit<'_>,
-        now: Time,
-        outcome: Outcome,
-    ) -> Option<Outcome> {
-        let worker = &self.shared.rules.workers[visit.worker.0 as usize];
-        visit.leg = None;
-        let may = visit.probe.is_dialling() && visit.address + 1 < ADDRESSES_MOST;
-        if !may || matches!(worker.peer, Peer::Unix(_)) {
-            return Some(outcome);
-        }
-        visit.address += 1;
-        visit.probe.redialled(now);
-        match self.dial_next(number, visit, now) {
-            // What the last address that there is has said tells more.
-            Some(Err(Trouble::Broke(Fault::Exhausted))) => Some(outcome),
-            next => next,
-        }
+        None
     }
 
     /// Moves what can be moved.
-    fn drive(&mut self, number: usize, visit: &mut Visit<'_>, now: Time) -> Option<Outcome> {
-        if visit.probe.is_dialling() {
+    fn drive(&mut self, worker: WorkerId, visit: &mut Visit<'_>, now: Time) -> Option<Outcome> {
+        if visit.probe.address().is_some() {
             let leg = visit.leg.as_ref().filter(|leg| leg.is_writable())?;
-            let connected = leg.take_error().and_then(|error| error.map_or(Ok(()), Err));
-            if let Err(error) = connected {
-                let outcome = visit.probe.broke(fault(&error));
-                return self.elsewhere(number, visit, now, outcome);
+            if let Some(error) = leg.take_error().unwrap_or_else(Some) {
+                let outcome = visit.probe.broke(fault(&error), now);
+                return outcome.or_else(|| self.dial(worker, visit, now));
             }
-            if let Some(outcome) = visit.probe.connected(now) {
-                return Some(outcome);
+            let outcome = visit.probe.connected(now);
+            if outcome.is_some() {
+                return outcome;
             }
         }
-        let Visit { probe, leg: Some(leg), .. } = visit else { return None };
+        let Visit { probe, leg: Some(leg) } = visit else { return None };
         converse(probe, leg, now)
     }
+
+    /// Tells the operator of a change; of both by default, so that whoever reads of one reads of its end.
+    fn tell(&self, worker: WorkerId, change: Option<Change>, outcome: Outcome) {
+        let worker = &self.shared.rules.workers[worker.0 as usize].peer;
+        match (change, outcome) {
+            (Some(Change::Out), Err(trouble)) => {
+                tracing::warn!(%worker, %trouble, "a member fails its checks: it serves no more");
+            }
+            (Some(Change::Back), Ok(())) => {
+                tracing::warn!(%worker, "a member passes its checks: it serves again");
+            }
+            (_, Err(trouble)) => tracing::debug!(%worker, %trouble, "a check has failed"),
+            (_, Ok(())) => {}
+        }
+    }
+}
+
+/// Whether the thread was told to stop.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stop {
+    Yes,
+    No,
+}
+
+/// A new check of that worker.
+fn probe(shared: &Shared, worker: WorkerId, now: Time) -> io::Result<Probe<'_>> {
+    let member = shared.rules.workers[worker.0 as usize].member.as_deref();
+    let checked = member.and_then(|member| Some((member, member.check.as_ref()?)));
+    let (member, check) = checked.expect("only members that have a check are in a round");
+    Ok(Probe::new(member, check, random()?, now))
+}
+
+/// Bytes that nobody can guess.
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    // The system gives fewer than are asked for of more than 256 only.
+    getrandom(&mut bytes, GetRandomFlags::empty())?;
+    Ok(bytes)
 }
 
 /// Writes what there is to send, and reads what has come, until the socket blocks.
@@ -265,29 +253,14 @@ fn converse(probe: &mut Probe<'_>, leg: &mut Leg, now: Time) -> Option<Outcome> 
                 Err(_) => break,
             }
         }
-        match leg.read(&mut room) {
-            Ok(0) => return Some(probe.ended()),
-            Ok(count) => {
-                if let Some(outcome) = probe.heard(&room[..count], now) {
-                    return Some(outcome);
-                }
-            }
+        let outcome = match leg.read(&mut room) {
+            Ok(0) => probe.ended(now),
+            Ok(count) => probe.heard(&room[..count], now),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-            Err(error) => return Some(probe.broke(fault(&error))),
+            Err(error) => probe.broke(fault(&error), now),
+        };
+        if outcome.is_some() {
+            return outcome;
         }
-    }
-}
-
-/// Tells the operator of a change.
-fn tell(worker: &Peer, change: Option<Change>, outcome: Outcome) {
-    match (change, outcome) {
-        (Some(Change::Out), Err(trouble)) => {
-            tracing::warn!(%worker, %trouble, "a member fails its checks: it serves no more");
-        }
-        (Some(Change::Back), _) => {
-            tracing::info!(%worker, "a member passes its checks: it serves again")
-        }
-        (_, Err(trouble)) => tracing::debug!(%worker, %trouble, "a check has failed"),
-        (_, Ok(())) => {}
     }
 }

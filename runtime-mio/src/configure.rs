@@ -52,13 +52,6 @@ fn read(inputs: &[Input], defines: &[(String, String)]) -> Result<Read, String> 
 
 /// What the configuration asks for, and the daemon cannot do yet.
 fn not_built(rules: &Rules) -> Option<&'static str> {
-    let members = rules.workers.iter().filter_map(|worker| worker.member.as_ref());
-    if members.into_iter().any(|member| member.check.is_some()) {
-        return Some(
-            "`hcmethod=`: members are not checked yet; leave it out, and let `retry=` and \
-             `ejectfails=` put out who fails",
-        );
-    }
     let beats = rules.balancers.iter().any(|balancer| balancer.method == Method::Heartbeat);
     beats.then_some("`lbmethod=heartbeat`: heartbeats are not read yet; write `leasttunnels`")
 }
@@ -179,8 +172,6 @@ mod tests {
             load_lines(&lines.map(str::to_owned)).map(|_| ())
         };
         assert_eq!(app("retry=5", "Timeout 5"), Ok(()));
-        let said = app("hcmethod=TCP", "Timeout 5").unwrap_err();
-        assert!(said.starts_with("underpass: `hcmethod=`: members are not checked yet"), "{said}");
         let said = app("", "ProxySet balancer://app lbmethod=heartbeat").unwrap_err();
         assert!(said.starts_with("underpass: `lbmethod=heartbeat`"), "{said}");
     }

@@ -3,15 +3,21 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
+use std::task::Poll;
 use std::time::Duration;
 
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
-use underpass_core::route::Tcp;
+use underpass_core::Fault;
+use underpass_core::route::{Peer, Tcp, WorkerId};
+use underpass_core::time::Time;
 
-use crate::leg::Leg;
+use crate::leg::{Leg, fault};
+use crate::resolve::{Address, Names};
+use crate::shared::Shared;
+use crate::slots::Key;
 
 /// A peer is asked for a sign of life after so long a silence,
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -52,8 +58,53 @@ impl Backend {
     }
 }
 
-/// Begins to connect to an address of a host, and registers the socket: its first event tells how it went.
-pub(crate) fn dial(
+/// What a thread dials its workers by.
+#[derive(Debug)]
+pub(crate) struct Dialler<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) names: &'a mut Names,
+    pub(crate) registry: &'a Registry,
+    pub(crate) now: Time,
+}
+
+impl Dialler<'_> {
+    /// Begins to connect to a worker's address of that number, and registers the socket by that token: its
+    /// first event tells how it went. Pending: its name is asked for on behalf of who has that key.
+    pub(crate) fn dial(
+        &mut self,
+        id: WorkerId,
+        number: u8,
+        key: Key,
+        token: Token,
+    ) -> Poll<Result<Leg, Fault>> {
+        let shared = self.shared;
+        match &shared.rules.workers[id.0 as usize].peer {
+            Peer::Tcp(tcp) => match self.names.address(id, tcp, number, key, self.now) {
+                Address::Asked => Poll::Pending,
+                Address::Exhausted => Poll::Ready(Err(Fault::Exhausted)),
+                Address::Failed => Poll::Ready(Err(Fault::Unresolved)),
+                Address::Known(address) => Poll::Ready(self.dial_address(address, tcp, token)),
+            },
+            // A Unix socket is one address.
+            Peer::Unix(_) if number > 0 => Poll::Ready(Err(Fault::Exhausted)),
+            Peer::Unix(path) => {
+                Poll::Ready(dial_unix(path, self.registry, token).map_err(|error| fault(&error)))
+            }
+        }
+    }
+
+    fn dial_address(&self, address: SocketAddr, tcp: &Tcp, token: Token) -> Result<Leg, Fault> {
+        dial(address, tcp, self.registry, token).map_err(|failed| match failed {
+            NotDialled::System(error) => fault(&error),
+            NotDialled::NoSource(source, error) => {
+                self.shared.tell_of_source(source, &error);
+                Fault::Unreachable
+            }
+        })
+    }
+}
+
+fn dial(
     address: SocketAddr,
     tcp: &Tcp,
     registry: &Registry,
@@ -72,8 +123,7 @@ pub(crate) fn dial(
     Ok(connect(&socket, &SockAddr::from(address)).and_then(|()| leg(socket, registry, token))?)
 }
 
-/// The same for a Unix socket.
-pub(crate) fn dial_unix(path: &str, registry: &Registry, token: Token) -> io::Result<Leg> {
+fn dial_unix(path: &str, registry: &Registry, token: Token) -> io::Result<Leg> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
     connect(&socket, &SockAddr::unix(path)?)?;
     leg(socket, registry, token)
@@ -81,7 +131,7 @@ pub(crate) fn dial_unix(path: &str, registry: &Registry, token: Token) -> io::Re
 
 /// Why an address was not even dialled.
 #[derive(Debug)]
-pub(crate) enum NotDialled {
+enum NotDialled {
     /// By the address of ours that it should be dialled from.
     NoSource(IpAddr, io::Error),
     /// By the system.

@@ -77,6 +77,12 @@ impl Shared {
         done
     }
 
+    /// The same for who has no sessions: whose turn has come is told to its loop.
+    pub(crate) fn tell_pool<T>(&self, act: impl FnOnce(&mut Pool<Who>) -> T) -> T {
+        let nobody = usize::MAX;
+        self.with_pool(nobody, &mut Vec::new(), act)
+    }
+
     fn lock_pool(&self) -> MutexGuard<'_, Pool<Who>> {
         // A loop that panicked has left counts behind, at worst too high ones: the others go on.
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)

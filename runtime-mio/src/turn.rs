@@ -8,15 +8,15 @@ use mio::{Registry, Token};
 use underpass_core::balance::{Ask, Lease, Ledger, NoWorker, Pool};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
-use underpass_core::route::{Peer, Rules, Tcp, WorkerId};
+use underpass_core::route::{Rules, WorkerId};
 use underpass_core::time::Time;
 use underpass_core::{Both, Dial, Fault, Io, Read, Side};
 
 use crate::carrier::{Carrier, Lane, Store};
-use crate::dial::{Backend, NotDialled, dial, dial_unix};
+use crate::dial::{Backend, Dialler};
 use crate::idle_legs::IdleLegs;
 use crate::leg::{Leg, fault};
-use crate::resolve::{Address, Names};
+use crate::resolve::Names;
 use crate::shared::{Shared, Who};
 use crate::slots::{Key, Seat};
 
@@ -93,43 +93,17 @@ impl Turn<'_> {
         {
             return if leg.is_writable() { self.dialled() } else { Poll::Pending };
         }
-        let shared = self.shared;
-        match &shared.rules.workers[lease.worker().0 as usize].peer {
-            Peer::Tcp(tcp) => self.begin_to_dial(lease, number, tcp),
-            Peer::Unix(path) => self.begin_to_dial_unix(number, path),
-        }
-    }
-
-    fn begin_to_dial(&mut self, lease: &Lease, number: u8, tcp: &Tcp) -> Poll<Result<(), Fault>> {
-        let (id, key) = (lease.worker(), self.who.key);
-        let address = match self.names.address(id, tcp, number, key, self.now) {
-            Address::Asked => return Poll::Pending,
-            Address::Exhausted => return Poll::Ready(Err(Fault::Exhausted)),
-            Address::Failed => return Poll::Ready(Err(Fault::Unresolved)),
-            Address::Known(address) => address,
-        };
-        let token = self.hang_up();
-        let leg = match dial(address, tcp, self.registry, token) {
-            Ok(leg) => leg,
-            Err(NotDialled::System(error)) => return Poll::Ready(Err(fault(&error))),
-            Err(NotDialled::NoSource(source, error)) => {
-                self.shared.tell_of_source(source, &error);
-                return Poll::Ready(Err(Fault::Unreachable));
+        let (key, token) = (self.who.key, self.hang_up());
+        let (shared, registry, now) = (self.shared, self.registry, self.now);
+        let mut dialler = Dialler { shared, names: self.names, registry, now };
+        match dialler.dial(lease.worker(), number, key, token) {
+            Poll::Ready(Ok(leg)) => {
+                *self.backend = Backend::Dialing(number, leg);
+                Poll::Pending
             }
-        };
-        *self.backend = Backend::Dialing(number, leg);
-        Poll::Pending
-    }
-
-    /// A Unix socket is one address.
-    fn begin_to_dial_unix(&mut self, number: u8, path: &str) -> Poll<Result<(), Fault>> {
-        if number > 0 {
-            return Poll::Ready(Err(Fault::Exhausted));
+            Poll::Ready(Err(fault)) => Poll::Ready(Err(fault)),
+            Poll::Pending => Poll::Pending,
         }
-        let token = self.hang_up();
-        let leg = dial_unix(path, self.registry, token).map_err(|error| fault(&error))?;
-        *self.backend = Backend::Dialing(number, leg);
-        Poll::Pending
     }
 
     /// Drops the earlier attempt, whose events would carry the same token as those of the next one.

@@ -1,7 +1,8 @@
 //! Stage 4 of 6 · what the pool knows of one worker: how busy it is, and whether it may be tried.
 //!
 //! A worker that could not be reached rests (httpd's error state), as does one that has failed too often
-//! behind its connections (an ejection); one that fails its checks is out until they say otherwise.
+//! behind its connections (an ejection); one that fails its checks is out until they say otherwise. Checks
+//! that pass end all three: they have seen it serve, which a clock has not.
 
 use std::num::NonZeroU32;
 
@@ -157,7 +158,7 @@ impl Health {
         self.resting = Some(now.after(Wait::from_micros(time.as_micros().saturating_mul(times))));
     }
 
-    /// Its checks say whether it can serve.
+    /// Its checks say whether it can serve. If so, whatever kept it out is over, and it comes back slowly.
     pub(super) fn checked(&mut self, serves: bool, now: Time) {
         if serves && (self.ailing || self.resting.is_some()) {
             self.comes_back(now);
@@ -199,13 +200,24 @@ mod tests {
     }
 
     #[test]
-    fn checks_put_it_out_and_bring_it_back_even_from_a_rest() {
-        let mut health = health(|_| ());
+    fn checks_put_it_out_and_bring_it_back_even_from_a_rest_or_an_ejection() {
+        let secs = Wait::from_secs;
+        let terms = Ejection { fails: 1, window: secs(10), time: secs(30), even_last: false };
+        let mut health = health(|member| {
+            (member.slow_start, member.ejection) = (secs(100), Some(terms));
+        });
         health.checked(false, at(1));
         assert!(!health.is_usable(at(9)) && health.is_ailing());
         health.failed(at(2));
         health.checked(true, at(3));
         assert!(health.is_usable(at(3)) && !health.is_ailing());
+        health.ejected(at(4));
+        health.checked(true, at(5));
+        assert_eq!((health.rests(at(5)), health.weight(100, at(15))), (None, 10), "slowly");
+        health.checked(true, at(25));
+        assert_eq!(health.weight(100, at(55)), 50, "who serves does not begin anew");
+        health.ejected(at(56));
+        assert_eq!(health.rests(at(56)), Some(secs(30)));
     }
 
     #[test]

@@ -7,24 +7,28 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::Fault;
 use crate::head::{BadHead, Framing, Response, Scan, slots};
-use crate::limits::{CHECK_BODY_MOST, INTERIM_MOST, Limits};
+use crate::limits::{ADDRESSES_MOST, CHECK_BODY_MOST, INTERIM_MOST, Limits};
 use crate::negotiate::offer::{Handshake, WEBSOCKET};
 use crate::negotiate::{Answer, Nonsense, Offer, judge};
 use crate::route::check::{CheckMethod, Verb};
 use crate::route::{Check, Member};
 use crate::time::{Time, Wait};
 
-/// One check, over one connection. A driver dials, sends what there is [`to_send`](Self::to_send), and
-/// tells what came of it, until it is told how the check has ended; then it closes the connection.
+/// One check, over one connection. A driver dials [`address`](Self::address), sends what there is
+/// [`to_send`](Self::to_send), and tells what came of it, until it is told how the check has ended; then it
+/// closes the connection. Whatever comes, it ends by its [`deadline`](Self::deadline) and after a bounded
+/// number of bytes.
 #[derive(Debug)]
 pub struct Probe<'r> {
     check: &'r Check,
     offer: Offer,
     limits: Limits,
-    /// How long dialling may take, and each step behind it.
+    /// How long dialling an address may take, and each step behind it.
     waits: [Wait; 2],
     deadline: Time,
     stage: Stage,
+    /// What the address before this one has come to.
+    before: Option<Trouble>,
     unsent: Vec<u8>,
     /// What has come and is not yet understood.
     heard: Vec<u8>,
@@ -38,12 +42,14 @@ pub type Outcome = Result<(), Trouble>;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
-    Connect,
+    /// The address of that number is being dialled.
+    Dial(u8),
     Answer,
-    /// So many bytes of a good answer's body are still to come.
+    /// So many bytes of a good answer's body are due.
     Body(u64),
-    /// The handshake is verified: whatever comes, the check is passed.
-    Close,
+    /// The handshake is verified: whatever comes, the check is passed. So many bytes of frames have been
+    /// read since.
+    Close(u64),
 }
 
 /// Why a check has failed.
@@ -86,7 +92,8 @@ impl<'r> Probe<'r> {
             limits: Limits { field: manner.response_line, ..Limits::RESPONSE },
             waits: [manner.connect, manner.answer],
             deadline: now.after(manner.connect),
-            stage: Stage::Connect,
+            stage: Stage::Dial(0),
+            before: None,
             unsent: request(check, &member.target.authority(), &key),
             heard: Vec::new(),
             scan: Scan::default(),
@@ -95,14 +102,9 @@ impl<'r> Probe<'r> {
         }
     }
 
-    /// Another address is dialled: the one before it could not be reached.
-    pub fn redialled(&mut self, now: Time) {
-        debug_assert!(self.is_dialling(), "only who is not connected dials");
-        self.deadline = now.after(self.waits[0]);
-    }
-
     /// The connection is up.
     pub fn connected(&mut self, now: Time) -> Option<Outcome> {
+        debug_assert!(self.address().is_some(), "connected twice");
         self.stage = Stage::Answer;
         self.deadline = now.after(self.waits[1]);
         (self.check.method == CheckMethod::Tcp).then_some(Ok(()))
@@ -124,38 +126,39 @@ impl<'r> Probe<'r> {
             }
         }
         match self.stage {
-            Stage::Connect | Stage::Answer => None,
+            Stage::Dial(_) | Stage::Answer => None,
             Stage::Body(length) => (self.heard.len() as u64 >= length).then_some(Ok(())),
-            Stage::Close => self.is_closed().then_some(Ok(())),
+            Stage::Close(read) => self.is_closed(read).then_some(Ok(())),
         }
     }
 
     /// The other end has ended.
-    pub fn ended(&self) -> Outcome {
-        self.unless_verified(Trouble::Ended)
+    pub fn ended(&mut self, now: Time) -> Option<Outcome> {
+        self.trouble(Trouble::Ended, now)
     }
 
-    /// The connection, or dialling it, has failed.
-    pub fn broke(&self, fault: Fault) -> Outcome {
-        self.unless_verified(Trouble::Broke(fault))
+    /// The connection has failed, or dialling it has: then there may be another [`address`](Self::address).
+    pub fn broke(&mut self, fault: Fault, now: Time) -> Option<Outcome> {
+        self.trouble(Trouble::Broke(fault), now)
     }
 
-    /// Its [`deadline`](Self::deadline) has come.
-    pub fn late(&self) -> Outcome {
-        self.unless_verified(Trouble::Late)
+    /// Its [`deadline`](Self::deadline) has come; as if the connection had failed.
+    pub fn late(&mut self, now: Time) -> Option<Outcome> {
+        self.trouble(Trouble::Late, now)
     }
 
     /// What is to be sent, once the connection is up.
     pub fn to_send(&self) -> &[u8] {
-        if self.is_dialling() { &[] } else { &self.unsent }
+        if self.address().is_some() { &[] } else { &self.unsent }
     }
 
-    /// Whether the connection is not up yet: another address may be dialled.
-    pub fn is_dialling(&self) -> bool {
-        self.stage == Stage::Connect
+    /// The number of the address to be dialled, until the connection is up. A worker that has no such
+    /// address has [broken](Self::broke) by [`Fault::Exhausted`].
+    pub const fn address(&self) -> Option<u8> {
+        if let Stage::Dial(number) = self.stage { Some(number) } else { None }
     }
 
-    /// When it is over, whatever has come: `connectiontimeout=` after it was dialled, `timeout=` after it
+    /// When it is [`late`](Self::late): `connectiontimeout=` after an address was dialled, `timeout=` after it
     /// was connected, and again after a handshake.
     pub const fn deadline(&self) -> Time {
         self.deadline
@@ -173,7 +176,7 @@ impl<'r> Probe<'r> {
             Answer::Interim => self.interims += 1,
             Answer::Final => self.stage = Stage::Body(self.read_on(&response)?),
             Answer::Switch => {
-                self.stage = Stage::Close;
+                self.stage = Stage::Close(0);
                 self.deadline = now.after(self.waits[1]);
                 self.unsent = close(self.mask);
             }
@@ -185,18 +188,20 @@ impl<'r> Probe<'r> {
 
     /// How much of the body is waited for: a small one, so that whoever sends it is not broken off.
     fn read_on(&self, response: &Response<'_, '_>) -> Result<u64, Trouble> {
-        let verb = match self.check.method {
-            CheckMethod::Http { verb, .. } if self.check.accepts(response.status) => verb,
-            _ => return Err(Trouble::Status(response.status)),
+        let CheckMethod::Http { verb, .. } = self.check.method else {
+            return Err(Trouble::Status(response.status));
         };
+        if !self.check.accepts(response.status) {
+            return Err(Trouble::Status(response.status));
+        }
         Ok(match response.framing(verb == Verb::Head) {
-            Framing::Length(length) if verb == Verb::Get && length <= CHECK_BODY_MOST => length,
-            _ => 0,
+            Framing::Length(length) if length <= CHECK_BODY_MOST => length,
+            Framing::None | Framing::Length(_) | Framing::Chunked | Framing::Close => 0,
         })
     }
 
     /// Whether a Close has come, or more before it than is read.
-    fn is_closed(&mut self) -> bool {
+    fn is_closed(&mut self, mut read: u64) -> bool {
         while let Some((is_close, length)) = frame(&self.heard) {
             if is_close {
                 return true;
@@ -205,12 +210,37 @@ impl<'r> Probe<'r> {
                 break;
             }
             self.heard.drain(..length);
+            read += length as u64;
         }
-        self.heard.len() as u64 > CHECK_BODY_MOST
+        self.stage = Stage::Close(read);
+        read + self.heard.len() as u64 > CHECK_BODY_MOST
     }
 
-    fn unless_verified(&self, trouble: Trouble) -> Outcome {
-        if self.stage == Stage::Close { Ok(()) } else { Err(trouble) }
+    /// What that comes to: who is dialled may be reached by another address, and who has proved that it
+    /// switches need prove nothing more.
+    fn trouble(&mut self, trouble: Trouble, now: Time) -> Option<Outcome> {
+        match self.stage {
+            Stage::Dial(number) => self.next_address(number, trouble, now).map(Err),
+            Stage::Answer | Stage::Body(_) => Some(Err(trouble)),
+            Stage::Close(_) => Some(Ok(())),
+        }
+    }
+
+    /// Goes to the next address, if another may help; as a session does.
+    fn next_address(&mut self, number: u8, trouble: Trouble, now: Time) -> Option<Trouble> {
+        let is_last = matches!(
+            trouble,
+            Trouble::Broke(Fault::Exhausted | Fault::Unresolved | Fault::Resources)
+        );
+        if is_last || number + 1 >= ADDRESSES_MOST {
+            // What the last address that there is has come to tells more than that there is no other.
+            let is_empty = trouble == Trouble::Broke(Fault::Exhausted);
+            return self.before.filter(|_| is_empty).or(Some(trouble));
+        }
+        self.before = Some(trouble);
+        self.stage = Stage::Dial(number + 1);
+        self.deadline = now.after(self.waits[0]);
+        None
     }
 }
 
@@ -252,6 +282,13 @@ fn frame(bytes: &[u8]) -> Option<(bool, usize)> {
         short => (2, usize::from(short)),
     };
     Some((bytes[0] & 0x0F == 8, length.saturating_add(head)))
+}
+
+impl Trouble {
+    /// Whether it is ours, and says nothing of the member.
+    pub(super) fn is_ours(self) -> bool {
+        self == Self::Broke(Fault::Resources)
+    }
 }
 
 impl fmt::Display for Trouble {

@@ -1,11 +1,12 @@
 //! Stage 4 of 6 · when each member is checked beside its requests, and what its checks come to.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::num::NonZeroU16;
 
 use super::Pool;
 use super::choice::mix;
-use crate::limits::CHECKS_MOST;
+use super::probe::{Outcome, Trouble};
 use crate::route::{Admission, Check, Rules, WorkerId};
 use crate::time::{Time, Wait};
 
@@ -13,22 +14,23 @@ use crate::time::{Time, Wait};
 /// [`Probe`](super::Probe) of it, and tells by [`ended`](Self::ended) how that went.
 #[derive(Clone, Debug)]
 pub struct Round {
-    beats: Vec<Beat>,
+    beats: BTreeMap<WorkerId, Beat>,
     /// Which are not under way, by when they are due: so none is under way twice.
-    due: BinaryHeap<Reverse<(Time, usize)>>,
+    due: BinaryHeap<Reverse<(Time, WorkerId)>>,
+    /// How many may be under way at once.
+    most: usize,
 }
 
 /// The checks of one member.
 #[derive(Clone, Debug)]
 struct Beat {
-    worker: WorkerId,
     interval: Wait,
     passes: u32,
     fails: u32,
     /// When the last one has begun.
     began: Time,
-    /// How many have begun.
-    count: u64,
+    /// What its waits are drawn from.
+    chance: u64,
     streak: Streak,
 }
 
@@ -40,19 +42,21 @@ struct Streak {
 }
 
 impl Round {
-    /// The checks of the members of those rules, the first of each within one interval from `now`. Who
-    /// serves nobody is not checked.
-    pub fn new(rules: &Rules, now: Time) -> Self {
+    /// The checks of the members of those rules, of which `most` may be under way at once (`ProxyHCTPsize`);
+    /// the first of each is due within one interval from `now`. Who serves nobody is not checked. The
+    /// `chance` says which waits are drawn: machines that have the same rules draw another one each.
+    pub fn new(rules: &Rules, most: NonZeroU16, chance: u64, now: Time) -> Self {
         let numbered = (0..).map(WorkerId).zip(&rules.workers);
-        let beats: Vec<_> = numbered
+        let mut beats: BTreeMap<_, _> = numbered
             .filter_map(|(id, worker)| {
                 let member = worker.member.as_ref()?;
                 let is_open = member.admission != Admission::Closed;
-                member.check.as_ref().filter(|_| is_open).map(|check| Beat::new(id, check))
+                let check = member.check.as_ref().filter(|_| is_open)?;
+                Some((id, Beat::new(check, mix(chance ^ u64::from(id.0)))))
             })
             .collect();
-        let first = |(number, beat): (usize, &Beat)| Reverse((now.after(beat.first()), number));
-        Self { due: beats.iter().enumerate().map(first).collect(), beats }
+        let first = |(id, beat): (&WorkerId, &mut Beat)| Reverse((now.after(beat.first()), *id));
+        Self { due: beats.iter_mut().map(first).collect(), beats, most: most.get().into() }
     }
 
     /// Whether nobody is checked.
@@ -63,34 +67,40 @@ impl Round {
     /// When the next check may begin; none while as many are under way as may be.
     pub fn next(&self) -> Option<Time> {
         let under_way = self.beats.len() - self.due.len();
-        let Reverse((at, _)) = self.due.peek().filter(|_| under_way < CHECKS_MOST)?;
+        let Reverse((at, _)) = self.due.peek().filter(|_| under_way < self.most)?;
         Some(*at)
     }
 
-    /// Begins a check that is due: of which worker, and the number to end it by.
-    pub fn begin(&mut self, now: Time) -> Option<(usize, WorkerId)> {
+    /// Begins a check that is due: of which worker.
+    pub fn begin(&mut self, now: Time) -> Option<WorkerId> {
         self.next().filter(|at| *at <= now)?;
-        let Reverse((_, number)) = self.due.pop()?;
-        let beat = &mut self.beats[number];
-        (beat.began, beat.count) = (now, beat.count + 1);
-        Some((number, beat.worker))
+        let Reverse((_, worker)) = self.due.pop()?;
+        self.beats.get_mut(&worker)?.began = now;
+        Some(worker)
     }
 
-    /// The check of that number, which was under way, has passed or failed. The pool learns what its
-    /// member's checks have come to by it: given back if that changes anything.
+    /// The check of that worker, which was under way, has ended. The pool learns what its checks have come
+    /// to by it: given back if that changes anything.
+    ///
+    /// Enough passes in a row, since it was put out, bring a member back from whatever put it out: from
+    /// failed checks, from its rest (`retry=`; so does httpd), and from an ejection; by slow start, if it
+    /// has one. Where we could not even try for want of our own resources, nothing is known of the member.
     pub fn ended<W: Copy + Eq>(
         &mut self,
-        number: usize,
-        passed: bool,
+        worker: WorkerId,
+        outcome: Outcome,
         pool: &mut Pool<W>,
         now: Time,
     ) -> Option<Change> {
-        let beat = &mut self.beats[number];
-        self.due.push(Reverse((beat.began.after(beat.pause()).max(now), number)));
-        let health = pool.health(beat.worker);
+        let beat = self.beats.get_mut(&worker)?;
+        self.due.push(Reverse((beat.began.after(beat.pause()).max(now), worker)));
+        if outcome.is_err_and(Trouble::is_ours) {
+            return None;
+        }
+        let (health, passed) = (pool.health(worker), outcome.is_ok());
         let is_news = if passed { !health.is_usable(now) } else { !health.is_ailing() };
         let change = beat.judge(passed, is_news)?;
-        pool.checked(beat.worker, passed, now);
+        pool.checked(worker, passed, now);
         Some(change)
     }
 }
@@ -105,34 +115,35 @@ pub enum Change {
 }
 
 impl Beat {
-    fn new(worker: WorkerId, check: &Check) -> Self {
+    fn new(check: &Check, chance: u64) -> Self {
         Self {
-            worker,
             interval: check.interval,
             passes: check.passes,
             fails: check.fails,
             began: Time::ZERO,
-            count: 0,
+            chance,
             streak: Streak::default(),
         }
     }
 
     /// How long its first check waits: up to an interval, so that the members do not begin together.
-    fn first(&self) -> Wait {
-        scaled(self.interval, self.draw())
+    fn first(&mut self) -> Wait {
+        self.drawn(self.interval)
     }
 
     /// How long after the beginning of a check the next one is due: nine to eleven tenths of the
     /// interval, so that members that meet do not stay together.
-    fn pause(&self) -> Wait {
-        let tenth = Wait::from_micros(self.interval.as_micros() / 10);
-        let least = Wait::from_micros(self.interval.as_micros() - tenth.as_micros());
-        least.plus(scaled(tenth.plus(tenth), self.draw()))
+    fn pause(&mut self) -> Wait {
+        let tenth = self.interval.as_micros() / 10;
+        let drawn = self.drawn(Wait::from_micros(tenth * 2));
+        Wait::from_micros(self.interval.as_micros() - tenth).plus(drawn)
     }
 
-    /// The same for the same member and count of checks.
-    fn draw(&self) -> u64 {
-        mix(u64::from(self.worker.0) << 32 ^ self.count)
+    /// Any wait up to that one.
+    fn drawn(&mut self, most: Wait) -> Wait {
+        self.chance = mix(self.chance);
+        let micros = (u128::from(most.as_micros()) * u128::from(self.chance)) >> 64;
+        Wait::from_micros(micros as u64)
     }
 
     /// Counts in a row, not in all (D14).
@@ -147,18 +158,16 @@ impl Beat {
     }
 }
 
-/// So much of it: `share` of 2⁶⁴.
-fn scaled(wait: Wait, share: u64) -> Wait {
-    let micros = u128::from(wait.as_micros()) * u128::from(share) >> 64;
-    Wait::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::Poll;
+
+    use crate::Fault;
+    use crate::balance::{Ask, Purpose};
     use crate::limits::PENDING;
     use crate::route::check::CheckMethod;
-    use crate::route::{Balancer, Member, Recovery, Scheme, Target, Worker};
+    use crate::route::{Balancer, BalancerId, Member, Recovery, Scheme, Target, Worker};
 
     fn at(secs: u64) -> Time {
         Time::ZERO.after(Wait::from_secs(secs))
@@ -191,6 +200,13 @@ mod tests {
         }
     }
 
+    const MOST: NonZeroU16 = NonZeroU16::new(16).expect("it is not 0");
+    const LATE: Outcome = Err(Trouble::Late);
+
+    fn outcome(passed: bool) -> Outcome {
+        if passed { Ok(()) } else { LATE }
+    }
+
     struct Play {
         round: Round,
         pool: Pool<()>,
@@ -200,15 +216,29 @@ mod tests {
     impl Play {
         fn new(passes: u32, fails: u32) -> Self {
             let rules = rules(1, &check(passes, fails));
-            let (round, pool) = (Round::new(&rules, at(0)), Pool::new(&rules, PENDING));
-            Self { round, pool, now: at(0) }
+            let round = Round::new(&rules, MOST, 0, at(0));
+            Self { round, pool: Pool::new(&rules, PENDING), now: at(0) }
         }
 
         /// What one more check changes.
         fn then(&mut self, passed: bool) -> Option<Change> {
+            self.then_it_is(outcome(passed))
+        }
+
+        /// A request could not be sent to the member: it rests.
+        fn fail_a_request(&mut self) {
+            let ask = Ask::new(BalancerId(0), [127, 0, 0, 1].into(), Purpose::Exchange);
+            let elected = self.pool.elect(&ask, None, (), self.now);
+            let Poll::Ready(Ok(lease)) = elected else { panic!("{elected:?}") };
+            let ask = Ask { tried: vec![WorkerId(0)], ..ask };
+            let again = self.pool.elect(&ask, Some(lease), (), self.now);
+            assert!(matches!(again, Poll::Ready(Err(_))), "{again:?}");
+        }
+
+        fn then_it_is(&mut self, outcome: Outcome) -> Option<Change> {
             self.now = self.round.next().expect("one is due");
-            let (number, _) = self.round.begin(self.now).expect("it is due");
-            self.round.ended(number, passed, &mut self.pool, self.now)
+            let worker = self.round.begin(self.now).expect("it is due");
+            self.round.ended(worker, outcome, &mut self.pool, self.now)
         }
     }
 
@@ -226,53 +256,64 @@ mod tests {
         assert_eq!([true, true].map(|passed| play.then(passed)), [None; 2]);
     }
 
-    /// 2.4.55, PR 66302: also those that rest because of a request. Checks from before do not count.
+    #[test]
+    fn what_we_lack_ourselves_says_nothing_of_a_member() {
+        let mut play = Play::new(1, 2);
+        let lack = Err(Trouble::Broke(Fault::Resources));
+        assert_eq!([LATE, lack, lack].map(|it| play.then_it_is(it)), [None; 3]);
+        assert_eq!(play.then(false), Some(Change::Out), "nor does it end a row");
+    }
+
+    /// 2.4.55, PR 66302: also those that rest because of a request, for however long. Checks from before
+    /// do not count.
     #[test]
     fn successes_bring_back_who_rests() {
-        use crate::balance::{Ask, Purpose};
-        use crate::route::BalancerId;
-        use std::task::Poll;
         let mut play = Play::new(2, 1);
         assert_eq!([true, true, true].map(|passed| play.then(passed)), [None; 3]);
-        let ask = Ask::new(BalancerId(0), [127, 0, 0, 1].into(), Purpose::Exchange);
-        let Poll::Ready(Ok(lease)) = play.pool.elect(&ask, None, (), play.now) else { panic!() };
-        let ask = Ask { tried: vec![WorkerId(0)], ..ask };
-        assert!(matches!(play.pool.elect(&ask, Some(lease), (), play.now), Poll::Ready(Err(_))));
+        play.fail_a_request();
+        assert!(play.pool.health(WorkerId(0)).rests(play.now).is_some());
         assert_eq!([true, true].map(|passed| play.then(passed)), [None, Some(Change::Back)]);
+        assert!(play.pool.health(WorkerId(0)).is_usable(play.now));
     }
 
     #[test]
     fn one_check_of_a_member_is_under_way_and_the_next_is_an_interval_away() {
         let mut play = Play::new(1, 1);
         let begin = play.round.next().expect("one is due");
-        let (number, _) = play.round.begin(begin).expect("it is due");
+        let worker = play.round.begin(begin).expect("it is due");
         assert_eq!((play.round.next(), play.round.begin(at(999))), (None, None));
-        play.round.ended(number, true, &mut play.pool, begin);
+        play.round.ended(worker, Ok(()), &mut play.pool, begin);
         let wait = play.round.next().expect("one is due").since(begin);
         assert!((Wait::from_secs(9)..=Wait::from_secs(11)).contains(&wait), "{wait:?}");
-        let (number, _) = play.round.begin(begin.after(wait)).expect("it is due");
-        play.round.ended(number, true, &mut play.pool, at(999));
+        let worker = play.round.begin(begin.after(wait)).expect("it is due");
+        play.round.ended(worker, Ok(()), &mut play.pool, at(999));
         assert_eq!(play.round.next(), Some(at(999)), "it took longer than the interval");
     }
 
     #[test]
     fn a_thousand_members_do_not_beat_together() {
         let rules = rules(1_000, &check(1, 1));
-        let (mut round, mut pool) = (Round::new(&rules, at(0)), Pool::<()>::new(&rules, PENDING));
+        let mut round = Round::new(&rules, MOST, 0, at(0));
+        let mut pool = Pool::<()>::new(&rules, PENDING);
         let mut by_second = [0; 20];
         while let Some(now) = round.next().filter(|now| *now < at(20)) {
             by_second[(now.as_micros() / 1_000_000) as usize] += 1;
-            let (number, _) = round.begin(now).expect("it is due");
-            round.ended(number, true, &mut pool, now);
+            let worker = round.begin(now).expect("it is due");
+            round.ended(worker, Ok(()), &mut pool, now);
         }
         assert!(by_second.iter().all(|count| (60..140).contains(count)), "{by_second:?}");
     }
 
     #[test]
     fn no_more_than_so_many_are_under_way() {
-        let mut round = Round::new(&rules(1_000, &check(1, 1)), at(0));
-        assert_eq!(std::iter::from_fn(|| round.begin(at(60))).count(), CHECKS_MOST);
+        let rules = rules(1_000, &check(1, 1));
+        let mut round = Round::new(&rules, MOST, 0, at(0));
+        assert_eq!(std::iter::from_fn(|| round.begin(at(60))).count(), 16);
         assert_eq!(round.next(), None);
+        let mut pool = Pool::<()>::new(&rules, PENDING);
+        round.ended(WorkerId(0), LATE, &mut pool, at(60));
+        let ended = std::iter::from_fn(|| round.begin(at(60))).count();
+        assert_eq!(ended, 1, "for each that ends another one begins");
     }
 
     #[test]
@@ -285,6 +326,13 @@ mod tests {
         unchecked.check = None;
         rules.workers[0].member = Some(closed);
         rules.workers[1].member = Some(unchecked);
-        assert!(Round::new(&rules, at(0)).is_empty());
+        assert!(Round::new(&rules, MOST, 0, at(0)).is_empty());
+    }
+
+    #[test]
+    fn machines_of_the_same_rules_do_not_beat_together() {
+        let rules = rules(1, &check(1, 1));
+        let first = |chance| Round::new(&rules, MOST, chance, at(0)).next();
+        assert!(first(1) != first(2) && first(1) == first(1));
     }
 }

@@ -37,13 +37,17 @@ impl Backend {
     }
 
     /// Lets `answer` have every connection, each on a thread of its own; gives their count.
-    pub(crate) fn serve(&self, answer: fn(TcpStream)) -> Arc<AtomicUsize> {
+    pub(crate) fn serve(
+        &self,
+        answer: impl Fn(TcpStream) + Clone + Send + 'static,
+    ) -> Arc<AtomicUsize> {
         let listener = self.0.try_clone().expect("another descriptor");
         let count = Arc::new(AtomicUsize::new(0));
         let accepted = Arc::clone(&count);
         thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 accepted.fetch_add(1, Ordering::SeqCst);
+                let answer = answer.clone();
                 thread::spawn(move || answer(stream));
             }
         });

@@ -62,10 +62,29 @@ fn switch() -> String {
 fn by_tcp_it_only_connects() {
     let check = check(CheckMethod::Tcp);
     let mut probe = probe(&check);
-    assert!(probe.is_dialling() && probe.to_send().is_empty());
-    assert_eq!(probe.broke(Fault::Refused), Err(Trouble::Broke(Fault::Refused)));
+    assert_eq!((probe.address(), probe.to_send()), (Some(0), b"".as_slice()));
     assert_eq!(probe.connected(at(1)), Some(Ok(())));
     assert_eq!(probe.to_send(), b"");
+}
+
+/// As a session does: it dials one address after the other, unless no other could help.
+#[test]
+fn whoever_cannot_be_reached_by_one_address_is_dialled_at_the_next() {
+    let check = check(CheckMethod::Tcp);
+    let mut reached = probe(&check);
+    assert_eq!((reached.broke(Fault::Refused, at(1)), reached.address()), (None, Some(1)));
+    assert_eq!((reached.late(at(3)), reached.address()), (None, Some(2)));
+    assert_eq!(reached.deadline(), at(5), "each address has its time");
+    let mut none = probe(&check);
+    assert_eq!(none.broke(Fault::Refused, at(1)), None);
+    let told = none.broke(Fault::Exhausted, at(1));
+    assert_eq!(told, Some(Err(Trouble::Broke(Fault::Refused))), "not that there is no other");
+    for fault in [Fault::Exhausted, Fault::Unresolved, Fault::Resources] {
+        assert_eq!(probe(&check).broke(fault, at(1)), Some(Err(Trouble::Broke(fault))));
+    }
+    let mut endless = probe(&check);
+    let dialled = std::iter::from_fn(|| endless.late(at(1)).xor(Some(Ok(())))).count();
+    assert_eq!(dialled, usize::from(ADDRESSES_MOST) - 1);
 }
 
 #[test]
@@ -122,7 +141,7 @@ fn a_small_body_is_waited_for_and_a_big_one_is_not() {
     let check = check(GET);
     let mut probe = asking(&check);
     assert_eq!(probe.heard(b"HTTP/1.1 200 x\r\nContent-Length: 3\r\n\r\na", at(2)), None);
-    assert_eq!(probe.ended(), Err(Trouble::Ended));
+    assert_eq!(probe.ended(at(2)), Some(Err(Trouble::Ended)));
     assert_eq!(probe.heard(b"bc", at(2)), Some(Ok(())));
     let more = CHECK_BODY_MOST + 1;
     let big = format!("HTTP/1.1 200 x\r\nContent-Length: {more}\r\n\r\na");
@@ -137,15 +156,13 @@ fn each_step_has_its_time() {
     let check = check(CheckMethod::WebSocket);
     let mut probe = probe(&check);
     assert_eq!(probe.deadline(), at(2));
-    probe.redialled(at(2));
-    assert_eq!(probe.deadline(), at(4));
     assert_eq!(probe.connected(at(3)), None);
     assert_eq!(probe.deadline(), at(8));
-    assert_eq!(probe.late(), Err(Trouble::Late));
+    assert_eq!(probe.late(at(8)), Some(Err(Trouble::Late)));
     probe.sent(probe.to_send().len());
     assert_eq!(probe.heard(switch().as_bytes(), at(6)), None);
     assert_eq!(probe.deadline(), at(11));
-    assert_eq!(probe.late(), Ok(()), "it has proved that it switches");
+    assert_eq!(probe.late(at(11)), Some(Ok(())), "it has proved that it switches");
 }
 
 #[test]
@@ -164,7 +181,8 @@ fn a_handshake_is_verified_and_closed() {
     assert_eq!(probe.heard(&greeted, at(2)), None);
     let masked = [b'M' ^ 0x03, b'A' ^ 0xE8];
     assert_eq!(probe.to_send(), [b"\x88\x82MASK".as_slice(), &masked].concat());
-    assert_eq!((probe.ended(), probe.broke(Fault::Reset)), (Ok(()), Ok(())));
+    let passed = Some(Ok(()));
+    assert_eq!((probe.ended(at(2)), probe.broke(Fault::Reset, at(2))), (passed, passed));
     assert_eq!(probe.heard(b"\x02\x03\xE8", at(2)), Some(Ok(())));
 }
 
@@ -185,4 +203,11 @@ fn who_sends_without_end_instead_of_a_close_is_left() {
     let long = [b"\x82\x7f\0\0\0\0\xff\0\0\0".as_slice(), &[0; CHECK_BODY_MOST as usize]].concat();
     let sent = [switch().as_bytes(), &long].concat();
     assert_eq!(answered(CheckMethod::WebSocket, sent), Some(Ok(())));
+    let check = check(CheckMethod::WebSocket);
+    let mut probe = asking(&check);
+    assert_eq!(probe.heard(switch().as_bytes(), at(2)), None);
+    let some = b"\x81\x02hi".repeat(64);
+    let most = CHECK_BODY_MOST as usize / some.len();
+    assert!((0..most).all(|_| probe.heard(&some, at(2)).is_none()));
+    assert_eq!(probe.heard(&some, at(2)), Some(Ok(())), "frame after frame");
 }

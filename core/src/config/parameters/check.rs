@@ -8,7 +8,7 @@ pub(super) static PARAMETERS: &[Parameter] = &[
         name: "hcmethod",
         values: "None|TCP|OPTIONS|HEAD|GET|OPTIONS11|HEAD11|GET11|WS",
         default: Some("None"),
-        summary: "**Not built yet: the daemon refuses it.** How it is checked beside its requests: by a connection, or by a request of HTTP/1.0 (1.1 with 11). \
+        summary: "How it is checked beside its requests: by a connection, or by a request of HTTP/1.0 (1.1 with 11). \
                   **WS is ours:** a handshake of WebSocket, verified and closed again.",
         apply: |options, value| options.member.checking.set_method(value),
     },
@@ -25,7 +25,8 @@ pub(super) static PARAMETERS: &[Parameter] = &[
         name: "hcpasses",
         values: "number",
         default: None,
-        summary: "After so many good checks in a row it serves again; 1 if absent, and 0 is 1.",
+        summary: "After so many good checks in a row it serves again, even before its retry= or ejecttime= is over; 1 if absent, \
+                  and 0 is 1.",
         apply: |options, value| options.member.checking.set_passes(value),
     },
     Parameter {
