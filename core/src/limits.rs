@@ -54,6 +54,8 @@ pub const LINGER_MOST: u32 = 256 * 1024;
 
 /// Bytes of a body, or of a WebSocket, that a check reads at the most.
 pub const CHECK_BODY_MOST: u64 = 16 * 1024;
+/// Bytes of the file of heartbeats: some twenty thousand servers.
+pub const HEARTBEATS_MOST: usize = 1024 * 1024;
 
 const _: () = assert!(BUFFER <= HEAD_MOST, "a fresh buffer already fits the largest head");
 const _: () = assert!(CHUNK_LINE_MOST <= BUFFER, "a chunk line fits one buffer");

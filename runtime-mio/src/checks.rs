@@ -1,4 +1,4 @@
-//! The checks of balancers' members: one thread with a poll of its own, whatever the number of members.
+//! Checks of balancers' members, and their heartbeats: one thread with a poll of its own, however many there are.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,6 +19,7 @@ use underpass_core::route::WorkerId;
 use underpass_core::time::Time;
 
 use crate::dial::Dialler;
+use crate::heartbeats::Storage;
 use crate::leg::{Leg, fault};
 use crate::resolve::{Ask, Names};
 use crate::shared::{Mailbox, Message, Shared};
@@ -28,7 +29,7 @@ use crate::slots::Key;
 const EVENTS: usize = 64;
 const WAKER: Token = Token(usize::MAX);
 
-/// The thread of checks.
+/// The thread that learns from members how they are.
 #[derive(Debug)]
 pub(crate) struct Checks {
     poll: Poll,
@@ -36,6 +37,7 @@ pub(crate) struct Checks {
     shared: Arc<Shared>,
     round: Round,
     names: Names,
+    storage: Option<Storage>,
     began: Instant,
 }
 
@@ -51,23 +53,29 @@ struct Visit<'r> {
 type Visits<'r> = BTreeMap<WorkerId, Visit<'r>>;
 
 impl Checks {
-    /// The checks of all members, so many at once at the most, and the way to stop them; none if no member is
-    /// checked.
+    /// The checks of all members, `most` of them at once (`ProxyHCTPsize`), with the heartbeats that are kept
+    /// in that file; and the way to stop them. None if no member is checked or heard. What is in the file now
+    /// counts from the beginning.
     pub(crate) fn new(
         shared: &Arc<Shared>,
         asks: &Sender<Ask>,
         most: NonZeroU16,
+        storage: Option<String>,
     ) -> io::Result<Option<(Self, Mailbox)>> {
         let chance = u64::from_ne_bytes(random()?);
         let round = Round::new(&shared.rules, most, chance, Time::ZERO);
-        if round.is_empty() {
+        let mut storage = storage.map(|path| Storage::new(path, shared));
+        if round.is_empty() && storage.as_ref().and_then(Storage::next).is_none() {
             return Ok(None);
+        }
+        if let Some(storage) = &mut storage {
+            storage.read(shared, Time::ZERO);
         }
         let poll = Poll::new()?;
         let (mailbox, inbox) = Mailbox::new(Waker::new(poll.registry(), WAKER)?);
         let names = Names::new(&shared.rules.workers, asks.clone(), mailbox.clone());
-        let shared = Arc::clone(shared);
-        Ok(Some((Self { poll, inbox, shared, round, names, began: Instant::now() }, mailbox)))
+        let (shared, began) = (Arc::clone(shared), Instant::now());
+        Ok(Some((Self { poll, inbox, shared, round, names, storage, began }, mailbox)))
     }
 
     /// Checks until it is told to stop.
@@ -86,6 +94,9 @@ impl Checks {
                 return Ok(());
             }
             self.expire(&mut visits, now);
+            if let Some(storage) = &mut self.storage {
+                storage.read(&shared, now);
+            }
             while let Some(worker) = self.round.begin(now) {
                 visits.insert(worker, Visit { probe: probe(&shared, worker, now)?, leg: None });
                 self.go_on(worker, &mut visits, now, Self::dial);
@@ -100,7 +111,8 @@ impl Checks {
 
     fn timeout(&self, visits: &Visits<'_>) -> Option<Duration> {
         let deadlines = visits.values().map(|visit| visit.probe.deadline());
-        let at = deadlines.chain(self.round.next()).min()?.deadline()?;
+        let storage = self.storage.as_ref().and_then(Storage::next);
+        let at = deadlines.chain(self.round.next()).chain(storage).min()?.deadline()?;
         Some(Duration::from_micros(at.since(self.now()).as_micros()))
     }
 

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use underpass_core::config::{self, Input, Problem, Read, Severity, Source};
-use underpass_core::route::{Method, Rules};
 
 use crate::cli::{Configuration, Run};
 
@@ -40,20 +39,11 @@ pub(crate) fn load_lines(directives: &[String]) -> Result<Read, String> {
 
 fn read(inputs: &[Input], defines: &[(String, String)]) -> Result<Read, String> {
     let read = config::read(&mut System, inputs, defines).map_err(|problems| render(&problems))?;
-    if let Some(why) = not_built(&read.config.rules) {
-        return Err(format!("underpass: {why}\n"));
-    }
     if !read.warnings.is_empty() {
         // Where standard error is gone there is nobody left to be warned.
         let _ = io::stderr().write_all(render(&read.warnings).as_bytes());
     }
     Ok(read)
-}
-
-/// What the configuration asks for, and the daemon cannot do yet.
-fn not_built(rules: &Rules) -> Option<&'static str> {
-    let beats = rules.balancers.iter().any(|balancer| balancer.method == Method::Heartbeat);
-    beats.then_some("`lbmethod=heartbeat`: heartbeats are not read yet; write `leasttunnels`")
 }
 
 /// The files and the environment of this machine.
@@ -156,24 +146,6 @@ mod tests {
     fn a_define_has_a_value_or_none() {
         assert_eq!(define("A"), ("A".into(), String::new()));
         assert_eq!(define("A=b=c"), ("A".into(), "b=c".into()));
-    }
-
-    #[test]
-    fn what_is_not_built_is_refused() {
-        let app = |parameters: &str, more: &str| {
-            let member = format!("BalancerMember balancer://app ws://b {parameters}");
-            let lines = [
-                "Listen 127.0.0.1:0",
-                "HeartbeatStorage /x",
-                "ProxyPass / balancer://app",
-                &member,
-                more,
-            ];
-            load_lines(&lines.map(str::to_owned)).map(|_| ())
-        };
-        assert_eq!(app("retry=5", "Timeout 5"), Ok(()));
-        let said = app("", "ProxySet balancer://app lbmethod=heartbeat").unwrap_err();
-        assert!(said.starts_with("underpass: `lbmethod=heartbeat`"), "{said}");
     }
 
     #[test]

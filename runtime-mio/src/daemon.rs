@@ -75,7 +75,8 @@ pub(crate) fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
         let name = format!("loop {number}");
         threads.push(thread::Builder::new().name(name).spawn(move || event_loop.run())?);
     }
-    if let Some((checks, mailbox)) = Checks::new(&shared, &asks, config.checks)? {
+    let checks = Checks::new(&shared, &asks, config.checks, config.heartbeats)?;
+    if let Some((checks, mailbox)) = checks {
         mailboxes.push(mailbox);
         threads.push(thread::Builder::new().name("checks".into()).spawn(move || checks.run())?);
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! main ─ cli ─ configure ─▶ daemon ─┬▶ event_loop (one a core): accept → slots → turn ⇄ core's pump
 //!                                   ├▶ resolve (names)               legs · carriers · deadlines
-//!                                   ├▶ checks (of members)
+//!                                   ├▶ checks (of members) ─ heartbeats
 //!                                   ├▶ record (traces)
 //!                                   └▶ signals
 //! ```
@@ -24,6 +24,7 @@ mod describe;
 mod dial;
 mod event_loop;
 mod explain;
+mod heartbeats;
 mod idle_legs;
 mod leg;
 mod manual;

@@ -76,7 +76,7 @@ pub enum NoWorker {
     Tried,
     /// Every worker is left alone after a failure; the first may be tried after so long.
     Resting(Wait),
-    /// No member may be tried: each is closed, or fails its checks.
+    /// No member may be tried: each is closed, fails its checks, or sends no heartbeats.
     Down,
     /// The member that the client belongs to cannot serve, and no other may (`nofailover=On`).
     Route,

@@ -3,12 +3,15 @@
 //! [`pool`] elects a worker and takes the [`lease`] back; `house` is one balancer, `choice` the methods by which
 //! one of its members is chosen, [`health`] what is known of one, `queue` who waits for a full one, `crowd` how
 //! many there are, [`sticky`] to whom a request belongs; [`ledger`] is what they have carried, and [`idle`] keeps
-//! connections for later exchanges. [`round`] says when members are checked, and [`probe`] is one check. How
-//! the pool is shared between loops is the driver's business.
+//! connections for later exchanges. [`round`] says when members are checked, and [`probe`] is one check;
+//! [`heartbeats`] are what members say themselves, and [`heartbeat`] is one of them. How the pool is shared
+//! between loops is the driver's business.
 
 mod choice;
 mod crowd;
 pub mod health;
+pub mod heartbeat;
+pub mod heartbeats;
 mod house;
 pub mod idle;
 pub mod lease;
@@ -21,6 +24,7 @@ pub mod sticky;
 
 pub(crate) use crowd::Visit;
 pub use health::Health;
+pub use heartbeats::Heartbeats;
 pub use idle::Idle;
 pub use lease::{Ask, Lease, NoWorker, Purpose};
 pub use ledger::Ledger;

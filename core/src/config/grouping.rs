@@ -113,6 +113,11 @@ impl Grouping {
         self.sticky.as_ref().map(|(.., word)| word)
     }
 
+    /// Whether members are chosen by heartbeats.
+    pub(super) fn beats(&self) -> bool {
+        self.method.as_ref().is_some_and(|(method, _)| *method == Method::Heartbeat)
+    }
+
     /// What of it contradicts the rest, where heartbeats are `heard`.
     pub(super) fn flaws(&self, heard: bool) -> Vec<Flaw> {
         let method = self.method.as_ref();
@@ -264,7 +269,9 @@ mod tests {
     #[test]
     fn what_a_balancer_cannot_be_is_a_problem() {
         let told = |says: &str| {
-            problem(&format!("BalancerMember balancer://a http://b\nProxySet balancer://a {says}"))
+            problem(&format!(
+                "BalancerMember balancer://a http://[::1]\nProxySet balancer://a {says}"
+            ))
         };
         for (says, message) in [
             (

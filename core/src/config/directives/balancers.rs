@@ -86,8 +86,8 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         default: None,
         contexts: Context::SERVER,
         origin: Origin::Httpd,
-        summary: "The file in which mod_heartmonitor keeps what members can take, for lbmethod=heartbeat, which the \
-                  daemon refuses as yet.",
+        summary: "The file in which mod_heartmonitor keeps what members can take, for lbmethod=heartbeat: it does so with \
+                  `HeartbeatMaxServers 0`. It is read once a second; who was not heard for ten seconds takes nothing.",
         example: "HeartbeatStorage /run/httpd/hb.dat",
         count: 1..=1,
         apply: |loader, args| {

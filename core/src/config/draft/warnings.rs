@@ -1,7 +1,10 @@
 //! What can be used, but is hardly what was meant.
 
+use std::net::IpAddr;
+
 use super::groups::{Group, place};
 use super::{Draft, Server, Settings};
+use crate::config::membership::Line;
 use crate::config::problem::Flaw;
 use crate::config::proxy_pass::Pass;
 use crate::route::{Pattern, Scheme};
@@ -23,6 +26,7 @@ impl Draft {
             flaws.extend(self.unheard(server));
         }
         flaws.extend(self.groups.iter().flat_map(Group::warnings));
+        flaws.extend(self.groups.iter().filter(|it| it.says.beats()).flat_map(silent));
         flaws.into_iter().map(Flaw::warning).collect()
     }
 
@@ -105,6 +109,16 @@ fn slashes(pass: &Pass) -> Option<Flaw> {
     Some(flaw.help(format!("`{asked}` becomes `{example}`: end both with `/`, or none")))
 }
 
+/// The members of a balancer of heartbeats that none can come from.
+fn silent(group: &Group) -> impl Iterator<Item = Flaw> {
+    let is_named =
+        |line: &&Line| line.target.socket.is_some() || line.target.host.parse::<IpAddr>().is_err();
+    group.members.iter().filter(is_named).map(|line| {
+        let flaw = line.word.flaw("no heartbeat tells of this member, which never serves");
+        flaw.help("write its address in place of its name")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use crate::config::testing::warnings;
@@ -168,5 +182,24 @@ mod tests {
         let text = "<VirtualHost *:81 *>\n</VirtualHost>";
         assert_eq!(warnings(text), ["conf:1:14: nobody listens on port 81 (write `Listen 81`)"]);
         assert_eq!(warnings("Listen 0\n<VirtualHost *:81>\n</VirtualHost>"), [""; 0]);
+    }
+
+    #[test]
+    fn a_member_that_no_heartbeat_comes_from_is_told() {
+        let text = |method: &str| {
+            format!(
+                "HeartbeatStorage /x\n<Proxy balancer://a>\nBalancerMember http://192.0.2.1:8080\n\
+                 BalancerMember http://[2001:db8::1]\nBalancerMember http://back.example\n\
+                 BalancerMember unix:/s|http://192.0.2.1\nProxySet lbmethod={method}\n</Proxy>"
+            )
+        };
+        let told = |line| {
+            format!(
+                "conf:{line}:16: no heartbeat tells of this member, which never serves \
+                 (write its address in place of its name)"
+            )
+        };
+        assert_eq!(warnings(&text("heartbeat")), [told(5), told(6)]);
+        assert_eq!(warnings(&text("byrequests")), [""; 0]);
     }
 }

@@ -9,8 +9,9 @@ pub(super) static PARAMETERS: &[Parameter] = &[
         name: "lbmethod",
         values: "byrequests|bytraffic|bybusyness|heartbeat|leasttunnels|hash",
         default: None,
-        summary: "How a member is chosen: in turn, by bytes (those of tunnels too), by requests and tunnels under way, \
-                  or by what HeartbeatStorage says, all by loadfactor=. **Ours:** leasttunnels is the fewest under way \
+        summary: "How a member is chosen: in turn, by bytes (those of tunnels too), or by requests and tunnels under way, all by \
+                  loadfactor=; or in turn by what HeartbeatStorage says that each can take, which knows members by their \
+                  addresses. **Ours:** leasttunnels is the fewest under way \
                   for its share, hash always the same one for the same hashkey=. If absent byrequests, or leasttunnels \
                   where all members are ws:// and ProxyWebsocketFallbackToProxyHttp is Off.",
         apply: |options, value| options.group.set_method(value),
