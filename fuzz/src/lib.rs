@@ -2,8 +2,9 @@
 //!
 //! One module a target: [`request`] and [`response`] take bytes for a head, of which [`heads`] knows what
 //! both have in common; [`chunks`] for a chunked body; [`path`] for rules and a path, [`config`] for a
-//! configuration; [`edits`] for edits and two heads; [`session`] for two peers and a script, and so does [`exchange`], which has hyper read
-//! what the peers got. [`wires`] is the driver that plays the script, [`verdict`] judges what came of it,
+//! configuration; [`edits`] for edits and two heads; [`probe`] for what a member sends to whoever checks it, and
+//! [`heartbeats`] for what members say themselves; [`session`] for two peers and a script, and so does [`exchange`],
+//! which has hyper read what the peers got. [`wires`] is the driver that plays the script, [`verdict`] judges what came of it,
 //! [`answer`] finds final responses, [`rules`] are the configurations.
 
 #![forbid(unsafe_code)]
@@ -14,7 +15,9 @@ pub mod config;
 pub mod edits;
 pub mod exchange;
 pub mod heads;
+pub mod heartbeats;
 pub mod path;
+pub mod probe;
 pub mod request;
 pub mod response;
 pub mod rules;

@@ -13,17 +13,21 @@ use std::{env, fs};
 
 use case::Case;
 use underpass_core::config::{directives, parameters};
-use underpass_fuzz::{chunks, config, edits, exchange, path, request, response, session};
+use underpass_fuzz::{
+    chunks, config, edits, exchange, heartbeats, path, probe, request, response, session,
+};
 
 type Check = fn(&[u8]);
 
 /// What each target checks.
-const TARGETS: [(&str, Check); 8] = [
+const TARGETS: [(&str, Check); 10] = [
     ("chunked", chunks::check),
     ("config", config::check),
     ("edits", edits::check),
     ("exchange", exchange::check),
+    ("heartbeats", heartbeats::check),
     ("path", path::check),
+    ("probe", probe::check),
     ("request_head", request::check),
     ("response_head", response::check),
     ("session", session::check),

@@ -243,7 +243,7 @@ fn probe(shared: &Shared, worker: WorkerId, now: Time) -> io::Result<Probe<'_>> 
     let member = shared.rules.workers[worker.0 as usize].member.as_deref();
     let checked = member.and_then(|member| Some((member, member.check.as_ref()?)));
     let (member, check) = checked.expect("only members that have a check are in a round");
-    Ok(Probe::new(member, check, random()?, now))
+    Ok(Probe::new(member, check, shared.rules.bad_header, random()?, now))
 }
 
 /// Bytes that nobody can guess.

@@ -1,12 +1,14 @@
 //! Stage 4 of 6 · one check of a member: what is sent to it, and what its answer says.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::Fault;
-use crate::head::{BadHead, Framing, Response, Scan, slots};
+use crate::head::{BadHead, BadHeader, Framing, Response, Scan, slots};
 use crate::limits::{ADDRESSES_MOST, CHECK_BODY_MOST, INTERIM_MOST, Limits};
 use crate::negotiate::offer::{Handshake, WEBSOCKET};
 use crate::negotiate::{Answer, Nonsense, Offer, judge};
@@ -72,9 +74,16 @@ pub enum Trouble {
 }
 
 impl<'r> Probe<'r> {
-    /// A check of that member, whose connection begins to be dialled now. The `chance` must be drawn
-    /// anew for each: a handshake's key and mask are made of it (RFC 6455 §4.1, §5.3).
-    pub fn new(member: &Member, check: &'r Check, chance: [u8; 20], now: Time) -> Self {
+    /// A check of that member, whose connection begins to be dialled now; the head of its answer may be what
+    /// requests take. The `chance` must be drawn anew for each: a handshake's key and mask are made of it
+    /// (RFC 6455 §4.1, §5.3).
+    pub fn new(
+        member: &Member,
+        check: &'r Check,
+        bad_header: BadHeader,
+        chance: [u8; 20],
+        now: Time,
+    ) -> Self {
         let (mut key, mut mask) = ([0; 16], [0; 4]);
         key.copy_from_slice(&chance[..16]);
         mask.copy_from_slice(&chance[16..]);
@@ -89,7 +98,7 @@ impl<'r> Probe<'r> {
         Self {
             check,
             offer,
-            limits: Limits { field: manner.response_line, ..Limits::RESPONSE },
+            limits: manner.response_limits(bad_header),
             waits: [manner.connect, manner.answer],
             deadline: now.after(manner.connect),
             stage: Stage::Dial(0),
@@ -119,22 +128,28 @@ impl<'r> Probe<'r> {
     pub fn heard(&mut self, bytes: &[u8], now: Time) -> Option<Outcome> {
         self.heard.extend(bytes);
         while self.stage == Stage::Answer {
-            match self.answer(now) {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(trouble) => return Some(Err(trouble)),
+            match self.scan.find(&self.heard, &self.limits) {
+                Ok(None) => return None,
+                Ok(Some(head)) => {
+                    if let Err(trouble) = self.take(head, now) {
+                        return Some(Err(trouble));
+                    }
+                }
+                Err(bad) => return Some(Err(Trouble::Head(bad))),
             }
         }
-        match self.stage {
-            Stage::Dial(_) | Stage::Answer => None,
-            Stage::Body(length) => (self.heard.len() as u64 >= length).then_some(Ok(())),
-            Stage::Close(read) => self.is_closed(read).then_some(Ok(())),
-        }
+        self.verdict()
     }
 
-    /// The other end has ended.
+    /// The other end has ended: its last line may still be one that begins the body.
     pub fn ended(&mut self, now: Time) -> Option<Outcome> {
-        self.trouble(Trouble::Ended, now)
+        let is_due = self.stage == Stage::Answer;
+        let head = self.scan.find_last(&self.heard, &self.limits).filter(|_| is_due);
+        let verdict = head.and_then(|head| match self.take(head, now) {
+            Ok(()) => self.verdict(),
+            Err(trouble) => Some(Err(trouble)),
+        });
+        verdict.or_else(|| self.trouble(Trouble::Ended, now))
     }
 
     /// The connection has failed, or dialling it has: then there may be another [`address`](Self::address).
@@ -164,13 +179,14 @@ impl<'r> Probe<'r> {
         self.deadline
     }
 
-    /// Looks for a head, and at it; whether there was one.
-    fn answer(&mut self, now: Time) -> Result<bool, Trouble> {
-        let found = self.scan.find(&self.heard, &self.limits).map_err(Trouble::Head)?;
-        let Some(head) = found else { return Ok(false) };
-        let end = head.end;
-        let mut slots = slots();
-        let response = Response::parse(&self.heard[head], &mut slots).map_err(Trouble::Head)?;
+    /// Takes a head, as a session takes it.
+    fn take(&mut self, head: Range<usize>, now: Time) -> Result<(), Trouble> {
+        let (end, mut slots) = (head.end, slots());
+        let bytes = self.limits.bad_header.mend(&self.heard[head]);
+        let response = Response::parse(&bytes, &mut slots).map_err(Trouble::Head)?;
+        if matches!(bytes, Cow::Owned(_)) && response.is_interim() {
+            return Err(Trouble::Head(BadHead::Syntax));
+        }
         match judge(&self.offer, self.unsent.is_empty(), &response).map_err(Trouble::Nonsense)? {
             Answer::Interim if self.interims == INTERIM_MOST => return Err(Trouble::Interims),
             Answer::Interim => self.interims += 1,
@@ -183,7 +199,16 @@ impl<'r> Probe<'r> {
         }
         self.heard.drain(..end);
         self.scan = Scan::default();
-        Ok(true)
+        Ok(())
+    }
+
+    /// What has come behind the heads says, if that is enough.
+    fn verdict(&mut self) -> Option<Outcome> {
+        match self.stage {
+            Stage::Dial(_) | Stage::Answer => None,
+            Stage::Body(length) => (self.heard.len() as u64 >= length).then_some(Ok(())),
+            Stage::Close(read) => self.is_closed(read).then_some(Ok(())),
+        }
     }
 
     /// How much of the body is waited for: a small one, so that whoever sends it is not broken off.

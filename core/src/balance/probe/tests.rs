@@ -25,6 +25,10 @@ fn check(method: CheckMethod) -> Check {
 }
 
 fn probe(check: &Check) -> Probe<'_> {
+    probe_with(check, BadHeader::IsError)
+}
+
+fn probe_with(check: &Check, bad_header: BadHeader) -> Probe<'_> {
     let target = Target {
         scheme: Scheme::Ws,
         host: "b".into(),
@@ -34,7 +38,7 @@ fn probe(check: &Check) -> Probe<'_> {
     };
     let manner =
         Manner { connect: Wait::from_secs(2), answer: Wait::from_secs(5), ..Manner::DEFAULT };
-    Probe::new(&Member { manner, ..Member::new(target) }, check, CHANCE, at(0))
+    Probe::new(&Member { manner, ..Member::new(target) }, check, bad_header, CHANCE, at(0))
 }
 
 /// It is connected, and has sent all that it wanted to.
@@ -134,6 +138,31 @@ fn what_is_no_http_is_bad() {
     assert!(matches!(answered(GET, vec![b'x'; HEAD_MOST]), Some(Err(Trouble::Head(_)))));
     let unasked = Some(Err(Trouble::Nonsense(Nonsense::Unasked)));
     assert_eq!(answered(GET, switch()), unasked);
+}
+
+/// `ProxyBadHeader`: whose answers to requests are taken passes its checks.
+#[test]
+fn a_line_that_is_no_field_is_what_it_is_for_requests() {
+    let heard = |bad_header, check: &Check, answer: &[u8]| {
+        let mut probe = probe_with(check, bad_header);
+        assert_eq!(probe.connected(at(1)), None);
+        probe.sent(probe.to_send().len());
+        probe.heard(answer, at(2)).or_else(|| probe.ended(at(2)))
+    };
+    let check = check(GET);
+    let bad = b"HTTP/1.1 200 x\r\nno field\r\n\r\n";
+    let syntax = Some(Err(Trouble::Head(BadHead::Syntax)));
+    assert_eq!(heard(BadHeader::IsError, &check, bad), syntax);
+    assert_eq!(heard(BadHeader::Ignore, &check, bad), Some(Ok(())));
+    assert_eq!(heard(BadHeader::StartBody, &check, bad), Some(Ok(())));
+    let last = b"HTTP/1.1 200 x\r\nno line";
+    assert_eq!(heard(BadHeader::StartBody, &check, last), Some(Ok(())));
+    let ended = Some(Err(Trouble::Ended));
+    assert_eq!(heard(BadHeader::Ignore, &check, last), ended);
+    let cut = b"HTTP/1.1 200 x\r\nContent-Length: 99\r\nno line";
+    assert_eq!(heard(BadHeader::StartBody, &check, cut), ended);
+    let interim = b"HTTP/1.1 103 x\r\nno field\r\n\r\nHTTP/1.1 200 x\r\n\r\n";
+    assert_eq!(heard(BadHeader::Ignore, &check, interim), syntax);
 }
 
 #[test]
