@@ -131,6 +131,21 @@ fn who_refuses_upgrades_passes_a_get_and_fails_a_handshake() {
     assert_eq!((told(&by_handshake, OUT), told(&by_handshake, BACK)), (1, 1));
 }
 
+/// `localhost` may be an address of IPv6 first, where nobody listens.
+#[test]
+fn a_member_is_checked_by_its_name_at_the_address_that_answers() {
+    let (first, second) = (Member::new("first", true), Member::new("second", true));
+    let daemon = Daemon::run(&format!(
+        "ProxyPass / balancer://app/\n\
+         BalancerMember balancer://app http://localhost:{} hcmethod=GET hcinterval=100ms\n\
+         BalancerMember balancer://app http://{}",
+        first.address.port(),
+        second.address
+    ));
+    first.is_checked(3);
+    assert!(both_serve(&daemon, first.name) && told(&daemon, OUT) == 0);
+}
+
 /// The `retry=` of a member that could not be reached is ten minutes: it is back by its checks alone.
 #[test]
 fn who_listens_again_is_back_by_a_check_of_tcp() {
