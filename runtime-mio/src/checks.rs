@@ -78,8 +78,14 @@ impl Checks {
         Ok(Some((Self { poll, inbox, shared, round, names, storage, began }, mailbox)))
     }
 
-    /// Checks until it is told to stop.
-    pub(crate) fn run(mut self) -> io::Result<()> {
+    /// Checks until it is told to stop. If the system does not let it, the operator is told at once: the
+    /// daemon goes on.
+    pub(crate) fn run(self) -> io::Result<()> {
+        let told = |error: &io::Error| tracing::error!(%error, "members are checked no more");
+        self.go_round().inspect_err(told)
+    }
+
+    fn go_round(mut self) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let mut visits = Visits::new();
         let mut events = Events::with_capacity(EVENTS);

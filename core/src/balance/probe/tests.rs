@@ -1,3 +1,5 @@
+//! What a check sends, and what it makes of what comes.
+
 use super::*;
 use crate::limits::HEAD_MOST;
 use crate::negotiate::offer::Accept;
