@@ -221,7 +221,7 @@ fn what_is_recorded_has_its_weight_and_its_reports() {
                 );
                 continue;
             }
-            _ => 128,
+            Event::Turn { .. } | Event::Made(..) | Event::Rests(..) => 128,
         };
         assert_eq!(event.weight(), weight);
     }

@@ -1,3 +1,5 @@
+//! Balancers as lines describe them, and what is wrong with them.
+
 use crate::config::testing::{good, problem, problems, said};
 use crate::edit::Real;
 use crate::route::{Rules, Scheme, Upgrade};
