@@ -107,9 +107,9 @@ impl Health {
         self.busy = self.busy.saturating_sub(1);
     }
 
-    /// It has answered: whatever kept it out is over.
-    pub(super) fn answered(&mut self) {
-        self.resting = None;
+    /// It has answered: whatever kept it out is over; `true` if something did.
+    pub(super) fn answered(&mut self) -> bool {
+        self.resting.take().is_some()
     }
 
     /// Its rest is over if its time is up.

@@ -125,6 +125,29 @@ impl<W: Copy + Eq> House<W> {
         }
     }
 
+    /// Does something to the member on that seat, by which it may be tried no longer, or again.
+    pub(super) fn change(
+        &mut self,
+        seat: usize,
+        now: Time,
+        woken: &mut Vec<W>,
+        act: impl FnOnce(&mut Self, usize),
+    ) {
+        let before = self.seats[seat].is_usable(now);
+        act(self, seat);
+        if before != self.seats[seat].is_usable(now) {
+            self.wake_all(woken);
+        }
+    }
+
+    /// Wakes all who wait: whom each may have is another question now.
+    pub(super) fn wake_all(&mut self, woken: &mut Vec<W>) {
+        match self.seats.len() {
+            1 => self.wake(woken),
+            _ => self.queue.wake_all(woken),
+        }
+    }
+
     /// Puts somebody behind all others who wait, for that seat or for any.
     pub(super) fn join(&mut self, who: W, visit: Visit, seat: Option<usize>, now: Time) {
         self.queue.join(Waiting { who, visit, seat, since: now, woken: false });

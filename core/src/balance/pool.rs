@@ -59,7 +59,8 @@ impl<W: Copy + Eq> Pool<W> {
     ) -> Poll<Result<Lease, NoWorker>> {
         if let Some(lease) = failed {
             let (house, seat) = self.seat(lease.worker);
-            self.houses[house].failed(seat, now);
+            let fails = |house: &mut House<W>, seat| house.failed(seat, now);
+            self.houses[house].change(seat, now, &mut self.woken, fails);
             self.take_back(lease);
         }
         let number = ask.balancer.0 as usize;
@@ -82,7 +83,9 @@ impl<W: Copy + Eq> Pool<W> {
             let (house, seat) = self.seat(lease.worker);
             let house = &mut self.houses[house];
             house.pending -= 1;
-            house.seats[seat].health.answered();
+            if house.seats[seat].health.answered() {
+                house.wake_all(&mut self.woken);
+            }
             self.crowd.answered(visit);
         }
     }
@@ -93,7 +96,9 @@ impl<W: Copy + Eq> Pool<W> {
         let Some(lease) = lease else { return self.leave(who) };
         let (house, seat) = self.seat(lease.worker);
         if let Some(verdict) = verdict(report) {
-            self.houses[house].judge(seat, verdict, report.ended);
+            let now = report.ended;
+            let judged = |house: &mut House<W>, seat| house.judge(seat, verdict, now);
+            self.houses[house].change(seat, now, &mut self.woken, judged);
         }
         self.take_back(lease);
     }
@@ -114,14 +119,19 @@ impl<W: Copy + Eq> Pool<W> {
     /// A worker's checks say whether it can serve.
     pub fn checked(&mut self, worker: WorkerId, serves: bool, now: Time) {
         let (house, seat) = self.seat(worker);
-        self.houses[house].seats[seat].health.checked(serves, now);
-        self.houses[house].wake(&mut self.woken);
+        let house = &mut self.houses[house];
+        house.change(seat, now, &mut self.woken, |it, seat| {
+            it.seats[seat].health.checked(serves, now);
+        });
     }
 
     /// A worker says how much it can take; 0 if it has not said so lately.
     pub fn heard(&mut self, worker: WorkerId, ready: u32) {
         let (house, seat) = self.seat(worker);
-        self.houses[house].seats[seat].ready = ready;
+        let before = std::mem::replace(&mut self.houses[house].seats[seat].ready, ready);
+        if before == 0 && ready > 0 {
+            self.houses[house].wake(&mut self.woken);
+        }
     }
 
     /// Whose turn has come since the last time, in their order: each must elect again.
@@ -168,9 +178,11 @@ impl<W: Copy + Eq> Pool<W> {
             Some(place) => self.houses[ask.balancer.0 as usize].queue.remove(place),
             None => self.enter(ask)?,
         };
-        let seat = &mut self.houses[ask.balancer.0 as usize].seats[seat];
-        seat.health.leased();
-        Ok(Lease::new(seat.worker, visit))
+        let house = &mut self.houses[ask.balancer.0 as usize];
+        house.seats[seat].health.leased();
+        // The place that it was woken for may be another one, and somebody else's now.
+        house.wake(&mut self.woken);
+        Ok(Lease::new(house.seats[seat].worker, visit))
     }
 
     fn enter(&mut self, ask: &Ask) -> Result<Visit, NoWorker> {

@@ -100,6 +100,14 @@ impl<W: Copy + Eq> Queue<W> {
         places
     }
 
+    /// Wakes all who have not been woken, into `woken`.
+    pub(super) fn wake_all(&mut self, woken: &mut Vec<W>) {
+        for waiting in self.waiting.iter_mut().filter(|waiting| !waiting.woken) {
+            waiting.woken = true;
+            woken.push(waiting.who);
+        }
+    }
+
     /// Wakes those whose turn it is by those places, and who have not been woken, into `woken`.
     pub(super) fn wake(&mut self, mut places: Places, woken: &mut Vec<W>) {
         for waiting in &mut self.waiting {
