@@ -68,7 +68,7 @@ impl Carried {
 
     fn tell(&mut self, io: &mut impl Io) {
         let bytes = std::mem::take(&mut self.bytes);
-        if let Some(worker) = self.worker.filter(|_| bytes > 0) {
+        if let Some(worker) = self.worker {
             io.carried(worker, bytes);
         }
     }

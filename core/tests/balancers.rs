@@ -175,6 +175,9 @@ fn what_is_carried_is_told_of_who_carries_it() {
         world.hear(Client, "abc");
         world.hear(Backend, "defgh");
         assert_eq!(world.wires.told, Some(vec![(WorkerId(0), 3), (WorkerId(0), 5)]));
+        world.wires.told = Some(Vec::new());
+        world.hear(Client, &"x".repeat(100_000));
+        assert_eq!(world.wires.told, Some(vec![(WorkerId(0), 100_000)]), "in several moves");
     }
 
     let rules = app("");

@@ -37,10 +37,11 @@ pub(super) fn condition(word: &Word) -> Result<Test, Flaw> {
 
 fn matches(word: &Word) -> Result<Test, Flaw> {
     let text = word.text();
+    // A status has no letters: `i` asks for nothing.
     let bare = word.part(0..text.strip_suffix('i').unwrap_or(text).len());
     let expression = inside(&bare, '/', '/')
         .ok_or_else(|| word.flaw("an expression stands between slashes").help(BUILT))?;
-    regular(&expression, expression.text(), bare.text() != text).map(Test::Matches)
+    regular(&expression, expression.text(), false).map(Test::Matches)
 }
 
 fn one_of(word: &Word) -> Result<Test, Flaw> {

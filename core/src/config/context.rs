@@ -44,3 +44,17 @@ impl Context {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_has_a_name_of_its_own() {
+        let names = Context::EVERYWHERE.iter().map(|context| context.name());
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            ["server config", "virtual host", "location", "proxy"]
+        );
+    }
+}

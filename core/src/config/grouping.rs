@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(named(&word), Err(flaw.help("it would end there in a cookie or in a URL")));
         let client = "BalancerMember balancer://a http://b\nProxySet balancer://a lbmethod=hash hashkey=client:x";
         assert!(problem(client).contains("`client:x` tells no requests apart"));
-        let blank = super::super::testing::word("\" \"");
+        let blank = super::super::testing::word(" ");
         assert!(Grouping::default().set_separator(&blank).is_err(), "a blank");
     }
 }

@@ -46,3 +46,24 @@ pub(crate) const fn reason(status: u16) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As hyper has them, but for those that RFC 9110 has renamed.
+    #[test]
+    fn every_status_that_we_may_say_has_its_phrase() {
+        for status in 400..600 {
+            let known = hyper::StatusCode::from_u16(status).expect("it is a status");
+            let phrase = match status {
+                413 => "Content Too Large",
+                422 => "Unprocessable Content",
+                418 | 510 => "",
+                _ => known.canonical_reason().unwrap_or_default(),
+            };
+            assert_eq!(reason(status), phrase, "{status}");
+        }
+        assert_eq!((reason(200), reason(201), reason(600)), ("OK", "", ""));
+    }
+}
