@@ -346,4 +346,20 @@ mod tests {
             assert!(none, "{head}");
         }
     }
+
+    /// Rules may allow more than is allowed where nothing is said.
+    #[test]
+    fn heads_of_every_size_stay() {
+        let narrow = Limits::DEFAULT;
+        let wide = ["x".repeat(narrow.line as usize + 1), "x".repeat(narrow.field as usize + 1)];
+        let fields = "A: b\r\n".repeat(narrow.fields as usize + 1);
+        for head in [
+            format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", wide[0]),
+            format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", wide[1]),
+            format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n"),
+        ] {
+            let whole = kept(Heads::Requests, &format!("{head}{GET}"), head.len() / 2);
+            assert!(whole.ends_with(GET) && whole.len() == head.len() + GET.len());
+        }
+    }
 }

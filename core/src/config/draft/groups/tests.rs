@@ -36,14 +36,14 @@ fn a_rule_goes_to_the_members_wherever_they_are_described() {
 
 #[test]
 fn a_rule_waits_for_the_most_patient_member() {
-    let text = "ProxyPass / balancer://a noquery nocanon protocol=chat\nBalancerMember balancer://a http://b acquire=2s\n\
+    let text = "ProxyPass / balancer://a noquery nocanon interpolate protocol=chat\nBalancerMember balancer://a http://b acquire=2s\n\
                 BalancerMember balancer://a http://c acquire=5s";
     said(text, |said| {
         assert_eq!(said.forward.manner.acquire, Wait::from_secs(5));
     });
     said(&format!("{text}\nProxySet balancer://a timeout=9"), |said| {
         assert_eq!(said.forward.manner.acquire, Wait::from_secs(9));
-        assert!(!said.forward.passes_query);
+        assert!(!said.forward.passes_query && said.forward.interpolates);
         assert_eq!(said.forward.protocols, ["chat"]);
         assert_eq!(said.forward.mapping, crate::route::Mapping::Verbatim);
     });
