@@ -28,7 +28,7 @@ pub(super) struct Sessions {
     bound: Bound,
     /// As many sessions as each worker takes at least.
     most: u32,
-    /// Since when somebody waits for a worker although each has a place.
+    /// Since when somebody waits for a worker although each has a place, and nobody is served.
     idle: Option<Time>,
 }
 
@@ -107,6 +107,10 @@ impl Sessions {
         let Some(live) = self.live.get_mut(&number) else { return };
         match &event.what {
             What::Makes(op, outcome) => {
+                if (*op, *outcome) == (Op::Elect, Outcome::Done) {
+                    // The places are handed on, one after the other.
+                    self.idle = None;
+                }
                 live.makes(*op, *outcome, clock, event, found);
             }
             What::Dials(dial, outcome) => live.dials(*dial, *outcome, clock, found),
