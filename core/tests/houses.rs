@@ -8,6 +8,7 @@ use std::task::Poll;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 use underpass_core::balance::{Ask, Lease, NoWorker, Pool, Purpose};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
@@ -24,23 +25,24 @@ const SESSIONS: u32 = 8;
 const ROUTES: u16 = 3;
 
 fn role() -> impl Strategy<Value = Role> {
-    prop_oneof![3 => Just(Role::Regular), 1 => Just(Role::Spare), 1 => Just(Role::Standby)]
+    use Role::{Regular, Spare, Standby};
+    select(vec![Regular, Regular, Regular, Spare, Standby])
 }
 
 fn admission() -> impl Strategy<Value = Admission> {
     use Admission::{Closed, Draining, Open};
-    prop_oneof![4 => Just(Open), 1 => Just(Draining), 1 => Just(Closed)]
+    select(vec![Open, Open, Open, Open, Draining, Closed])
 }
 
 fn method() -> impl Strategy<Value = Method> {
-    prop_oneof![
-        Just(Method::ByRequests),
-        Just(Method::ByTraffic),
-        Just(Method::ByBusyness),
-        Just(Method::Heartbeat),
-        Just(Method::LeastTunnels),
-        Just(Method::Hash(HashKey::Client)),
-    ]
+    select(vec![
+        Method::ByRequests,
+        Method::ByTraffic,
+        Method::ByBusyness,
+        Method::Heartbeat,
+        Method::LeastTunnels,
+        Method::Hash(HashKey::Client),
+    ])
 }
 
 fn ejection() -> impl Strategy<Value = Option<Ejection>> {
@@ -85,10 +87,10 @@ fn member() -> impl Strategy<Value = Worker> {
 }
 
 fn balancer() -> impl Strategy<Value = Rules> {
-    let says =
-        (method(), any::<[bool; 3]>(), 0..6_u32, prop_oneof![Just(0), Just(5_u64)], any::<bool>());
+    let says = (method(), any::<[bool; 3]>(), 0..6_u32, select(vec![0, 5_u64]), any::<bool>());
     // Some are so many that the best is not looked for.
-    let members = prop_oneof![9 => vec(member(), 1..6), 1 => vec(member(), 17..20)];
+    let count = select(vec![1..6, 1..6, 1..6, 1..6, 17..20_usize]);
+    let members = count.prop_flat_map(|count| vec(member(), count));
     (says, members).prop_map(|(says, workers)| {
         let (method, [fails_over, forces_recovery, fails_late], retries, patience, fails) = says;
         let ids = (0..workers.len() as u32).map(WorkerId).collect();
@@ -125,25 +127,29 @@ enum Act {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let session = || 0..SESSIONS;
-    let close = prop_oneof![
-        Just(Close::Answered),
-        Just(Close::Idle),
-        Just(Close::Refused(Refusal::LateAnswer)),
-        Just(Close::Refused(Refusal::NoAnswer)),
-        Just(Close::Cut(Side::Client)),
+    let ways = vec![
+        Close::Answered,
+        Close::Idle,
+        Close::Refused(Refusal::LateAnswer),
+        Close::Refused(Refusal::NoAnswer),
+        Close::Cut(Side::Client),
     ];
-    prop_oneof![
-        6 => (session(), option::of(0..ROUTES), 0..9_u64).prop_map(|(who, route, key)| Act::Ask(who, route, key)),
-        3 => session().prop_map(Act::Fail),
-        2 => session().prop_map(Act::Confirm),
-        4 => (session(), close, prop_oneof![Just(200), Just(503)])
-            .prop_map(|(who, close, status)| Act::End(who, close, status)),
-        1 => (0..20_u32, any::<bool>()).prop_map(|(worker, serves)| Act::Checked(worker, serves)),
-        1 => (0..20_u32, 0..3_u32).prop_map(|(worker, ready)| Act::Heard(worker, ready)),
-        1 => (0..20_u32, 0..9_999_u64).prop_map(|(worker, bytes)| Act::Note(worker, bytes)),
-        2 => (0..6_000_u64).prop_map(Act::Pass),
-    ]
+    let route = option::of(0..ROUTES);
+    let says = (0..20_u32, 0..SESSIONS, route, 0..9_u64, select(ways), select(vec![200, 503]));
+    let worker = (0..20_u32, any::<bool>(), 0..3_u32, 0..6_000_u64);
+    (says, worker).prop_map(|(says, (worker, serves, ready, number))| {
+        let (kind, who, route, key, close, status) = says;
+        match kind {
+            0..6 => Act::Ask(who, route, key),
+            6..9 => Act::Fail(who),
+            9..11 => Act::Confirm(who),
+            11..15 => Act::End(who, close, status),
+            15 => Act::Checked(worker, serves),
+            16 => Act::Heard(worker, ready),
+            17 => Act::Note(worker, number),
+            _ => Act::Pass(number),
+        }
+    })
 }
 
 /// A session: what it asks, and what it has got.
