@@ -308,6 +308,29 @@ fn full_members_are_passed_over_and_waited_for() {
     assert_eq!(elect(&mut elections, 10, Some(0)), Poll::Ready(Ok(0)));
 }
 
+/// Who waits for what it cannot have now keeps nobody waiting who can: behind a member that drains, a spare, or
+/// one that has failed the first.
+#[test]
+fn who_waits_keeps_from_nobody_what_it_cannot_have() {
+    let elect = |it: &mut Elections, who, ask: &Ask| {
+        it.pool.elect(ask, None, who, at(0)).map(|got| got.map(|lease| lease.worker().0))
+    };
+    let tried = Ask { tried: vec![WorkerId(1)], ..Elections::ask(None) };
+    let waits = |role, admission, first: &Ask| {
+        let mut workers = members(2);
+        workers.iter_mut().for_each(|worker| worker.most = NonZeroU32::new(1));
+        (member(&mut workers[1]).role, member(&mut workers[1]).admission) = (role, admission);
+        let mut elections = Elections::of(workers, |_| ());
+        assert_eq!(elect(&mut elections, 1, &Elections::ask(Some(0))), Poll::Ready(Ok(0)));
+        assert_eq!(elect(&mut elections, 2, first), Poll::Pending);
+        elect(&mut elections, 3, &Elections::ask(Some(1)))
+    };
+    let any = Elections::ask(None);
+    assert_eq!(waits(Role::Regular, Admission::Draining, &any), Poll::Ready(Ok(1)));
+    assert_eq!(waits(Role::Spare, Admission::Open, &any), Poll::Ready(Ok(1)));
+    assert_eq!(waits(Role::Regular, Admission::Open, &tried), Poll::Ready(Ok(1)));
+}
+
 /// Passive health: failures behind connections that stand.
 #[test]
 fn failures_put_a_member_out_but_not_the_last_one() {

@@ -112,16 +112,28 @@ impl<W: Copy + Eq> House<W> {
     /// What is free for whoever stands at that place; nothing if nobody waits before it.
     fn places(&self, place: usize, now: Time) -> Option<Places> {
         let free = |seat: &Seat| if seat.is_usable(now) { seat.health.free() } else { 0 };
-        let places = || Places::new(self.seats.iter().map(free).collect());
+        let is_shared = |seat: &Seat| match seat.role {
+            Role::Regular | Role::Standby => is_open(seat),
+            Role::Spare => is_open(seat) && self.misses_one(seat.set, now),
+        };
+        let places = || Places::new(self.seats.iter().map(|it| (free(it), is_shared(it))));
         (place > 0).then(|| self.queue.leave_behind(place, places()))
+    }
+
+    /// Whether a regular member of that set may not be tried by everybody.
+    fn misses_one(&self, set: u8, now: Time) -> bool {
+        let mut regular = self.seats.iter().filter(|it| it.set == set && it.role == Role::Regular);
+        regular.any(|it| !it.is_usable(now) || !is_open(it))
     }
 
     /// Wakes those whose turn it has become. A place of a member that rests counts too: who waits for
     /// it learns so, and asks again.
     pub(super) fn wake(&mut self, woken: &mut Vec<W>) {
         if self.queue.len() > 0 {
-            let free = self.seats.iter().map(|seat| seat.health.free()).collect();
-            self.queue.wake(Places::new(free), woken);
+            let is_closed = |seat: &Seat| seat.admission == Admission::Closed;
+            let free = |seat: &Seat| if is_closed(seat) { 0 } else { seat.health.free() };
+            let places = self.seats.iter().map(|seat| (free(seat), is_open(seat)));
+            self.queue.wake(Places::new(places), woken);
         }
     }
 
@@ -149,8 +161,11 @@ impl<W: Copy + Eq> House<W> {
     }
 
     /// Puts somebody behind all others who wait, for that seat or for any.
-    pub(super) fn join(&mut self, who: W, visit: Visit, seat: Option<usize>, now: Time) {
-        self.queue.join(Waiting { who, visit, seat, since: now, woken: false });
+    pub(super) fn join(&mut self, who: W, visit: Visit, seat: Option<usize>, ask: &Ask, now: Time) {
+        let seats = self.seats.iter().enumerate();
+        let tried = seats.filter(|(_, it)| ask.tried.contains(&it.worker)).map(|(seat, _)| seat);
+        let tried = tried.collect();
+        self.queue.join(Waiting { who, visit, seat, tried, since: now, woken: false });
     }
 
     /// Whether who stands at that place, or has just come, may wait for a member that may be tried.

@@ -206,7 +206,7 @@ impl<W: Copy + Eq> Pool<W> {
         }
         match self.enter(ask) {
             Ok(visit) => {
-                self.houses[number].join(who, visit, seat, now);
+                self.houses[number].join(who, visit, seat, ask, now);
                 Poll::Pending
             }
             Err(none) => Poll::Ready(Err(none)),

@@ -12,12 +12,14 @@ pub(super) struct Queue<W> {
 }
 
 /// One that waits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Waiting<W> {
     pub(super) who: W,
     pub(super) visit: Visit,
     /// The only seat that will do, if only one will.
     pub(super) seat: Option<usize>,
+    /// The seats that will not do: they have failed it.
+    pub(super) tried: Vec<usize>,
     pub(super) since: Time,
     /// It has been woken, and has not asked since.
     pub(super) woken: bool,
@@ -28,27 +30,49 @@ pub(super) struct Waiting<W> {
 pub(super) struct Places {
     /// By seat, less those that are for who wants that one only.
     free: Vec<u32>,
-    /// In all.
+    /// By seat: whether it is for anybody, and not only for those who want that one.
+    shared: Vec<bool>,
+    /// Those of seats that are for anybody, and of the others.
     left: u64,
+    kept: u64,
 }
 
 impl Places {
-    /// So many free places by seat.
-    pub(super) fn new(free: Vec<u32>) -> Self {
-        Self { left: free.iter().copied().map(u64::from).sum(), free }
+    /// So many free places by seat, and whether those of that seat are for anybody.
+    pub(super) fn new(seats: impl Iterator<Item = (u32, bool)>) -> Self {
+        let (free, shared): (Vec<u32>, Vec<bool>) = seats.unzip();
+        let sum = |of: bool| {
+            let seats = free.iter().zip(&shared).filter(|(_, shared)| **shared == of);
+            seats.map(|(free, _)| u64::from(*free)).sum()
+        };
+        Self { left: sum(true), kept: sum(false), free, shared }
     }
 
-    /// Whether there is one of that seat, or of any if none is named.
+    /// Whether there is none at all.
+    fn is_empty(&self) -> bool {
+        self.left + self.kept == 0
+    }
+
+    /// Whether there is one of that seat, or for anybody if none is named.
     pub(super) fn has(&self, seat: Option<usize>) -> bool {
-        self.left > 0 && seat.is_none_or(|seat| self.free[seat] > 0)
+        match seat {
+            Some(seat) => self.free[seat] > 0 && (self.left > 0 || !self.shared[seat]),
+            None => self.left > 0,
+        }
     }
 
-    /// Takes one for who wants that seat, or any, if there is one.
-    fn take(&mut self, seat: Option<usize>) -> bool {
-        let has = self.has(seat);
+    /// Takes what that one waits for, if it is there. Who can have none of those that are free keeps them from
+    /// nobody.
+    fn take<W>(&mut self, waiting: &Waiting<W>) -> bool {
+        let will_do = |seat: usize| self.free[seat] > 0 && !waiting.tried.contains(&seat);
+        let has = match waiting.seat {
+            Some(seat) => self.has(Some(seat)),
+            None => self.left > 0 && (0..self.free.len()).any(|it| self.shared[it] && will_do(it)),
+        };
         if has {
-            self.left -= 1;
-            seat.into_iter().for_each(|seat| self.free[seat] -= 1);
+            let shared = waiting.seat.is_none_or(|seat| self.shared[seat]);
+            *(if shared { &mut self.left } else { &mut self.kept }) -= 1;
+            waiting.seat.into_iter().for_each(|seat| self.free[seat] -= 1);
         }
         has
     }
@@ -92,10 +116,10 @@ impl<W: Copy + Eq> Queue<W> {
     /// What is left of `places` by those that stand before that place.
     pub(super) fn leave_behind(&self, place: usize, mut places: Places) -> Places {
         for waiting in self.waiting.iter().take(place) {
-            if places.left == 0 {
+            if places.is_empty() {
                 break;
             }
-            places.take(waiting.seat);
+            places.take(waiting);
         }
         places
     }
@@ -111,10 +135,10 @@ impl<W: Copy + Eq> Queue<W> {
     /// Wakes those whose turn it is by those places, and who have not been woken, into `woken`.
     pub(super) fn wake(&mut self, mut places: Places, woken: &mut Vec<W>) {
         for waiting in &mut self.waiting {
-            if places.left == 0 {
+            if places.is_empty() {
                 break;
             }
-            if places.take(waiting.seat) && !waiting.woken {
+            if places.take(waiting) && !waiting.woken {
                 waiting.woken = true;
                 woken.push(waiting.who);
             }
@@ -133,14 +157,19 @@ mod tests {
         let mut queue = Queue::new();
         for (who, &seat) in wants.iter().enumerate() {
             let (visit, since) = (Visit::of(&ask), Time::ZERO);
-            queue.join(Waiting { who, visit, seat, since, woken: false });
+            queue.join(Waiting { who, visit, seat, tried: Vec::new(), since, woken: false });
         }
         queue
     }
 
+    /// So many places by seat, for anybody.
+    fn places(free: &[u32]) -> Places {
+        Places::new(free.iter().map(|free| (*free, true)))
+    }
+
     fn woken(queue: &mut Queue<usize>, free: &[u32]) -> Vec<usize> {
         let mut woken = Vec::new();
-        queue.wake(Places::new(free.to_vec()), &mut woken);
+        queue.wake(places(free), &mut woken);
         woken
     }
 
@@ -165,7 +194,20 @@ mod tests {
         let wants = [Some(0), None, Some(0), Some(1), None];
         assert_eq!(woken(&mut queue(&wants), &[0, 2]), [1, 3]);
         assert_eq!(woken(&mut queue(&wants), &[1, 1]), [0, 1]);
-        let left = queue(&wants).leave_behind(2, Places::new(vec![1, 2]));
+        let left = queue(&wants).leave_behind(2, places(&[1, 2]));
         assert!(!left.has(Some(0)) && left.has(Some(1)) && left.has(None));
+    }
+
+    #[test]
+    fn who_cannot_have_a_place_keeps_it_from_nobody() {
+        let mut queue = queue(&[None, None]);
+        let drains = || Places::new([(0, true), (1, false)].into_iter());
+        let left = queue.leave_behind(2, drains());
+        assert!(left.has(Some(1)) && !left.has(None), "it is for those only who want it");
+        queue.at(0).expect("it stands there").tried = vec![1];
+        let left = queue.leave_behind(1, places(&[0, 1]));
+        assert!(left.has(Some(1)), "it has failed who stands before");
+        assert_eq!(woken(&mut queue, &[0, 1]), [1]);
+        assert_eq!(woken(&mut queue, &[1, 1]), [0]);
     }
 }
