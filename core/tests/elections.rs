@@ -331,6 +331,23 @@ fn who_waits_keeps_from_nobody_what_it_cannot_have() {
     assert_eq!(waits(Role::Regular, Admission::Open, &tried), Poll::Ready(Ok(1)));
 }
 
+/// Whose own member serves nobody may wait for another day, and keeps nobody waiting meanwhile.
+#[test]
+fn who_may_have_nobody_keeps_no_place() {
+    let mut workers = members(2);
+    workers.iter_mut().for_each(|worker| worker.most = NonZeroU32::new(1));
+    member(&mut workers[1]).admission = Admission::Closed;
+    let mut elections = Elections::of(workers, |it| {
+        (it.fails_over, it.patience) = (false, Wait::from_secs(2));
+    });
+    let mut elect = |who, route| {
+        let elected = elections.pool.elect(&Elections::ask(route), None, who, at(0));
+        elected.map(|got| got.map(|lease| lease.worker().0))
+    };
+    assert_eq!(elect(1, Some(1)), Poll::Pending);
+    assert_eq!(elect(2, None), Poll::Ready(Ok(0)));
+}
+
 /// Passive health: failures behind connections that stand.
 #[test]
 fn failures_put_a_member_out_but_not_the_last_one() {

@@ -15,6 +15,8 @@ pub(super) struct Seat {
     pub(super) admission: Admission,
     pub(super) route: Option<RouteId>,
     pub(super) redirect: Option<RouteId>,
+    /// Places that are kept for those who wait and have been woken.
+    pub(super) kept: u32,
     /// How much it has been passed over (httpd's `lbstatus`).
     pub(super) score: i64,
     /// Bytes that it has carried, in both directions.
@@ -35,10 +37,16 @@ impl Seat {
             admission: member.map_or(Admission::Open, |member| member.admission),
             route: member.and_then(|member| member.route),
             redirect: member.and_then(|member| member.redirect),
+            kept: 0,
             score: 0,
             carried: 0,
             ready: 0,
         }
+    }
+
+    /// How many more may have it, besides those for whom a place is kept.
+    pub(super) fn free(&self) -> u32 {
+        self.health.free().saturating_sub(self.kept)
     }
 
     /// Whether it may be tried, by who belongs to it at least.

@@ -112,11 +112,11 @@ impl Health {
         self.resting.take().is_some()
     }
 
-    /// Its rest is over if its time is up.
-    pub(super) fn wakes(&mut self, now: Time) {
-        if let Some(until) = self.resting.filter(|&until| until <= now) {
-            self.comes_back(until);
-        }
+    /// Its rest is over if its time is up; `true` if that is so.
+    pub(super) fn wakes(&mut self, now: Time) -> bool {
+        let over = self.resting.filter(|&until| until <= now);
+        over.into_iter().for_each(|until| self.comes_back(until));
+        over.is_some()
     }
 
     /// It may be tried from now on, whatever was before (`forcerecovery=`).

@@ -4,7 +4,7 @@
 use super::choice::{Seat, best, better_of_two, mix};
 use super::crowd::Visit;
 use super::lease::{Ask, NoWorker};
-use super::queue::{Places, Queue, Waiting};
+use super::queue::{Queue, Waiting, Wanted};
 use crate::route::{Admission, Balancer, Method, Role, RouteId, Rules, Worker};
 use crate::time::{Time, Wait};
 
@@ -25,6 +25,8 @@ pub(super) struct House<W> {
     is_plain: bool,
     /// Draws so far: what is drawn depends on nothing else.
     drawn: u64,
+    /// The last time that anybody has told.
+    pub(super) now: Time,
 }
 
 /// What a balancer says of elections.
@@ -44,8 +46,8 @@ struct Terms {
 pub(super) enum Choice {
     /// That seat.
     Seat(usize),
-    /// That seat, or any if none is named, once it is free.
-    Later(Option<usize>),
+    /// What is wanted, once it is there.
+    Later(Wanted),
     /// None.
     None(NoWorker),
 }
@@ -65,29 +67,49 @@ impl<W: Copy + Eq> House<W> {
             terms: Terms::of(balancer),
             sets,
             drawn: 0,
+            now: Time::ZERO,
         }
     }
 
-    /// Whom `who` gets, who stands at that place of the queue, or would behind it.
-    pub(super) fn choose(&mut self, ask: &Ask, place: usize, now: Time) -> Choice {
-        self.wake_up(now);
+    /// Whom that request gets, whose session stands at that place of the queue, or would behind it.
+    pub(super) fn choose(
+        &mut self,
+        ask: &Ask,
+        place: Option<usize>,
+        now: Time,
+        woken: &mut Vec<W>,
+    ) -> Choice {
+        self.now = now;
+        // Who asks need not be woken.
+        let own = place.and_then(|place| self.queue.at(place));
+        own.into_iter().for_each(|own| own.woken = true);
+        if self.wake_up(now) {
+            self.wake_all(woken);
+        }
+        let kept = place.and_then(|place| self.queue.at(place)?.kept.take());
+        kept.into_iter().for_each(|seat| self.seats[seat].kept -= 1);
+        match kept.filter(|&seat| may_serve(&self.seats[seat], ask, now)) {
+            Some(seat) => Choice::Seat(seat),
+            None => self.pick(ask, now),
+        }
+    }
+
+    /// Whom that request would get now. A place that is kept for somebody is not free, so nobody is overtaken who
+    /// waits.
+    fn pick(&mut self, ask: &Ask, now: Time) -> Choice {
         if self.has_tried_all(ask) {
             return Choice::None(self.none(ask, now));
         }
         let owner = ask.route.and_then(|route| self.owner(route, ask, now));
-        if ask.route.is_some() && owner.is_none() && !self.terms.fails_over {
-            return Choice::None(NoWorker::Route);
+        match owner {
+            Some(seat) if self.seats[seat].free() > 0 => {
+                self.owes(seat, now);
+                Choice::Seat(seat)
+            }
+            Some(seat) => Choice::Later(Wanted::Seat(seat)),
+            None if ask.route.is_some() && !self.terms.fails_over => Choice::None(NoWorker::Route),
+            None => self.pick_any(ask, now),
         }
-        let places = self.places(place, now);
-        let choice = match owner {
-            Some(seat) if has_room(places.as_ref(), &self.seats, seat) => Choice::Seat(seat),
-            Some(seat) => Choice::Later(Some(seat)),
-            None => self.choose_any(ask, places.as_ref(), now),
-        };
-        if let (Choice::Seat(seat), Some(_)) = (choice, owner) {
-            self.owes(seat, now);
-        }
-        choice
     }
 
     /// Whether a request has tried as many members as it may, or all that there are.
@@ -96,44 +118,49 @@ impl<W: Copy + Eq> House<W> {
             || self.seats.iter().all(|seat| ask.tried.contains(&seat.worker))
     }
 
-    fn choose_any(&mut self, ask: &Ask, places: Option<&Places>, now: Time) -> Choice {
-        if places.is_none_or(|places| places.has(None))
-            && let Some(seat) = self.elect(ask, places, now)
-        {
+    fn pick_any(&mut self, ask: &Ask, now: Time) -> Choice {
+        if let Some(seat) = self.elect(ask, now) {
             return Choice::Seat(seat);
         }
-        let mut seats = self.seats.iter().enumerate();
-        let is_full = |(number, seat): (usize, &Seat)| {
-            may_serve(seat, ask, now) && is_open(seat) && !has_room(places, &self.seats, number)
-        };
-        if seats.any(is_full) { Choice::Later(None) } else { Choice::None(self.none(ask, now)) }
+        // Whoever might serve and was not elected is full, or its set has spares that are not needed.
+        if self.seats.iter().any(|seat| is_able(seat, ask, now) && seat.free() == 0) {
+            Choice::Later(Wanted::Any)
+        } else {
+            Choice::None(self.none(ask, now))
+        }
     }
 
-    /// What is free for whoever stands at that place; nothing if nobody waits before it.
-    fn places(&self, place: usize, now: Time) -> Option<Places> {
-        let free = |seat: &Seat| if seat.is_usable(now) { seat.health.free() } else { 0 };
-        let is_shared = |seat: &Seat| match seat.role {
-            Role::Regular | Role::Standby => is_open(seat),
-            Role::Spare => is_open(seat) && self.misses_one(seat.set, now),
-        };
-        let places = || Places::new(self.seats.iter().map(|it| (free(it), is_shared(it))));
-        (place > 0).then(|| self.queue.leave_behind(place, places()))
+    /// Keeps the places of that seat that are free for those whose turn it is, and wakes them.
+    pub(super) fn wake(&mut self, seat: usize, woken: &mut Vec<W>) {
+        let mut queue = std::mem::replace(&mut self.queue, Queue::new());
+        for waiting in queue.in_want().filter(|waiting| waiting.may_want(seat)) {
+            if self.seats[seat].free() == 0 {
+                break;
+            }
+            self.call(waiting, woken);
+        }
+        self.queue = queue;
     }
 
-    /// Whether a regular member of that set may not be tried by everybody.
-    fn misses_one(&self, set: u8, now: Time) -> bool {
-        let mut regular = self.seats.iter().filter(|it| it.set == set && it.role == Role::Regular);
-        regular.any(|it| !it.is_usable(now) || !is_open(it))
+    /// Asks again for all who wait: whom each may have is another question now.
+    pub(super) fn wake_all(&mut self, woken: &mut Vec<W>) {
+        let mut queue = std::mem::replace(&mut self.queue, Queue::new());
+        queue.in_want().for_each(|waiting| self.call(waiting, woken));
+        self.queue = queue;
     }
 
-    /// Wakes those whose turn it has become. A place of a member that rests counts too: who waits for
-    /// it learns so, and asks again.
-    pub(super) fn wake(&mut self, woken: &mut Vec<W>) {
-        if self.queue.len() > 0 {
-            let is_closed = |seat: &Seat| seat.admission == Admission::Closed;
-            let free = |seat: &Seat| if is_closed(seat) { 0 } else { seat.health.free() };
-            let places = self.seats.iter().map(|seat| (free(seat), is_open(seat)));
-            self.queue.wake(Places::new(places), woken);
+    /// Keeps a place for one that waits, if there is one, and wakes it; also if it waits in vain.
+    fn call(&mut self, waiting: &mut Waiting<W>, woken: &mut Vec<W>) {
+        match self.pick(&waiting.ask, self.now) {
+            Choice::Seat(seat) => {
+                (self.seats[seat].kept, waiting.kept) = (self.seats[seat].kept + 1, Some(seat));
+                waiting.wake(woken);
+            }
+            Choice::Later(wants) => waiting.wants = wants,
+            Choice::None(_) if self.is_patient(&waiting.ask, waiting.since) => {
+                waiting.wants = Wanted::Change;
+            }
+            Choice::None(_) => waiting.wake(woken),
         }
     }
 
@@ -145,6 +172,7 @@ impl<W: Copy + Eq> House<W> {
         woken: &mut Vec<W>,
         act: impl FnOnce(&mut Self, usize),
     ) {
+        self.now = now;
         let before = self.seats[seat].is_usable(now);
         act(self, seat);
         if before != self.seats[seat].is_usable(now) {
@@ -152,41 +180,39 @@ impl<W: Copy + Eq> House<W> {
         }
     }
 
-    /// Wakes all who wait: whom each may have is another question now.
-    pub(super) fn wake_all(&mut self, woken: &mut Vec<W>) {
-        match self.seats.len() {
-            1 => self.wake(woken),
-            _ => self.queue.wake_all(woken),
-        }
+    /// Puts somebody who wants that behind all others who wait.
+    pub(super) fn join(&mut self, who: W, visit: Visit, wants: Wanted, ask: &Ask) {
+        let (ask, since) = (ask.clone(), self.now);
+        self.queue.join(Waiting { who, visit, ask, wants, since, kept: None, woken: false });
     }
 
-    /// Puts somebody behind all others who wait, for that seat or for any.
-    pub(super) fn join(&mut self, who: W, visit: Visit, seat: Option<usize>, ask: &Ask, now: Time) {
-        let seats = self.seats.iter().enumerate();
-        let tried = seats.filter(|(_, it)| ask.tried.contains(&it.worker)).map(|(seat, _)| seat);
-        let tried = tried.collect();
-        self.queue.join(Waiting { who, visit, seat, tried, since: now, woken: false });
+    /// Takes out whoever has so many before it; gives what it was counted as, and the seat of which a place was kept
+    /// for it.
+    pub(super) fn leave(&mut self, place: usize) -> (Visit, Option<usize>) {
+        let Waiting { visit, kept, .. } = self.queue.remove(place);
+        kept.into_iter().for_each(|seat| self.seats[seat].kept -= 1);
+        (visit, kept)
     }
 
-    /// Whether who stands at that place, or has just come, may wait for a member that may be tried.
-    pub(super) fn is_patient(&mut self, ask: &Ask, place: Option<usize>, now: Time) -> bool {
-        if self.terms.patience == Wait::ZERO || self.has_tried_all(ask) {
-            return false;
-        }
-        let since = place.and_then(|place| self.queue.at(place)).map_or(now, |it| it.since);
-        now < since.after(self.terms.patience)
+    /// Whether a request that has waited since then may go on to wait for a member that may be tried.
+    pub(super) fn is_patient(&self, ask: &Ask, since: Time) -> bool {
+        self.terms.patience > Wait::ZERO
+            && !self.has_tried_all(ask)
+            && self.now < since.after(self.terms.patience)
     }
 
     /// Members whose rest is over may be tried; all of them if there would be none left (`forcerecovery=`).
-    fn wake_up(&mut self, now: Time) {
-        let mut all_rest = self.terms.forces_recovery;
+    /// `true` if that is one more.
+    fn wake_up(&mut self, now: Time) -> bool {
+        let (mut all_rest, mut any) = (self.terms.forces_recovery, false);
         for seat in &mut self.seats {
-            seat.health.wakes(now);
+            any |= seat.health.wakes(now);
             all_rest &= seat.health.rests(now).is_some();
         }
         if all_rest {
             self.seats.iter_mut().for_each(|seat| seat.health.comes_back(now));
         }
+        any || all_rest
     }
 
     /// Who serves the clients of that route, if anybody does: regular ones first, and who stands in for one
@@ -221,20 +247,19 @@ impl<W: Copy + Eq> House<W> {
     }
 
     /// The best of those that may serve whom nobody is destined for.
-    fn elect(&mut self, ask: &Ask, places: Option<&Places>, now: Time) -> Option<usize> {
+    fn elect(&mut self, ask: &Ask, now: Time) -> Option<usize> {
         if self.terms.method == Method::LeastTunnels && self.seats.len() >= MANY && self.is_plain {
             self.drawn += 1;
             let chance = mix(self.drawn ^ u64::from(ask.balancer.0) << 48);
-            let may =
-                |seat: &Seat| may_serve(seat, ask, now) && is_open(seat) && seat.health.free() > 0;
+            let may = |seat: &Seat| is_able(seat, ask, now) && seat.free() > 0;
             let better = better_of_two(&self.seats, chance, may, now);
-            if let Some(seat) = better.filter(|&seat| has_room(places, &self.seats, seat)) {
-                return Some(seat);
+            if better.is_some() {
+                return better;
             }
         }
         let mut candidates = Vec::new();
         for set in 0..self.sets.len() {
-            self.candidates(self.sets[set], ask, places, now, &mut candidates);
+            self.candidates(self.sets[set], ask, now, &mut candidates);
             let key = ask.key;
             let best = best(&self.terms.method, &mut self.seats, &candidates, key, now);
             if best.is_some() {
@@ -246,24 +271,17 @@ impl<W: Copy + Eq> House<W> {
 
     /// The members of one set that compete: the regular ones, with as many spares as there are regular
     /// ones missing, or else those that stand by.
-    fn candidates(
-        &self,
-        set: u8,
-        ask: &Ask,
-        places: Option<&Places>,
-        now: Time,
-        candidates: &mut Vec<usize>,
-    ) {
+    fn candidates(&self, set: u8, ask: &Ask, now: Time, candidates: &mut Vec<usize>) {
         candidates.clear();
         let of = |role: Role| {
             let seats = self.seats.iter().enumerate();
             seats.filter(move |(_, seat)| seat.set == set && seat.role == role)
         };
-        let serves = |seat: &Seat| may_serve(seat, ask, now) && is_open(seat);
-        let is_free = |seat: &usize| has_room(places, &self.seats, *seat);
-        let able = |role| of(role).filter(|(_, seat)| serves(seat)).map(|(number, _)| number);
+        let is_free = |seat: &usize| self.seats[*seat].free() > 0;
+        let able =
+            |role| of(role).filter(|(_, seat)| is_able(seat, ask, now)).map(|(number, _)| number);
         candidates.extend(able(Role::Regular).filter(is_free));
-        let missing = of(Role::Regular).filter(|(_, seat)| !serves(seat)).count();
+        let missing = of(Role::Regular).filter(|(_, seat)| !is_able(seat, ask, now)).count();
         candidates.extend(able(Role::Spare).take(missing).filter(is_free));
         if candidates.is_empty() {
             candidates.extend(able(Role::Standby).filter(is_free));
@@ -339,12 +357,12 @@ fn may_serve(seat: &Seat, ask: &Ask, now: Time) -> bool {
     seat.is_usable(now) && !ask.tried.contains(&seat.worker)
 }
 
+/// Whether it may be tried for that request, whose client does not belong to it.
+fn is_able(seat: &Seat, ask: &Ask, now: Time) -> bool {
+    may_serve(seat, ask, now) && is_open(seat)
+}
+
 /// Whether it serves those who do not belong to it.
 fn is_open(seat: &Seat) -> bool {
     seat.admission == Admission::Open
-}
-
-/// Whether a seat has a place that is for nobody who came earlier.
-fn has_room(places: Option<&Places>, seats: &[Seat], seat: usize) -> bool {
-    seats[seat].health.free() > 0 && places.is_none_or(|places| places.has(Some(seat)))
 }

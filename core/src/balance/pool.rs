@@ -6,6 +6,7 @@ use super::crowd::{Crowd, Visit};
 use super::health::Health;
 use super::house::{Choice, House, Verdict};
 use super::lease::{Ask, Lease, NoWorker};
+use super::queue::Wanted;
 use crate::Side;
 use crate::limits::Pending;
 use crate::negotiate::Refusal;
@@ -16,9 +17,9 @@ use crate::time::Time;
 /// All workers, and who waits for them; `W` is the driver's name for a session. Plain data: whoever
 /// shares it between loops brings the lock.
 ///
-/// A balancer whose members serve as many as they may (`max=`) has a queue. Whoever has fewer before it than
-/// there are places free may take a lease, so nobody is overtaken, except by those who want another member
-/// than the one that they belong to. The invariant: those for whom there are places have been woken, and
+/// A balancer whose members serve as many as they may (`max=`) has a queue. When a place becomes free it is kept
+/// for the first who may have it, until that one asks, so nobody is overtaken, and nobody waits for another who
+/// could not have the place. The invariant: for whom there is a place it is kept; those have been woken, and
 /// each comes once out of [`Pool::take_woken`]; a driver wakes it after the call, and it elects again.
 #[derive(Clone, Debug)]
 pub struct Pool<W> {
@@ -66,14 +67,18 @@ impl<W: Copy + Eq> Pool<W> {
         let number = ask.balancer.0 as usize;
         let house = &mut self.houses[number];
         let place = house.queue.place(who);
-        match house.choose(ask, place.unwrap_or(house.queue.len()), now) {
+        let choice = house.choose(ask, place, now, &mut self.woken);
+        let since = place.and_then(|place| house.queue.at(place)).map_or(now, |it| it.since);
+        match choice {
             Choice::Seat(seat) => Poll::Ready(self.lease(ask, place, seat)),
-            Choice::Later(seat) => self.wait(ask, place, seat, who, now),
-            Choice::None(none) if !house.is_patient(ask, place, now) => {
+            Choice::Later(wants) => self.wait(ask, place, wants, who),
+            Choice::None(_) if house.is_patient(ask, since) => {
+                self.wait(ask, place, Wanted::Change, who)
+            }
+            Choice::None(none) => {
                 self.leave(who);
                 Poll::Ready(Err(none))
             }
-            Choice::None(_) => self.wait(ask, place, None, who, now),
         }
     }
 
@@ -130,7 +135,7 @@ impl<W: Copy + Eq> Pool<W> {
         let (house, seat) = self.seat(worker);
         let before = std::mem::replace(&mut self.houses[house].seats[seat].ready, ready);
         if before == 0 && ready > 0 {
-            self.houses[house].wake(&mut self.woken);
+            self.houses[house].wake_all(&mut self.woken);
         }
     }
 
@@ -175,14 +180,12 @@ impl<W: Copy + Eq> Pool<W> {
     /// A lease of that seat for who stands at that place of the queue, or has just come.
     fn lease(&mut self, ask: &Ask, place: Option<usize>, seat: usize) -> Result<Lease, NoWorker> {
         let visit = match place {
-            Some(place) => self.houses[ask.balancer.0 as usize].queue.remove(place),
+            Some(place) => self.houses[ask.balancer.0 as usize].leave(place).0,
             None => self.enter(ask)?,
         };
-        let house = &mut self.houses[ask.balancer.0 as usize];
-        house.seats[seat].health.leased();
-        // The place that it was woken for may be another one, and somebody else's now.
-        house.wake(&mut self.woken);
-        Ok(Lease::new(house.seats[seat].worker, visit))
+        let seat = &mut self.houses[ask.balancer.0 as usize].seats[seat];
+        seat.health.leased();
+        Ok(Lease::new(seat.worker, visit))
     }
 
     fn enter(&mut self, ask: &Ask) -> Result<Visit, NoWorker> {
@@ -195,18 +198,17 @@ impl<W: Copy + Eq> Pool<W> {
         &mut self,
         ask: &Ask,
         place: Option<usize>,
-        seat: Option<usize>,
+        wants: Wanted,
         who: W,
-        now: Time,
     ) -> Poll<Result<Lease, NoWorker>> {
         let number = ask.balancer.0 as usize;
         if let Some(waiting) = place.and_then(|place| self.houses[number].queue.at(place)) {
-            (waiting.woken, waiting.seat) = (false, seat);
+            (waiting.woken, waiting.wants) = (false, wants);
             return Poll::Pending;
         }
         match self.enter(ask) {
             Ok(visit) => {
-                self.houses[number].join(who, visit, seat, ask, now);
+                self.houses[number].join(who, visit, wants, ask);
                 Poll::Pending
             }
             Err(none) => Poll::Ready(Err(none)),
@@ -217,9 +219,9 @@ impl<W: Copy + Eq> Pool<W> {
     fn leave(&mut self, who: W) {
         let found = self.houses.iter_mut().find_map(|it| Some((it.queue.place(who)?, it)));
         let Some((place, house)) = found else { return };
-        let visit = house.queue.remove(place);
+        let (visit, kept) = house.leave(place);
         house.pending -= 1;
-        house.wake(&mut self.woken);
+        kept.into_iter().for_each(|seat| house.wake(seat, &mut self.woken));
         self.crowd.left(visit.line);
         self.crowd.answered(visit);
     }
@@ -233,7 +235,7 @@ impl<W: Copy + Eq> Pool<W> {
             house.pending -= 1;
             self.crowd.answered(*visit);
         }
-        house.wake(&mut self.woken);
+        house.wake(seat, &mut self.woken);
     }
 
     fn seat(&self, worker: WorkerId) -> (usize, usize) {

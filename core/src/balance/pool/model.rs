@@ -47,6 +47,8 @@ struct Model {
     has: [Has; ALL],
     /// Who waits, in the order in which they began to.
     queue: Vec<usize>,
+    /// The worker may rest, or has.
+    rests: bool,
 }
 
 impl Model {
@@ -54,7 +56,8 @@ impl Model {
         let most = std::num::NonZeroU32::new(MAX);
         let worker = Worker { recovery, most, ..Worker::new("b", 80) };
         let pool = Pool::new(&Rules::of(Host::default(), vec![worker]), CAPS);
-        Self { pool, has: [Has::Nothing; ALL], queue: Vec::new() }
+        let rests = recovery != Recovery::AtOnce;
+        Self { pool, has: [Has::Nothing; ALL], queue: Vec::new(), rests }
     }
 
     fn moves(&self, who: usize) -> &'static [Move] {
@@ -92,7 +95,6 @@ impl Model {
         let before = self.queue.iter().take_while(|&&waiting| waiting != who).count();
         let may = before < (MAX - self.busy()) as usize;
         let waits = matches!(self.has[who], Has::Place(_));
-        let woken = self.has[who] == Has::Place(true);
         let got = self.pool.elect(&ask(who), None, who, now);
         self.queue.retain(|&waiting| waiting != who || got.is_pending());
         self.has[who] = match got {
@@ -101,7 +103,7 @@ impl Model {
                 if !waits {
                     self.queue.push(who);
                 }
-                Has::Place(woken)
+                Has::Place(false)
             }
             Poll::Ready(Ok(_)) => {
                 assert!(may, "{who} overtakes {:?}", self.queue);
@@ -129,6 +131,15 @@ impl Model {
         self.has.iter().filter(|has| matches!(has, Has::Lease(_))).count() as u32
     }
 
+    /// Times that change nothing any more: a worker that rests has been asked for early, and nobody is patient.
+    fn forget_times(&mut self) {
+        let house = &mut self.pool.houses[0];
+        house.now = EARLY;
+        (0..ALL).for_each(|place| {
+            house.queue.at(place).into_iter().for_each(|waiting| waiting.since = EARLY);
+        });
+    }
+
     fn check(&mut self) {
         for who in self.pool.take_woken() {
             assert_eq!(self.has[who], Has::Place(false), "{who} is woken for nothing");
@@ -149,7 +160,10 @@ impl Model {
         for (place, &who) in self.queue.iter().enumerate() {
             assert_eq!(self.pool.houses[0].queue.place(who), Some(place), "the queue's order");
             let turn = place < (MAX - busy) as usize;
-            assert_eq!(self.has[who], Has::Place(turn), "woken if, and only if, it is its turn");
+            let woken = self.has[who] == Has::Place(true);
+            assert!(woken || !turn, "it is the turn of {who}, who sleeps: {self:?}");
+            // Whom it is told that the worker rests has been woken too.
+            assert!(turn || !woken || self.rests, "{who} is woken before its turn: {self:?}");
         }
     }
 }
@@ -177,6 +191,7 @@ fn walk(recovery: Recovery) -> BTreeSet<String> {
                 let mut next = model.clone();
                 next.make(who, step);
                 next.check();
+                next.forget_times();
                 left.push(next);
             }
         }
