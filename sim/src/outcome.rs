@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::task::Poll;
 
 use underpass_core::balance::NoWorker;
+use underpass_core::route::WorkerId;
 use underpass_core::{Fault, Read};
 
 /// What came of a move.
@@ -20,6 +21,8 @@ pub enum Outcome {
     Eof,
     /// The leg broke.
     Broke(Fault),
+    /// That worker was elected.
+    Elected(WorkerId),
     /// There is no worker.
     None(NoWorker),
 }
@@ -63,6 +66,7 @@ impl fmt::Display for Outcome {
             Self::Moved(count) => write!(f, "{count}"),
             Self::Eof => f.write_str("eof"),
             Self::Broke(fault) => fault.fmt(f),
+            Self::Elected(worker) => write!(f, "worker {}", worker.0),
             Self::None(none) => none.fmt(f),
         }
     }

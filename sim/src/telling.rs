@@ -61,7 +61,7 @@ impl<I: Io> Io for Telling<'_, I> {
         let elected = self.io.elect(ask, failed);
         let outcome = match &elected {
             Poll::Pending => Outcome::Pending,
-            Poll::Ready(Ok(_)) => Outcome::Done,
+            Poll::Ready(Ok(lease)) => Outcome::Elected(lease.worker()),
             Poll::Ready(Err(none)) => Outcome::None(*none),
         };
         self.tell(What::Makes(Op::Elect, outcome));

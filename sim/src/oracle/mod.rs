@@ -1,5 +1,6 @@
 //! What must be true of every run, whatever engine made it: judged from events alone.
 //!
+//! `balancing` judges who of a balancer's members gets which requests, by what the `team` of them is known to do;
 //! `streams` judges the bytes of tunnels and their ends, `missed` that nobody is served who has left, `prompt` knows
 //! how soon; `requests` which answer belongs to whom, by help of the `guard`, who knows who may come in; `heads` what heads
 //! bear, by the `edits` of a plan; `reports` what is told of all that, `sessions` clocks and leases, `crowd` how many
@@ -9,6 +10,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each oracle looks at what concerns it")]
 
+mod balancing;
 mod clocks;
 mod crowd;
 mod edits;
@@ -24,6 +26,7 @@ mod requests;
 mod sessions;
 mod streams;
 mod tally;
+mod team;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,6 +38,7 @@ use crate::engine::Manners;
 use crate::event::{Counts, Event, What, Who};
 use crate::plan::{Fault, Plan};
 
+use balancing::Balancing;
 use clocks::Clocks;
 use crowd::Crowd;
 use heads::Heads;
@@ -66,6 +70,8 @@ pub struct Violation {
 pub enum Kind {
     /// Something was written behind a FIN.
     AfterEnd,
+    /// A request came to a member of a balancer whose turn it was not.
+    Astray,
     /// So much happens that it never ends.
     Busy,
     /// A count is wrong, or something lent is not given back.
@@ -121,6 +127,8 @@ pub struct Oracle {
     /// How far the proxy's clock is ahead.
     ahead: Wait,
     links: Links,
+    /// Of a plan that has a balancer.
+    balancing: Option<Balancing>,
     crowd: Crowd,
     heads: Heads,
     missed: Missed,
@@ -148,6 +156,7 @@ impl Oracle {
             faults: plan.faults.iter().map(|timed| timed.fault.clone()).collect(),
             ahead: Wait::ZERO,
             links: Links::default(),
+            balancing: Balancing::of(plan, rules, manners.tick),
             crowd: Crowd::new(plan, rules),
             heads: Heads::new(plan),
             missed: Missed::new(prompt.missed),
@@ -164,6 +173,7 @@ impl Oracle {
     pub fn see(&mut self, event: &Event) {
         if let What::Fault(number) = event.what {
             let fault = &self.faults[number];
+            self.balancing.as_mut().into_iter().for_each(|it| it.suffers(fault, event.at));
             if let Fault::ClockJump(by) = fault {
                 self.ahead = self.ahead.plus(Wait::from_millis(u64::from(*by)));
                 self.sessions.jumps(&mut self.found);
@@ -186,6 +196,9 @@ impl Oracle {
         self.tally.see(event, &mut self.found);
         self.links.see(event);
         self.crowd.see(event, &self.links, &mut self.found);
+        if let Some(balancing) = &mut self.balancing {
+            balancing.see(event, &self.links, &mut self.found);
+        }
         self.heads.see(event, &mut self.found);
         self.missed.see(event, &self.links, &mut self.found);
         self.streams.see(event, &self.links, &mut self.found);

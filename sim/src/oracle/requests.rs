@@ -14,6 +14,8 @@ pub(super) struct Requests {
     clients: Each<Asker>,
     /// How often each request came to a backend, and whether it was granted a tunnel.
     got: BTreeMap<(u32, usize), (u32, bool)>,
+    /// Some requests may go to several backends, one after the other.
+    fails_over: bool,
     /// The connections of backends that have served.
     used: BTreeSet<u32>,
 }
@@ -37,19 +39,17 @@ struct Asker {
 
 impl Requests {
     pub(super) fn new(plan: &Plan) -> Self {
-        // What a backend says unasked may be taken for the answer to anybody's next request.
-        let speaks = |op: &Op| {
-            let Op::Ask(ask) = op else { return false };
-            matches!(ask.reply.answer, Answer::Body { then: Then::Speak(_), .. })
-        };
-        let spoken = plan.clients.iter().flat_map(|client| &client.script).any(speaks);
+        let mut ops = plan.clients.iter().flat_map(|client| &client.script);
+        let spoken = ops.any(|op| matches!(op, Op::Ask(ask) if speaks(ask)));
         let full = plan.config.iter().any(|line| line.contains("max="));
         let calm = plan.faults.is_empty() && !spoken && !full;
         let clients = plan
             .clients
             .iter()
             .map(|client| (client.id, Asker::new(client, plan, calm && is_routed(client, plan))));
-        Self { clients: clients.collect(), got: BTreeMap::new(), used: BTreeSet::new() }
+        let fails_over = plan.config.iter().any(|line| line.contains(" balancer://"));
+        let (clients, got, used) = (clients.collect(), BTreeMap::new(), BTreeSet::new());
+        Self { clients, got, fails_over, used }
     }
 
     pub(super) fn see(&mut self, event: &Event, found: &mut Found) {
@@ -75,7 +75,8 @@ impl Requests {
             let why = format!("request {at} of c{client} came in, and not a {status} to it");
             found.violate(Kind::Foreign, event, why);
         }
-        if *count > if ask.may_be_sent_twice() { 2 } else { 1 } {
+        let most = if ask.may_be_sent_twice() { 2 } else { 1 };
+        if *count > most && !self.fails_over {
             let why = format!("request {at} of c{client} came {count} times");
             found.violate(Kind::Repeated, event, why);
         }
@@ -212,14 +213,22 @@ fn is_routed(client: &Client, plan: &Plan) -> bool {
     })
 }
 
+/// Whether nothing about a request makes it fail, or its backend look bad.
+pub(super) fn is_quick(ask: &Ask) -> bool {
+    let quick = ask.reply.delay < 2_000 && ask.reply.pace.is_none();
+    let plain = !ask.pipelined && !ask.old && ask.reply.interims <= 10;
+    ask.is_good() && quick && plain && !speaks(ask)
+}
+
+/// Whether a backend says something unasked, which may be taken for the answer to anybody's next request.
+fn speaks(ask: &Ask) -> bool {
+    matches!(ask.reply.answer, Answer::Body { then: Then::Speak(_), .. })
+}
+
 /// Whether a client does nothing for which its requests may fail.
-fn is_calm(client: &Client) -> bool {
+pub(super) fn is_calm(client: &Client) -> bool {
     client.script.iter().all(|op| match op {
-        Op::Ask(ask) => {
-            let quick = ask.reply.delay < 2_000 && ask.reply.pace.is_none();
-            let plain = !ask.pipelined && !ask.old && ask.reply.interims <= 10;
-            ask.is_good() && quick && plain
-        }
+        Op::Ask(ask) => is_quick(ask),
         Op::Sleep(millis) | Op::Rest(millis) => *millis < 2_000,
         Op::Expect(_) | Op::Send(_) | Op::HalfClose => true,
         Op::Abort | Op::Dribble(_) | Op::Garbage(_) | Op::Sip(_) => false,

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use underpass_core::limits::Pace;
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
-use underpass_core::route::{Rules, Terms};
+use underpass_core::route::{Balancer, Rules, Terms};
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, Dial, Fault, Op, Side};
 
@@ -26,7 +26,7 @@ pub(super) struct Sessions {
     /// How late a clock may ring.
     tick: Wait,
     bound: Bound,
-    /// As many sessions as each worker takes at least.
+    /// As many sessions as each worker takes at least; of the members of balancers, `Balancing` knows more.
     most: u32,
     /// Since when somebody waits for a worker although each has a place, and nobody is served.
     idle: Option<Time>,
@@ -64,12 +64,7 @@ impl Sessions {
             head: host.limits.head,
             tick: manners.tick,
             bound: Bound::of(plan),
-            most: rules
-                .workers
-                .iter()
-                .map(|it| it.most.map_or(u32::MAX, NonZeroU32::get))
-                .min()
-                .unwrap_or(0),
+            most: least(rules),
             idle: None,
         }
     }
@@ -107,7 +102,7 @@ impl Sessions {
         let Some(live) = self.live.get_mut(&number) else { return };
         match &event.what {
             What::Makes(op, outcome) => {
-                if (*op, *outcome) == (Op::Elect, Outcome::Done) {
+                if matches!(outcome, Outcome::Elected(_)) {
                     // The places are handed on, one after the other.
                     self.idle = None;
                 }
@@ -168,6 +163,14 @@ impl Sessions {
             found.violate(Kind::Held, event, why);
         }
     }
+}
+
+/// As many sessions as each worker takes whom anybody may have that is sent there.
+fn least(rules: &Rules) -> u32 {
+    if rules.balancers.iter().any(Balancer::is_group) {
+        return 0;
+    }
+    rules.workers.iter().map(|it| it.most.map_or(u32::MAX, NonZeroU32::get)).min().unwrap_or(0)
 }
 
 impl Live {

@@ -76,9 +76,12 @@ impl Streams {
                 }
             }
             (Who::Backend(number), &What::Switches(client, ask)) => {
+                // Another backend may have granted it before, and have broken off before anybody saw.
+                self.backends.retain(|_, key| *key != (client, ask));
                 self.backends.insert(number, (client, ask));
                 let tunnel = self.tunnels.entry((client, ask)).or_default();
                 tunnel.granted = Some(event.at);
+                (tunnel.ends.backend, tunnel.lost.backend) = (End::default(), None);
                 let waited = tunnel.ends.client.said > 0;
                 found.meet("early bytes waited for their tunnel", waited);
             }

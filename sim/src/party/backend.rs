@@ -227,6 +227,7 @@ impl<'p> Serving<'p> {
             return self.waits(State::Head, hand.net.now());
         };
         let path = head.split(' ').nth(1).unwrap_or_default();
+        let path = path.split([';', '?']).next().unwrap_or_default();
         let whose = path.strip_prefix('/').and_then(http::whose);
         let found = whose.and_then(|(client, at)| Some((client, at, self.plan.ask(client, at)?)));
         let Some((client, at, ask)) = found else {

@@ -61,6 +61,9 @@ pub struct Ask {
     pub old: bool,
     /// The client says that this is its last request.
     pub last: bool,
+    /// What stands behind its path: parameters, or a query.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tail: String,
     /// Further fields of its head, one a line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,

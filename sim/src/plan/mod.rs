@@ -188,6 +188,10 @@ impl Plan {
         {
             return Err(BadPlan(format!("{line:?} is no field")));
         }
+        let begins = ask.tail.is_empty() || ask.tail.starts_with([';', '?']);
+        if !begins || !ask.tail.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/') {
+            return Err(BadPlan(format!("{:?} does not stand behind a path", ask.tail)));
+        }
         let Answer::Switch { script, .. } = &ask.reply.answer else { return Ok(()) };
         if script.iter().any(|op| matches!(op, Op::Ask(_) | Op::Garbage(_))) {
             return Err(BadPlan("a backend asks nothing, and sends no garbage in a tunnel".into()));
@@ -254,15 +258,22 @@ mod tests {
         let slow = Fault::Slow { link, latency: 0, bandwidth: 999, lasts: 1 };
         let said = refused(&|plan| plan.faults = vec![Timed { at: 1, fault: slow.clone() }]);
         assert_eq!(said, "a way takes 1000 bytes a second at the least");
-        let field = |plan: &mut Plan| {
-            let asks = plan.clients.iter_mut().flat_map(|client| &mut client.script);
-            for op in asks {
-                if let Op::Ask(ask) = op {
-                    ask.fields = vec!["X: a\r\nY: b".to_owned()];
-                }
-            }
+        let asked = |edit: fn(&mut Ask)| {
+            refused(&|plan| {
+                let ops = plan.clients.iter_mut().flat_map(|client| &mut client.script);
+                ops.for_each(|op| {
+                    if let Op::Ask(ask) = op {
+                        edit(ask)
+                    }
+                });
+            })
         };
-        assert_eq!(refused(&field), r#""X: a\r\nY: b" is no field"#);
+        let said = asked(|ask| ask.fields = vec!["X: a\r\nY: b".to_owned()]);
+        assert_eq!(said, r#""X: a\r\nY: b" is no field"#);
+        let said = asked(|ask| ask.tail = "?a b".to_owned());
+        assert_eq!(said, r#""?a b" does not stand behind a path"#);
+        let said = asked(|ask| ask.tail = "/more".to_owned());
+        assert_eq!(said, r#""/more" does not stand behind a path"#);
         assert!(Plan::parse("{").is_err());
     }
 }

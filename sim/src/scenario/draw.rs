@@ -50,6 +50,7 @@ impl Draw {
             pipelined: false,
             old: false,
             last: false,
+            tail: String::new(),
             fields: Vec::new(),
             reply,
         }

@@ -32,14 +32,20 @@ impl Wrong {
 }
 
 impl Draw {
-    /// A fault of one of those kinds, when something is likely to be going on.
-    pub(super) fn fault(&mut self, kinds: &[Wrong], clients: &[Client]) -> Timed {
+    /// A fault of one of those kinds, of one of those backends or clients, when something is likely to be
+    /// going on.
+    pub(super) fn fault(
+        &mut self,
+        kinds: &[Wrong],
+        clients: &[Client],
+        backends: &[&str],
+    ) -> Timed {
         let rng = &mut self.0;
         let client = &clients[rng.below(clients.len())];
         let soon = rng.pick(&[60, 300, 3_000, 60_000]);
         let at = client.start + u64::from(rng.within(0, soon));
         let leg = if rng.one_in(2) { Leg::Client(client.id) } else { Leg::Behind(client.id) };
-        let backend = rng.pick(&["b0", "b0", "b1"]).to_owned();
+        let backend = rng.pick(backends).to_owned();
         let long = rng.pick(&[100, 2_000, 30_000]);
         let lasts = rng.within(1, long);
         let fault = match rng.pick(kinds) {

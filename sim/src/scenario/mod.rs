@@ -1,11 +1,13 @@
 //! Scenarios: what a seed makes into a plan. Each looks into one corner, and each seed draws anew which
 //! things may happen there at all, so that rare ones meet without common ones in between.
 //!
-//! `draw` draws what scripts and networks are made of, `heads` what their heads bear, `faults` what goes wrong.
+//! `draw` draws what scripts and networks are made of, `heads` what their heads bear, `members` balancers, `faults`
+//! what goes wrong.
 
 mod draw;
 mod faults;
 mod heads;
+mod members;
 
 use crate::plan::{Ask, Backend, Client, Op, Plan, Timed, VERSION};
 use crate::rng::Rng;
@@ -15,6 +17,8 @@ use faults::Wrong;
 /// A corner to look into.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Scenario {
+    /// Several backends behind one balancer, of which some fail.
+    Balancer,
     /// Much is sent both ways, and read slowly.
     Bulk,
     /// Many come before a worker that serves few at once.
@@ -43,7 +47,8 @@ pub enum Scenario {
 
 impl Scenario {
     /// Every scenario there is.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
+        Self::Balancer,
         Self::Bulk,
         Self::Crowd,
         Self::HalfClose,
@@ -61,6 +66,7 @@ impl Scenario {
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Balancer => "balancer",
             Self::Bulk => "bulk",
             Self::Crowd => "crowd",
             Self::HalfClose => "half-close",
@@ -93,10 +99,10 @@ impl Scenario {
             version: VERSION,
             scenario: self.name().to_owned(),
             seed,
-            config: self.config(&mut whole),
+            config: self.config(&mut whole, backends.len()),
             loops: if self == Self::Crowd { 2 } else { whole.0.within(1, 2) },
             network: whole.network(self == Self::Bulk),
-            faults: self.faults(&mut Draw(Rng::of(seed, "faults", 0)), &clients),
+            faults: self.faults(&mut Draw(Rng::of(seed, "faults", 0)), &clients, &backends),
             backends,
             clients,
         }
@@ -106,6 +112,7 @@ impl Scenario {
     const fn crowd(self) -> (u32, u32) {
         match self {
             Self::Bulk | Self::HalfClose | Self::LongIdle => (1, 3),
+            Self::Balancer => (2, 6),
             Self::Crowd => (4, 9),
             Self::Storm => (4, 12),
             Self::Heads
@@ -121,11 +128,12 @@ impl Scenario {
     fn backends(self, whole: &mut Draw) -> Vec<Backend> {
         let dead =
             |whole: &mut Draw| if self == Self::Bulk { 0 } else { whole.0.pick(&[0, 0, 0, 1, 2]) };
-        ["b0", "b1"].map(|name| Backend { name: name.to_owned(), dead: dead(whole) }).into()
+        let count = if self == Self::Balancer { whole.0.within(3, 5) } else { 2 };
+        (0..count).map(|at| Backend { name: format!("b{at}"), dead: dead(whole) }).collect()
     }
 
     /// The configuration, as an operator writes it.
-    fn config(self, whole: &mut Draw) -> Vec<String> {
+    fn config(self, whole: &mut Draw, backends: usize) -> Vec<String> {
         let rng = &mut whole.0;
         let mut lines = vec!["Listen 80".to_owned()];
         let mut parameters = String::new();
@@ -159,7 +167,7 @@ impl Scenario {
                 let read = rng.pick(&["header=20-40,MinRate=500", "header=3-9,MinRate=100 body=5"]);
                 lines.push(format!("RequestReadTimeout {read}"));
             }
-            Self::Bulk | Self::Hostile | Self::Partition | Self::Storm => {}
+            Self::Balancer | Self::Bulk | Self::Hostile | Self::Partition | Self::Storm => {}
         }
         let rng = &mut whole.0;
         if rng.one_in(3) {
@@ -168,6 +176,10 @@ impl Scenario {
         lines.extend(rng.one_in(4).then(|| "Proxy100Continue Off".to_owned()));
         lines.extend(rng.one_in(3).then(|| "ProxyErrorOverride On 500".to_owned()));
         lines.extend(rng.one_in(6).then(|| "ProxyIOBufferSize 4096".to_owned()));
+        if self == Self::Balancer {
+            lines.extend(whole.balancer(backends));
+            return lines;
+        }
         let connect = rng.pick(&["", "", " connectiontimeout=2"]);
         for name in ["b0", "b1"] {
             let protocol = if name == "b1" { protocol } else { "" };
@@ -181,6 +193,17 @@ impl Scenario {
         let start = u64::from(draw.0.within(0, spread));
         let mut script = Vec::new();
         match self {
+            Self::Balancer => {
+                let kinds = if draw.0.one_in(3) { 6 } else { 5 };
+                for _ in 0..draw.0.within(1, 4) {
+                    script.extend(match draw.0.below(kinds) {
+                        0 | 1 => draw.tunnel(draw::Talk::Short),
+                        5 => vec![draw.victim()],
+                        _ => draw.exchange(),
+                    });
+                }
+                draw.belong(&mut script);
+            }
             Self::Bulk => script.extend(draw.tunnel(draw::Talk::Bulk)),
             Self::HalfClose => script.extend(draw.tunnel(draw::Talk::HalfClose)),
             Self::LongIdle => script.extend(draw.tunnel(draw::Talk::LongIdle)),
@@ -224,9 +247,13 @@ impl Scenario {
         }
     }
 
-    fn faults(self, draw: &mut Draw, clients: &[Client]) -> Vec<Timed> {
+    fn faults(self, draw: &mut Draw, clients: &[Client], backends: &[Backend]) -> Vec<Timed> {
         let kinds = match self {
-            Self::Bulk => &[Wrong::Reset, Wrong::Cut, Wrong::Hole, Wrong::Slow][..],
+            Self::Balancer => {
+                &[Wrong::Crash, Wrong::Refuse, Wrong::Hang, Wrong::Crash, Wrong::Reset, Wrong::Cut]
+                    [..]
+            }
+            Self::Bulk => &[Wrong::Reset, Wrong::Cut, Wrong::Hole, Wrong::Slow],
             Self::Crowd => &[Wrong::Reset, Wrong::Refuse, Wrong::Crash],
             Self::HalfClose => &[Wrong::Reset, Wrong::Cut],
             Self::Heads | Self::Hostile | Self::Slowloris => &[Wrong::Reset],
@@ -244,7 +271,10 @@ impl Scenario {
         let on: Vec<_> = kinds.iter().copied().filter(|_| !draw.0.one_in(2)).collect();
         let count = draw.0.within(1, 4);
         let draws = (0..count).filter(|_| !on.is_empty());
-        let mut faults: Vec<_> = draws.map(|_| draw.fault(&on, clients)).collect();
+        // The first backend more often, so that a second fault finds the first one there.
+        let names = backends.iter().map(|backend| backend.name.as_str());
+        let likely: Vec<_> = names.clone().take(1).chain(names).collect();
+        let mut faults: Vec<_> = draws.map(|_| draw.fault(&on, clients, &likely)).collect();
         faults.sort_by_key(|timed| timed.at);
         faults
     }
