@@ -144,6 +144,18 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::Manner;
+
+    /// httpd's manual of `responsefieldsize=`, and of `LimitRequestLine`, `LimitRequestFieldSize` and
+    /// `LimitRequestFields`.
+    #[test]
+    fn a_response_may_have_longer_lines_and_more_fields_than_a_request() {
+        let counts = |limits: Limits| (limits.line, limits.field, limits.fields);
+        assert_eq!(counts(Limits::RESPONSE), (8192, 8192, 256));
+        assert_eq!(counts(Limits::DEFAULT), (8190, 8190, 100));
+        let manner = Manner { response_line: 300, ..Manner::DEFAULT };
+        assert_eq!(counts(manner.response_limits(BadHeader::Ignore)), (300, 300, 256));
+    }
 
     /// R50: the deadline is absolute, a minimum rate pushes it back, and only so far.
     #[test]

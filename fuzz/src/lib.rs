@@ -2,7 +2,7 @@
 //!
 //! One module a target: [`request`] and [`response`] take bytes for a head, of which [`heads`] knows what
 //! both have in common; [`chunks`] for a chunked body; [`path`] for rules and a path, [`config`] for a
-//! configuration; [`edits`] for edits and two heads; [`probe`] for what a member sends to whoever checks it, and
+//! configuration; [`sticky`] for a request that says whom it belongs to; [`edits`] for edits and two heads; [`probe`] for what a member sends to whoever checks it, and
 //! [`heartbeats`] for what members say themselves; [`session`] for two peers and a script, and so does [`exchange`],
 //! which has hyper read what the peers got. [`wires`] is the driver that plays the script, [`verdict`] judges what came of it,
 //! [`answer`] finds final responses, [`rules`] are the configurations.
@@ -22,6 +22,7 @@ pub mod request;
 pub mod response;
 pub mod rules;
 pub mod session;
+pub mod sticky;
 pub mod verdict;
 pub mod wires;
 

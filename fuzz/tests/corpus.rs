@@ -14,13 +14,13 @@ use std::{env, fs};
 use case::Case;
 use underpass_core::config::{directives, parameters};
 use underpass_fuzz::{
-    chunks, config, edits, exchange, heartbeats, path, probe, request, response, session,
+    chunks, config, edits, exchange, heartbeats, path, probe, request, response, session, sticky,
 };
 
 type Check = fn(&[u8]);
 
 /// What each target checks.
-const TARGETS: [(&str, Check); 10] = [
+const TARGETS: [(&str, Check); 11] = [
     ("chunked", chunks::check),
     ("config", config::check),
     ("edits", edits::check),
@@ -31,6 +31,7 @@ const TARGETS: [(&str, Check); 10] = [
     ("request_head", request::check),
     ("response_head", response::check),
     ("session", session::check),
+    ("sticky", sticky::check),
 ];
 
 /// Something for a target to check.

@@ -144,6 +144,8 @@ impl<W: Copy + Eq> House<W> {
 
     /// Asks again for all who wait: whom each may have is another question now.
     pub(super) fn wake_all(&mut self, woken: &mut Vec<W>) {
+        // Somebody who asks would end their rests, too, if all rest.
+        self.wake_up(self.now);
         let mut queue = std::mem::replace(&mut self.queue, Queue::new());
         queue.in_want().for_each(|waiting| self.call(waiting, woken));
         self.queue = queue;

@@ -169,18 +169,12 @@ impl Scenario {
             }
             Self::Balancer | Self::Bulk | Self::Hostile | Self::Partition | Self::Storm => {}
         }
-        let rng = &mut whole.0;
-        if rng.one_in(3) {
-            lines.push(format!("ProxyTimeout {}", rng.pick(&[3, 15])));
-        }
-        lines.extend(rng.one_in(4).then(|| "Proxy100Continue Off".to_owned()));
-        lines.extend(rng.one_in(3).then(|| "ProxyErrorOverride On 500".to_owned()));
-        lines.extend(rng.one_in(6).then(|| "ProxyIOBufferSize 4096".to_owned()));
+        lines.extend(manners(&mut whole.0));
         if self == Self::Balancer {
             lines.extend(whole.balancer(backends));
             return lines;
         }
-        let connect = rng.pick(&["", "", " connectiontimeout=2"]);
+        let connect = whole.0.pick(&["", "", " connectiontimeout=2"]);
         for name in ["b0", "b1"] {
             let protocol = if name == "b1" { protocol } else { "" };
             lines.push(format!("ProxyPass /{name}/ ws://{name}/{parameters}{connect}{protocol}"));
@@ -278,6 +272,16 @@ impl Scenario {
         faults.sort_by_key(|timed| timed.at);
         faults
     }
+}
+
+/// How requests are treated, whatever the corner.
+fn manners(rng: &mut Rng) -> Vec<String> {
+    let late = rng.one_in(3).then(|| format!("ProxyTimeout {}", rng.pick(&[3, 15])));
+    let mut lines: Vec<_> = late.into_iter().collect();
+    lines.extend(rng.one_in(4).then(|| "Proxy100Continue Off".to_owned()));
+    lines.extend(rng.one_in(3).then(|| "ProxyErrorOverride On 500".to_owned()));
+    lines.extend(rng.one_in(6).then(|| "ProxyIOBufferSize 4096".to_owned()));
+    lines
 }
 
 /// How long tunnels may be silent, half-closed, and alive, and when they park.
