@@ -4,10 +4,9 @@ use std::num::NonZeroU32;
 use std::task::Poll;
 
 use crate::Side;
-use crate::balance::{Ask, Lease, NoWorker};
+use crate::balance::{Ask, Lease, NoWorker, SeatId};
 use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
-use crate::route::WorkerId;
 
 /// A driver of sessions: one method for each [`Op`](crate::Op).
 ///
@@ -53,10 +52,10 @@ pub trait Io {
     /// [`Pool::release`](crate::balance::Pool::release), which knows.
     fn release(&mut self, lease: Option<Lease>, report: &Report);
 
-    /// So many bytes have moved to or from the worker in this turn; told once at the end of a turn in which any
+    /// So many bytes have moved to or from the worker on that seat in this turn; told once at the end of a turn in which any
     /// did, for a [`Ledger`](crate::balance::Ledger). A driver that elects by something else may not care.
-    fn carried(&mut self, worker: WorkerId, bytes: u64) {
-        let _ = (worker, bytes);
+    fn carried(&mut self, seat: SeatId, bytes: u64) {
+        let _ = (seat, bytes);
     }
 
     /// Moves at most `most` bytes from that side's socket into the direction's carrier, which is empty.

@@ -5,9 +5,9 @@ use std::task::Poll;
 
 use serde::{Deserialize, Serialize};
 
+use crate::balance::SeatId;
 use crate::io::Io;
 use crate::op::Read;
-use crate::route::WorkerId;
 use crate::session::{Cx, Session};
 use crate::time::Time;
 use crate::{Op, OpSet};
@@ -38,11 +38,11 @@ pub fn pump(session: &mut Session, io: &mut impl Io, cx: &mut Cx<'_>, budget: u3
             pumped = Pumped::Waiting(session.poll_timeout());
             break;
         };
-        let (worker, mut bytes) = (session.leased(), 0);
+        let (seat, mut bytes) = (session.leased(), 0);
         if make(op, session, io, cx, &mut bytes).is_pending() {
             blocked.add(op);
         }
-        carried.add(worker, bytes, io);
+        carried.add(seat, bytes, io);
         session.check();
     }
     carried.tell(io);
@@ -53,23 +53,23 @@ pub fn pump(session: &mut Session, io: &mut impl Io, cx: &mut Cx<'_>, budget: u3
 /// What moved to and from one worker in a turn, and was not told yet.
 #[derive(Default)]
 struct Carried {
-    worker: Option<WorkerId>,
+    seat: Option<SeatId>,
     bytes: u64,
 }
 
 impl Carried {
-    fn add(&mut self, worker: Option<WorkerId>, bytes: u32, io: &mut impl Io) {
-        if bytes > 0 && worker != self.worker {
+    fn add(&mut self, seat: Option<SeatId>, bytes: u32, io: &mut impl Io) {
+        if bytes > 0 && seat != self.seat {
             self.tell(io);
-            self.worker = worker;
+            self.seat = seat;
         }
         self.bytes += u64::from(bytes);
     }
 
     fn tell(&mut self, io: &mut impl Io) {
         let bytes = std::mem::take(&mut self.bytes);
-        if let Some(worker) = self.worker {
-            io.carried(worker, bytes);
+        if let Some(seat) = self.seat {
+            io.carried(seat, bytes);
         }
     }
 }

@@ -78,7 +78,7 @@ impl Elections {
         loop {
             match self.pool.elect(&ask, failed.take(), self.sessions, self.now) {
                 Poll::Ready(Ok(lease)) if dead.contains(&lease.worker().0) => {
-                    ask.tried.push(lease.worker());
+                    ask.tried.push(lease.seat());
                     failed = Some(lease);
                 }
                 Poll::Ready(Ok(mut lease)) => {
@@ -315,7 +315,7 @@ fn who_waits_keeps_from_nobody_what_it_cannot_have() {
     let elect = |it: &mut Elections, who, ask: &Ask| {
         it.pool.elect(ask, None, who, at(0)).map(|got| got.map(|lease| lease.worker().0))
     };
-    let tried = Ask { tried: vec![WorkerId(1)], ..Elections::ask(None) };
+    let tried = Ask { tried: vec![WorkerId(1).into()], ..Elections::ask(None) };
     let waits = |role, admission, first: &Ask| {
         let mut workers = members(2);
         workers.iter_mut().for_each(|worker| worker.most = NonZeroU32::new(1));

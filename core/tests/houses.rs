@@ -213,7 +213,7 @@ impl<'r> Street<'r> {
     fn fail(&mut self, who: u32) {
         let Some(session) = self.sessions.get_mut(&who) else { return };
         if let Some(lease) = session.lease.take_if(|lease| lease.is_pending()) {
-            session.ask.tried.push(lease.worker());
+            session.ask.tried.push(lease.seat());
             assert!(session.ask.tried.len() <= self.rules.workers.len(), "it goes on for ever");
             self.elect(who, Some(lease));
         }
@@ -259,7 +259,7 @@ impl<'r> Street<'r> {
             |id: WorkerId| self.rules.workers[id.0 as usize].member.as_deref().expect("one");
         let chosen = member(elected);
         assert!(chosen.admission != Admission::Closed, "it is closed");
-        assert!(!ask.tried.contains(&elected), "it has failed this request");
+        assert!(!ask.tried.contains(&elected.into()), "it has failed this request");
         assert!(self.pool.health(elected).is_usable(self.now), "it is left alone");
         if ask.route.is_some_and(|route| self.is_owner(route, chosen)) {
             return;
@@ -269,7 +269,7 @@ impl<'r> Street<'r> {
         let may = |(id, it): &(WorkerId, &Member)| {
             let serves =
                 it.admission == Admission::Open && self.pool.health(*id).is_usable(self.now);
-            serves && !ask.tried.contains(id)
+            serves && !ask.tried.contains(&(*id).into())
         };
         let of =
             |role| self.members().filter(move |(_, it)| it.set == chosen.set && it.role == role);

@@ -5,8 +5,8 @@ use std::io;
 use mio::event::Event;
 use mio::{Registry, Token};
 use slab::Slab;
-use underpass_core::balance::Idle;
-use underpass_core::route::{Worker, WorkerId};
+use underpass_core::balance::{Idle, SeatId};
+use underpass_core::route::Worker;
 use underpass_core::time::Time;
 
 use crate::leg::Leg;
@@ -23,7 +23,7 @@ pub(crate) struct IdleLegs {
 #[derive(Debug)]
 struct Waiting {
     leg: Leg,
-    worker: WorkerId,
+    to: SeatId,
     generation: u32,
 }
 
@@ -34,27 +34,27 @@ impl IdleLegs {
 
     /// Keeps a leg on which an exchange has ended well. One that has something to say already, or
     /// that cannot be watched, is closed.
-    pub(crate) fn keep(&mut self, mut leg: Leg, worker: WorkerId, now: Time, registry: &Registry) {
+    pub(crate) fn keep(&mut self, mut leg: Leg, to: SeatId, now: Time, registry: &Registry) {
         let place = Key::new(self.legs.vacant_key(), self.generation);
         if !leg.is_silent() || leg.register_again(registry, place.token(Seat::Idle)).is_err() {
             return;
         }
         self.generation = place.next_generation();
-        self.legs.insert(Waiting { leg, worker, generation: place.generation });
-        if let Some(surplus) = self.idle.keep(worker, place, now) {
+        self.legs.insert(Waiting { leg, to, generation: place.generation });
+        if let Some(surplus) = self.idle.keep(to, place, now) {
             self.close(surplus);
         }
     }
 
-    /// Takes a leg to the worker, which from now on has events for that token.
+    /// Takes a leg to that seat, which from now on has events for that token.
     pub(crate) fn take(
         &mut self,
-        worker: WorkerId,
+        to: SeatId,
         now: Time,
         registry: &Registry,
         token: Token,
     ) -> Option<io::Result<Leg>> {
-        let place = self.idle.take(worker, now)?;
+        let place = self.idle.take(to, now)?;
         let leg = self.close(place)?;
         Some(leg.register_again(registry, token).map(|()| leg))
     }
@@ -68,8 +68,8 @@ impl IdleLegs {
         }
         waiting.leg.note(event);
         if waiting.leg.is_readable() {
-            let worker = waiting.worker;
-            self.idle.forget(worker, place);
+            let to = waiting.to;
+            self.idle.forget(to, place);
             self.close(place);
         }
     }
@@ -96,17 +96,17 @@ mod tests {
     use super::*;
     use crate::testing::Wire;
     use std::io::Write as _;
-
-    const WORKER: WorkerId = WorkerId(0);
+    use underpass_core::route::WorkerId;
 
     #[test]
     fn a_kept_leg_serves_again() -> io::Result<()> {
         let (mut wire, mut idle) = (Wire::new()?, IdleLegs::new(&[Worker::new("b", 80)]));
         let leg = wire.take_leg();
-        idle.keep(leg, WORKER, Time::ZERO, wire.registry());
-        let taken =
-            idle.take(WORKER, Time::ZERO, wire.registry(), Token(0)).expect("it was kept")?;
-        assert!(idle.take(WORKER, Time::ZERO, wire.registry(), Token(0)).is_none());
+        idle.keep(leg, WorkerId(0).into(), Time::ZERO, wire.registry());
+        let taken = idle
+            .take(WorkerId(0).into(), Time::ZERO, wire.registry(), Token(0))
+            .expect("it was kept")?;
+        assert!(idle.take(WorkerId(0).into(), Time::ZERO, wire.registry(), Token(0)).is_none());
         wire.put_leg(taken);
         wire.peer.write_all(b"hello")?;
         assert_eq!(wire.until(|leg| leg.read(&mut [0; 9]))?, 5);
@@ -119,7 +119,7 @@ mod tests {
         for bytes in [&b"HTTP/1.1 408 Too Late\r\n\r\n"[..], b""] {
             let (mut wire, mut idle) = (Wire::new()?, IdleLegs::new(&[Worker::new("b", 80)]));
             let leg = wire.take_leg();
-            idle.keep(leg, WORKER, Time::ZERO, wire.registry());
+            idle.keep(leg, WorkerId(0).into(), Time::ZERO, wire.registry());
             wire.peer.write_all(bytes)?;
             wire.peer.shutdown(std::net::Shutdown::Write)?;
             while idle.next_deadline().is_some() {
@@ -131,7 +131,9 @@ mod tests {
             }
             assert!(
                 idle.legs.is_empty()
-                    && idle.take(WORKER, Time::ZERO, wire.registry(), Token(0)).is_none()
+                    && idle
+                        .take(WorkerId(0).into(), Time::ZERO, wire.registry(), Token(0))
+                        .is_none()
             );
         }
         Ok(())
@@ -141,7 +143,7 @@ mod tests {
     fn a_leg_that_waits_for_too_long_is_closed() -> io::Result<()> {
         let (mut wire, mut idle) = (Wire::new()?, IdleLegs::new(&[Worker::new("b", 80)]));
         let leg = wire.take_leg();
-        idle.keep(leg, WORKER, Time::ZERO, wire.registry());
+        idle.keep(leg, WorkerId(0).into(), Time::ZERO, wire.registry());
         idle.expire(idle.next_deadline().expect("a deadline"));
         assert!(idle.legs.is_empty() && idle.next_deadline().is_none());
         Ok(())

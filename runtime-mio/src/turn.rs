@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use std::task::Poll;
 
 use mio::{Registry, Token};
-use underpass_core::balance::{Ask, Lease, Ledger, NoWorker, Pool};
+use underpass_core::balance::{Ask, Lease, Ledger, NoWorker, Pool, SeatId};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
-use underpass_core::route::{Rules, WorkerId};
+use underpass_core::route::Rules;
 use underpass_core::time::Time;
 use underpass_core::{Both, Dial, Fault, Io, Read, Side};
 
@@ -81,7 +81,7 @@ impl Turn<'_> {
     /// Takes an idle leg, if there is one.
     fn take_idle(&mut self, lease: &Lease) -> Result<(), Fault> {
         let token = self.who.key.token(Seat::Session(Side::Backend));
-        let taken = self.idle.take(lease.worker(), self.now, self.registry, token);
+        let taken = self.idle.take(lease.seat(), self.now, self.registry, token);
         let leg = taken.ok_or(Fault::Exhausted)?.map_err(|error| fault(&error))?;
         *self.backend = Backend::Up(leg);
         Ok(())
@@ -154,7 +154,7 @@ impl Io for Turn<'_> {
         // Core has done with the backend: its connection need not wait for the client's to linger.
         let backend = std::mem::take(self.backend);
         if let (Some(lease), true, Backend::Up(leg)) = (&lease, report.reusable, backend) {
-            self.idle.keep(leg, lease.worker(), self.now, self.registry);
+            self.idle.keep(leg, lease.seat(), self.now, self.registry);
         }
         let who = self.who;
         self.with_pool(|pool| pool.release(lease, who, report));
@@ -164,8 +164,8 @@ impl Io for Turn<'_> {
         tell(report, &self.shared.rules);
     }
 
-    fn carried(&mut self, worker: WorkerId, bytes: u64) {
-        if self.ledger.add(worker, bytes, self.now) {
+    fn carried(&mut self, seat: SeatId, bytes: u64) {
+        if self.ledger.add(seat, bytes, self.now) {
             self.with_pool(|_| ());
         }
     }

@@ -174,7 +174,7 @@ impl Day {
         loop {
             match self.pool.elect(&ask, failed.take(), number, self.now) {
                 Poll::Ready(Ok(lease)) if self.away.contains(&lease.worker().0) => {
-                    ask.tried.push(lease.worker());
+                    ask.tried.push(lease.seat());
                     failed = Some(lease);
                 }
                 Poll::Ready(Ok(mut lease)) => {

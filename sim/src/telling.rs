@@ -3,9 +3,8 @@
 use std::num::NonZeroU32;
 use std::task::Poll;
 
-use underpass_core::balance::{Ask, Lease, NoWorker};
+use underpass_core::balance::{Ask, Lease, NoWorker, SeatId};
 use underpass_core::report::Report;
-use underpass_core::route::WorkerId;
 use underpass_core::time::Time;
 use underpass_core::{Dial, Fault, Io, Op, Read, Side};
 
@@ -86,8 +85,8 @@ impl<I: Io> Io for Telling<'_, I> {
         self.tell(What::Reports(Box::new(Told(*report))));
     }
 
-    fn carried(&mut self, worker: WorkerId, bytes: u64) {
-        self.io.carried(worker, bytes);
+    fn carried(&mut self, seat: SeatId, bytes: u64) {
+        self.io.carried(seat, bytes);
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {

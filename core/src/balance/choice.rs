@@ -1,59 +1,10 @@
 //! Stage 4 of 6 · which of the candidates: the methods, as httpd has them, and ours.
 
-use super::health::Health;
-use crate::route::{Admission, Method, Role, RouteId, Worker, WorkerId};
+use super::seat::Seat;
+use crate::route::Method;
 use crate::time::Time;
 
-/// A worker in its balancer: what it is weighed by.
-#[derive(Clone, Debug)]
-pub(super) struct Seat {
-    pub(super) worker: WorkerId,
-    pub(super) health: Health,
-    pub(super) weight: u32,
-    pub(super) set: u8,
-    pub(super) role: Role,
-    pub(super) admission: Admission,
-    pub(super) route: Option<RouteId>,
-    pub(super) redirect: Option<RouteId>,
-    /// Places that are kept for those who wait and have been woken.
-    pub(super) kept: u32,
-    /// How much it has been passed over (httpd's `lbstatus`).
-    pub(super) score: i64,
-    /// Bytes that it has carried, in both directions.
-    pub(super) carried: u64,
-    /// What it says that it can take.
-    pub(super) ready: u32,
-}
-
 impl Seat {
-    pub(super) fn new(id: WorkerId, worker: &Worker) -> Self {
-        let member = worker.member.as_deref();
-        Self {
-            worker: id,
-            health: Health::new(worker),
-            weight: member.map_or(100, |member| member.weight),
-            set: member.map_or(0, |member| member.set),
-            role: member.map_or(Role::Regular, |member| member.role),
-            admission: member.map_or(Admission::Open, |member| member.admission),
-            route: member.and_then(|member| member.route),
-            redirect: member.and_then(|member| member.redirect),
-            kept: 0,
-            score: 0,
-            carried: 0,
-            ready: 0,
-        }
-    }
-
-    /// How many more may have it, besides those for whom a place is kept.
-    pub(super) fn free(&self) -> u32 {
-        self.health.free().saturating_sub(self.kept)
-    }
-
-    /// Whether it may be tried, by who belongs to it at least.
-    pub(super) fn is_usable(&self, now: Time) -> bool {
-        self.admission != Admission::Closed && self.health.is_usable(now)
-    }
-
     fn weight(&self, now: Time) -> u32 {
         self.health.weight(self.weight, now)
     }
@@ -152,7 +103,7 @@ fn by_hash(seats: &[Seat], candidates: &[usize], key: u64, now: Time) -> Option<
         u128::from(seat.health.busy()) < bound
     };
     let far = |seat: &Seat| {
-        let drawn = mix(key ^ mix(u64::from(seat.worker.0)));
+        let drawn = mix(key ^ mix(u64::from(seat.id.worker.0)));
         rarity(drawn) / u64::from(seat.weight(now))
     };
     let fitting = candidates.iter().copied().filter(|&seat| fits(&seats[seat]));
@@ -178,6 +129,7 @@ pub(super) const fn mix(mut bits: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::{Worker, WorkerId};
 
     const NOW: Time = Time::ZERO;
 

@@ -1,11 +1,12 @@
 //! Stage 4 of 6 · one balancer: who of its members may serve, and in which order they are asked (httpd's
 //! candidate walk).
 
-use super::choice::{Seat, best, better_of_two, mix};
+use super::choice::{best, better_of_two, mix};
 use super::crowd::Visit;
 use super::lease::{Ask, NoWorker};
 use super::queue::{Queue, Waiting, Wanted};
-use crate::route::{Admission, Balancer, Method, Role, RouteId, Rules, Worker};
+use super::seat::Seat;
+use crate::route::{Balancer, Method, Role, RouteId, Rules, Worker};
 use crate::time::{Time, Wait};
 
 /// From so many members on, the best is not looked for: the better of two is nearly as good.
@@ -115,7 +116,7 @@ impl<W: Copy + Eq> House<W> {
     /// Whether a request has tried as many members as it may, or all that there are.
     fn has_tried_all(&self, ask: &Ask) -> bool {
         ask.tried.len() > self.terms.retries as usize
-            || self.seats.iter().all(|seat| ask.tried.contains(&seat.worker))
+            || self.seats.iter().all(|seat| ask.tried.contains(&seat.id))
     }
 
     fn pick_any(&mut self, ask: &Ask, now: Time) -> Choice {
@@ -292,7 +293,7 @@ impl<W: Copy + Eq> House<W> {
 
     /// Why nobody may be tried.
     fn none(&self, ask: &Ask, now: Time) -> NoWorker {
-        let open = self.seats.iter().filter(|seat| is_open(seat) && !seat.health.is_ailing());
+        let open = self.seats.iter().filter(|seat| seat.is_open() && !seat.health.is_ailing());
         let rests: Vec<_> = open.map(|seat| seat.health.rests(now)).collect();
         match rests.iter().copied().min() {
             None => NoWorker::Down,
@@ -320,7 +321,7 @@ impl<W: Copy + Eq> House<W> {
         let is_strike = matches!(verdict, Verdict::Late | Verdict::Broken);
         if is_strike && self.seats[seat].health.strike(now) {
             let other =
-                |(number, it): (usize, &Seat)| number != seat && it.is_usable(now) && is_open(it);
+                |(number, it): (usize, &Seat)| number != seat && it.is_usable(now) && it.is_open();
             let others = self.seats.iter().enumerate().any(other);
             if others || self.seats[seat].health.may_be_last() {
                 self.seats[seat].health.ejected(now);
@@ -356,15 +357,10 @@ impl Terms {
 
 /// Whether it may be tried for that request.
 fn may_serve(seat: &Seat, ask: &Ask, now: Time) -> bool {
-    seat.is_usable(now) && !ask.tried.contains(&seat.worker)
+    seat.is_usable(now) && !ask.tried.contains(&seat.id)
 }
 
 /// Whether it may be tried for that request, whose client does not belong to it.
 fn is_able(seat: &Seat, ask: &Ask, now: Time) -> bool {
-    may_serve(seat, ask, now) && is_open(seat)
-}
-
-/// Whether it serves those who do not belong to it.
-fn is_open(seat: &Seat) -> bool {
-    seat.admission == Admission::Open
+    may_serve(seat, ask, now) && seat.is_open()
 }

@@ -4,7 +4,8 @@
 
 use std::collections::VecDeque;
 
-use crate::route::{Idling, Worker, WorkerId};
+use super::SeatId;
+use crate::route::{Idling, Worker};
 use crate::time::Time;
 
 /// The idle connections of one loop, by worker.
@@ -17,8 +18,17 @@ pub struct Idle<C> {
 #[derive(Debug)]
 struct Kept<C> {
     terms: Idling,
-    /// The longest idle first, with the moment since when.
-    connections: VecDeque<(Time, C)>,
+    /// The longest idle first.
+    connections: VecDeque<Connection<C>>,
+}
+
+/// One that is idle.
+#[derive(Clone, Copy, Debug)]
+struct Connection<C> {
+    name: C,
+    /// Whom it leads to.
+    seat: SeatId,
+    since: Time,
 }
 
 impl<C: Copy + Eq> Idle<C> {
@@ -28,37 +38,39 @@ impl<C: Copy + Eq> Idle<C> {
     }
 
     /// Keeps a connection; gives the one that must go for it, the longest idle, if there are as many
-    /// as the worker may have (`smax=`). That is this one where it may have none.
+    /// as that seat may have (`smax=`). That is this one where it may have none.
     #[must_use = "the connection that is given back must be closed"]
-    pub fn keep(&mut self, worker: WorkerId, connection: C, now: Time) -> Option<C> {
-        let Kept { terms, connections } = self.of(worker);
-        connections.push_back((now, connection));
-        let surplus = if connections.len() > terms.most { connections.pop_front() } else { None };
-        surplus.map(|(_, connection)| connection)
+    pub fn keep(&mut self, seat: SeatId, name: C, now: Time) -> Option<C> {
+        let Kept { terms, connections } = self.of(seat);
+        connections.push_back(Connection { name, seat, since: now });
+        let is_its = |kept: &&Connection<C>| kept.seat == seat;
+        let is_full = connections.len() > terms.most
+            && connections.iter().filter(is_its).count() > terms.most;
+        let longest = connections.iter().position(|kept| is_its(&kept)).filter(|_| is_full)?;
+        connections.remove(longest).map(|kept| kept.name)
     }
 
     /// Takes the connection that was used last, unless its time is up (`ttl=`): it is the least likely
     /// to be stale, and the others may run out.
-    pub fn take(&mut self, worker: WorkerId, now: Time) -> Option<C> {
-        let kept = self.of(worker);
-        let &(since, connection) = kept.connections.back()?;
-        if kept.is_due(since, now) {
+    pub fn take(&mut self, seat: SeatId, now: Time) -> Option<C> {
+        let kept = self.of(seat);
+        let last = kept.connections.iter().rposition(|it| it.seat == seat)?;
+        if kept.is_due(kept.connections[last].since, now) {
             return None;
         }
-        kept.connections.pop_back();
-        Some(connection)
+        kept.connections.remove(last).map(|it| it.name)
     }
 
     /// Forgets a connection that the backend has closed, or spoken on unasked (R26).
-    pub fn forget(&mut self, worker: WorkerId, connection: C) {
-        self.of(worker).connections.retain(|&(_, kept)| kept != connection);
+    pub fn forget(&mut self, seat: SeatId, name: C) {
+        self.of(seat).connections.retain(|kept| kept.name != name);
     }
 
     /// Takes a connection whose time is up at `now` (`ttl=`).
     pub fn expired(&mut self, now: Time) -> Option<C> {
         let due = |kept: &&mut Kept<C>| kept.deadline().is_some_and(|at| at <= now);
         let kept = self.workers.iter_mut().find(due)?;
-        kept.connections.pop_front().map(|(_, connection)| connection)
+        kept.connections.pop_front().map(|it| it.name)
     }
 
     /// When the time of the next connection is up.
@@ -76,8 +88,8 @@ impl<C: Copy + Eq> Idle<C> {
         self.len() == 0
     }
 
-    fn of(&mut self, worker: WorkerId) -> &mut Kept<C> {
-        &mut self.workers[worker.0 as usize]
+    fn of(&mut self, seat: SeatId) -> &mut Kept<C> {
+        &mut self.workers[seat.worker.0 as usize]
     }
 }
 
@@ -92,17 +104,18 @@ impl<C> Kept<C> {
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.connections.front().map(|&(since, _)| since.after(self.terms.ttl))
+        self.connections.front().map(|longest| longest.since.after(self.terms.ttl))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::WorkerId;
     use crate::time::Wait;
 
-    const A: WorkerId = WorkerId(0);
-    const B: WorkerId = WorkerId(1);
+    const A: SeatId = SeatId { worker: WorkerId(0), place: 0, generation: 0 };
+    const B: SeatId = SeatId { worker: WorkerId(1), ..A };
     const TTL: [Wait; 2] = [Wait::from_secs(7), Wait::from_secs(3)];
 
     /// Two workers, of which each may have so many connections.
@@ -132,6 +145,22 @@ mod tests {
         assert_eq!((two.keep(B, 4, at(0)), two.len()), (None, 3), "each worker has its own");
         let mut none = idle(0);
         assert_eq!((none.keep(A, 1, at(0)), none.len()), (Some(1), 0));
+    }
+
+    /// `addresses=all`: what stands at one address leads nowhere else.
+    #[test]
+    fn each_seat_of_a_worker_has_connections_of_its_own() {
+        let other = SeatId { place: 1, ..A };
+        let again = SeatId { generation: 1, ..other };
+        let mut idle = idle(2);
+        let kept = [(A, 1), (other, 2), (A, 3), (other, 4), (again, 5)];
+        assert!(kept.iter().all(|&(seat, name)| idle.keep(seat, name, at(0)).is_none()));
+        assert_eq!((idle.keep(A, 6, at(0)), idle.take(A, at(0))), (Some(1), Some(6)));
+        assert_eq!(
+            [other, other, other].map(|seat| idle.take(seat, at(0))),
+            [Some(4), Some(2), None]
+        );
+        assert_eq!((idle.take(again, at(0)), idle.len()), (Some(5), 1));
     }
 
     #[test]

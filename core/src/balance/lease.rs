@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::crowd::Visit;
+use super::seat::SeatId;
 use crate::limits;
 use crate::route::{BalancerId, Quota, QuotaId, RouteId, WorkerId};
 use crate::time::Wait;
@@ -24,8 +25,8 @@ pub struct Ask {
     pub route: Option<RouteId>,
     /// What stands for the request where members are chosen by a [hash](crate::route::Method::Hash).
     pub key: u64,
-    /// The members that have failed this request.
-    pub tried: Vec<WorkerId>,
+    /// Those who have failed this request.
+    pub tried: Vec<SeatId>,
 }
 
 impl Ask {
@@ -55,7 +56,7 @@ pub enum Purpose {
 #[derive(Debug, Eq, PartialEq)]
 #[must_use = "a lease that is dropped keeps its worker busy for ever"]
 pub struct Lease {
-    pub(super) worker: WorkerId,
+    pub(super) seat: SeatId,
     /// The line that bounds its tunnel, if one does.
     pub(super) line: Option<QuotaId>,
     /// What its handshake is counted as, while that is under way; boxed, because a tunnel has none and
@@ -83,9 +84,9 @@ pub enum NoWorker {
 }
 
 impl Lease {
-    /// A lease of that worker, for a handshake that is counted as that.
-    pub(crate) fn new(worker: WorkerId, visit: Visit) -> Self {
-        Self { worker, line: visit.line, pending: Some(Box::new(visit)) }
+    /// A lease of that seat, for a handshake that is counted as that.
+    pub(crate) fn new(seat: SeatId, visit: Visit) -> Self {
+        Self { seat, line: visit.line, pending: Some(Box::new(visit)) }
     }
 
     /// The handshake is over: what it was counted as, if that is news.
@@ -95,7 +96,12 @@ impl Lease {
 
     /// The worker that it is for.
     pub const fn worker(&self) -> WorkerId {
-        self.worker
+        self.seat.worker
+    }
+
+    /// The name of what it is for, by which others know it.
+    pub const fn seat(&self) -> SeatId {
+        self.seat
     }
 
     /// Whether the handshake is still under way.

@@ -20,6 +20,7 @@ pub mod pool;
 pub mod probe;
 mod queue;
 pub mod round;
+mod seat;
 pub mod sticky;
 
 pub(crate) use crowd::Visit;
@@ -31,3 +32,4 @@ pub use ledger::Ledger;
 pub use pool::Pool;
 pub use probe::Probe;
 pub use round::Round;
+pub use seat::SeatId;

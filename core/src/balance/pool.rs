@@ -7,6 +7,7 @@ use super::health::Health;
 use super::house::{Choice, House, Verdict};
 use super::lease::{Ask, Lease, NoWorker};
 use super::queue::Wanted;
+use super::seat::SeatId;
 use crate::Side;
 use crate::limits::Pending;
 use crate::negotiate::Refusal;
@@ -39,7 +40,7 @@ impl<W: Copy + Eq> Pool<W> {
         let mut seats = vec![(0, 0); rules.workers.len()];
         for (number, house) in houses.iter().enumerate() {
             for (seat, it) in house.seats.iter().enumerate() {
-                seats[it.worker.0 as usize] = (number, seat);
+                seats[it.id.worker.0 as usize] = (number, seat);
             }
         }
         Self { houses, seats, most, crowd: Crowd::new(most), woken: Vec::new() }
@@ -59,7 +60,7 @@ impl<W: Copy + Eq> Pool<W> {
         now: Time,
     ) -> Poll<Result<Lease, NoWorker>> {
         if let Some(lease) = failed {
-            let (house, seat) = self.seat(lease.worker);
+            let (house, seat) = self.seat(lease.seat);
             let fails = |house: &mut House<W>, seat| house.failed(seat, now);
             self.houses[house].change(seat, now, &mut self.woken, fails);
             self.take_back(lease);
@@ -85,7 +86,7 @@ impl<W: Copy + Eq> Pool<W> {
     /// The worker has answered: the handshake is no longer under way.
     pub fn confirm(&mut self, lease: &mut Lease) {
         if let Some(visit) = lease.confirm() {
-            let (house, seat) = self.seat(lease.worker);
+            let (house, seat) = self.seat(lease.seat);
             let house = &mut self.houses[house];
             house.pending -= 1;
             if house.seats[seat].health.answered() {
@@ -99,7 +100,7 @@ impl<W: Copy + Eq> Pool<W> {
     /// those that wait if it had none. How it ended may say something of the worker.
     pub fn release(&mut self, lease: Option<Lease>, who: W, report: &Report) {
         let Some(lease) = lease else { return self.leave(who) };
-        let (house, seat) = self.seat(lease.worker);
+        let (house, seat) = self.seat(lease.seat);
         if let Some(verdict) = verdict(report) {
             let now = report.ended;
             let judged = |house: &mut House<W>, seat| house.judge(seat, verdict, now);
@@ -108,16 +109,16 @@ impl<W: Copy + Eq> Pool<W> {
         self.take_back(lease);
     }
 
-    /// Adds to what a worker has carried, in both directions; to be told about once a second.
-    pub fn note(&mut self, worker: WorkerId, bytes: u64) {
-        let (house, seat) = self.seat(worker);
+    /// Adds to what was carried, in both directions; to be told about once a second.
+    pub fn note(&mut self, seat: impl Into<SeatId>, bytes: u64) {
+        let (house, seat) = self.seat(seat);
         let carried = &mut self.houses[house].seats[seat].carried;
         *carried = carried.saturating_add(bytes);
     }
 
-    /// What a worker has carried, in both directions, as far as it was told.
-    pub fn carried(&self, worker: WorkerId) -> u64 {
-        let (house, seat) = self.seat(worker);
+    /// What was carried, in both directions, as far as it was told.
+    pub fn carried(&self, seat: impl Into<SeatId>) -> u64 {
+        let (house, seat) = self.seat(seat);
         self.houses[house].seats[seat].carried
     }
 
@@ -185,7 +186,7 @@ impl<W: Copy + Eq> Pool<W> {
         };
         let seat = &mut self.houses[ask.balancer.0 as usize].seats[seat];
         seat.health.leased();
-        Ok(Lease::new(seat.worker, visit))
+        Ok(Lease::new(seat.id, visit))
     }
 
     fn enter(&mut self, ask: &Ask) -> Result<Visit, NoWorker> {
@@ -227,7 +228,7 @@ impl<W: Copy + Eq> Pool<W> {
     }
 
     fn take_back(&mut self, lease: Lease) {
-        let (house, seat) = self.seat(lease.worker);
+        let (house, seat) = self.seat(lease.seat);
         let house = &mut self.houses[house];
         house.seats[seat].health.returned();
         self.crowd.left(lease.line);
@@ -238,8 +239,8 @@ impl<W: Copy + Eq> Pool<W> {
         house.wake(seat, &mut self.woken);
     }
 
-    fn seat(&self, worker: WorkerId) -> (usize, usize) {
-        self.seats[worker.0 as usize]
+    fn seat(&self, id: impl Into<SeatId>) -> (usize, usize) {
+        self.seats[id.into().worker.0 as usize]
     }
 }
 

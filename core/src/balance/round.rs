@@ -230,7 +230,7 @@ mod tests {
             let ask = Ask::new(BalancerId(0), [127, 0, 0, 1].into(), Purpose::Exchange);
             let elected = self.pool.elect(&ask, None, (), self.now);
             let Poll::Ready(Ok(lease)) = elected else { panic!("{elected:?}") };
-            let ask = Ask { tried: vec![WorkerId(0)], ..ask };
+            let ask = Ask { tried: vec![WorkerId(0).into()], ..ask };
             let again = self.pool.elect(&ask, Some(lease), (), self.now);
             assert!(matches!(again, Poll::Ready(Err(_))), "{again:?}");
         }

@@ -107,7 +107,7 @@ impl Session {
             let ask = &self.deal()?.ask;
             let balancer = rules.balancer(ask.balancer)?;
             let alone = balancer.workers.first().filter(|_| !balancer.is_group());
-            ask.tried.last().or(alone).copied()
+            ask.tried.last().map(|seat| seat.worker).or(alone.copied())
         })
     }
 

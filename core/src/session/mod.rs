@@ -14,10 +14,10 @@ mod heads;
 mod relay;
 mod request;
 
-use crate::balance::{Ask, Lease};
+use crate::balance::{Ask, Lease, SeatId};
 use crate::head::{Buf, Buffers, Scan};
 use crate::op::Fault;
-use crate::route::{Caller, Rules, WorkerId};
+use crate::route::{Caller, Rules};
 use crate::time::Time;
 use crate::tunnel::{Flow, Tunnel};
 use crate::{Both, Dial, Op, OpSet, Side};
@@ -219,8 +219,8 @@ impl Session {
     }
 
     /// Who has the session.
-    pub(crate) fn leased(&self) -> Option<WorkerId> {
-        self.lease.as_ref().map(Lease::worker)
+    pub(crate) fn leased(&self) -> Option<SeatId> {
+        self.lease.as_ref().map(Lease::seat)
     }
 
     /// The lease to confirm, for [`Op::Confirm`].

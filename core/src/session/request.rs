@@ -174,7 +174,7 @@ impl Session {
     /// The worker failed before anything was sent to it: the next one (D11: whatever the reason).
     pub(super) fn next_worker(&mut self, fault: Fault, cx: &Cx<'_>) {
         self.note(Side::Backend, fault);
-        let failed = self.lease.as_ref().map(Lease::worker);
+        let failed = self.lease.as_ref().map(Lease::seat);
         if let State::Deal(phase, deal) = &mut self.state {
             deal.ask.tried.extend(failed);
             self.deadline = deal.await_worker(cx);

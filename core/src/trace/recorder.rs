@@ -6,12 +6,12 @@ use std::task::Poll;
 use super::event::{Event, Move, Outcome};
 use super::seen::Seen;
 use super::stream::Stream;
-use crate::balance::{Ask, Lease, NoWorker};
+use crate::balance::{Ask, Lease, NoWorker, SeatId};
 use crate::head::BadHeader;
 use crate::io::Io;
 use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
-use crate::route::{Rules, WorkerId};
+use crate::route::Rules;
 use crate::{Both, Cx, Pumped, Session, Side};
 
 /// What one session is recorded on, from its first turn to its last: the events of the turns since they
@@ -136,8 +136,8 @@ impl<I: Io> Io for Recorder<'_, I> {
         self.made(asked, Outcome::Done);
     }
 
-    fn carried(&mut self, worker: WorkerId, bytes: u64) {
-        self.io.carried(worker, bytes);
+    fn carried(&mut self, seat: SeatId, bytes: u64) {
+        self.io.carried(seat, bytes);
     }
 
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {

@@ -100,7 +100,7 @@ impl Io for Replay<'_> {
         let asked = Move::Elect { balancer: ask.balancer, failed: failed.is_some() };
         self.play(asked, |_, outcome| {
             if let Outcome::Leased(worker) = outcome {
-                Some(Ok(Lease::new(*worker, Visit::of(ask))))
+                Some(Ok(Lease::new((*worker).into(), Visit::of(ask))))
             } else if let Outcome::NoWorker(none) = outcome {
                 Some(Err(*none))
             } else {

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::num::NonZeroU32;
 use std::task::Poll;
 
-use underpass_core::balance::{Ask, Lease, NoWorker, Pool};
+use underpass_core::balance::{Ask, Lease, NoWorker, Pool, SeatId};
 use underpass_core::report::{Close, Report};
 use underpass_core::route::{Rules, WorkerId};
 use underpass_core::time::Time;
@@ -336,9 +336,9 @@ impl Io for Wires {
         })
     }
 
-    fn carried(&mut self, worker: WorkerId, bytes: u64) {
+    fn carried(&mut self, seat: SeatId, bytes: u64) {
         if let Some(told) = &mut self.told {
-            told.push((worker, bytes));
+            told.push((seat.worker, bytes));
         }
     }
 

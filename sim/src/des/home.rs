@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use underpass_core::balance::{Idle, Ledger};
+use underpass_core::balance::{Idle, Ledger, SeatId};
 use underpass_core::head::Buffers;
-use underpass_core::route::{Rules, WorkerId};
+use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, Session};
 
@@ -33,8 +33,8 @@ pub(super) struct Home {
 #[derive(Debug)]
 pub(super) struct Kept {
     idle: Idle<u32>,
-    /// The sockets and their workers, by their numbers.
-    pub(super) legs: BTreeMap<u32, (Tip, WorkerId)>,
+    /// The sockets and whom they lead to, by their numbers.
+    pub(super) legs: BTreeMap<u32, (Tip, SeatId)>,
 }
 
 /// One session and all that its loop keeps for it.
@@ -108,33 +108,33 @@ impl Home {
 
 impl Kept {
     /// Keeps a connection on which an exchange has ended well, unless it has something to say already.
-    pub(super) fn keep(&mut self, tip: Tip, worker: WorkerId, now: Time, net: &mut Net) {
+    pub(super) fn keep(&mut self, tip: Tip, seat: SeatId, now: Time, net: &mut Net) {
         if !net.is_silent(tip) {
             return net.close(tip);
         }
         let number = tip.0;
         net.give(tip, Owner::Idle(number));
-        self.legs.insert(number, (tip, worker));
-        if let Some(surplus) = self.idle.keep(worker, number, now)
+        self.legs.insert(number, (tip, seat));
+        if let Some(surplus) = self.idle.keep(seat, number, now)
             && let Some((tip, _)) = self.legs.remove(&surplus)
         {
             net.close(tip);
         }
     }
 
-    /// Takes a connection to that worker.
-    pub(super) fn take(&mut self, worker: WorkerId, now: Time) -> Option<Tip> {
-        let number = self.idle.take(worker, now)?;
+    /// Takes a connection to that seat.
+    pub(super) fn take(&mut self, seat: SeatId, now: Time) -> Option<Tip> {
+        let number = self.idle.take(seat, now)?;
         self.legs.remove(&number).map(|(tip, _)| tip)
     }
 
     /// Something happened to an idle connection; gives whether it was closed for it.
     pub(super) fn forget(&mut self, number: u32, net: &mut Net) -> bool {
-        let Some(&(tip, worker)) = self.legs.get(&number) else { return false };
+        let Some(&(tip, seat)) = self.legs.get(&number) else { return false };
         let speaks = !net.is_silent(tip);
         if speaks {
             self.legs.remove(&number);
-            self.idle.forget(worker, number);
+            self.idle.forget(seat, number);
             net.close(tip);
         }
         speaks

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::task::{Poll, ready};
 
-use underpass_core::balance::{Ask, Lease, Ledger, NoWorker, Pool};
+use underpass_core::balance::{Ask, Lease, Ledger, NoWorker, Pool, SeatId};
 use underpass_core::report::Report;
-use underpass_core::route::{Rules, WorkerId};
+use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Dial, Fault, Io, Read, Side};
 
@@ -76,7 +76,7 @@ impl Turn<'_> {
 
     fn take_idle(&mut self, lease: &Lease) -> Result<(), Fault> {
         self.legs.backend.close(self.net);
-        let tip = self.kept.take(lease.worker(), self.now).ok_or(Fault::Exhausted)?;
+        let tip = self.kept.take(lease.seat(), self.now).ok_or(Fault::Exhausted)?;
         self.net.give(tip, Owner::Session(self.number));
         self.legs.backend = Backend::Up(tip);
         Ok(())
@@ -144,7 +144,7 @@ impl Io for Turn<'_> {
         let reusable = report.reusable || self.bug == Bug::KeepsAll;
         if let (Some(lease), true, Backend::Up(tip)) = (&lease, reusable, self.legs.backend) {
             self.legs.backend = Backend::None;
-            self.kept.keep(tip, lease.worker(), self.now, self.net);
+            self.kept.keep(tip, lease.seat(), self.now, self.net);
         }
         self.legs.backend.close(self.net);
         self.legs.abrupt |= report.close.is_abrupt();
@@ -152,8 +152,8 @@ impl Io for Turn<'_> {
         self.pool.release(lease, self.number, report);
     }
 
-    fn carried(&mut self, worker: WorkerId, bytes: u64) {
-        if self.ledger.add(worker, bytes, self.now) {
+    fn carried(&mut self, seat: SeatId, bytes: u64) {
+        if self.ledger.add(seat, bytes, self.now) {
             self.ledger.tell(self.pool, self.now);
         }
     }

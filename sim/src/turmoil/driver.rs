@@ -137,7 +137,7 @@ impl Io for Turn<'_, '_> {
             Dial::Idle => {
                 self.legs.backend = Backend::None;
                 let mut idle = self.home.idle.borrow_mut();
-                idle.take(lease.worker(), self.now, self.task).ok_or(Fault::Exhausted)?
+                idle.take(lease.seat(), self.now, self.task).ok_or(Fault::Exhausted)?
             }
             Dial::Address(address) => ready!(self.dial(lease, address))?,
         };
@@ -152,7 +152,7 @@ impl Io for Turn<'_, '_> {
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
         let backend = std::mem::take(&mut self.legs.backend);
         if let (Some(lease), Backend::Up(leg), true) = (&lease, backend, report.reusable) {
-            self.home.idle.borrow_mut().keep(lease.worker(), leg, self.now);
+            self.home.idle.borrow_mut().keep(lease.seat(), leg, self.now);
         }
         self.world.proxy.pool.borrow_mut().release(lease, self.number, report);
     }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::task::{Context, Waker};
 
-use underpass_core::balance;
-use underpass_core::route::{Worker, WorkerId};
+use underpass_core::balance::{self, SeatId};
+use underpass_core::route::Worker;
 use underpass_core::time::Time;
 
 use super::driver::Leg;
 
 /// The idle connections of one loop.
 pub(super) struct Idle {
-    legs: BTreeMap<u32, (WorkerId, Leg)>,
+    legs: BTreeMap<u32, (SeatId, Leg)>,
     idle: balance::Idle<u32>,
     /// The name of the next one.
     next: u32,
@@ -28,23 +28,18 @@ impl Idle {
     }
 
     /// Keeps a connection, and closes the one that must go for it.
-    pub(super) fn keep(&mut self, worker: WorkerId, leg: Leg, now: Time) {
-        self.legs.insert(self.next, (worker, leg));
-        let surplus = self.idle.keep(worker, self.next, now);
+    pub(super) fn keep(&mut self, seat: SeatId, leg: Leg, now: Time) {
+        self.legs.insert(self.next, (seat, leg));
+        let surplus = self.idle.keep(seat, self.next, now);
         surplus.map(|name| self.legs.remove(&name));
         self.next += 1;
         self.wake();
     }
 
     /// Takes a connection that is silent: one that has ended, or spoken unasked (R26), is closed.
-    pub(super) fn take(
-        &mut self,
-        worker: WorkerId,
-        now: Time,
-        task: &mut Context<'_>,
-    ) -> Option<Leg> {
+    pub(super) fn take(&mut self, seat: SeatId, now: Time, task: &mut Context<'_>) -> Option<Leg> {
         loop {
-            let name = self.idle.take(worker, now)?;
+            let name = self.idle.take(seat, now)?;
             let (_, mut leg) = self.legs.remove(&name)?;
             if leg.is_silent(task) {
                 return Some(leg);
@@ -59,13 +54,13 @@ impl Idle {
         while let Some(name) = self.idle.expired(now) {
             self.legs.remove(&name);
         }
-        let speaks = |(name, (worker, leg)): (&u32, &mut (WorkerId, Leg))| {
-            (!leg.is_silent(task)).then_some((*name, *worker))
+        let speaks = |(name, (seat, leg)): (&u32, &mut (SeatId, Leg))| {
+            (!leg.is_silent(task)).then_some((*name, *seat))
         };
         let speak: Vec<_> = self.legs.iter_mut().filter_map(speaks).collect();
-        for (name, worker) in &speak {
+        for (name, seat) in &speak {
             self.legs.remove(name);
-            self.idle.forget(*worker, *name);
+            self.idle.forget(*seat, *name);
         }
         let names = speak.into_iter().map(|(name, _)| name).collect();
         (names, self.idle.next_deadline().unwrap_or(Time::NEVER))

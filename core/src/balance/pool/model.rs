@@ -73,7 +73,8 @@ impl Model {
         match step {
             Move::Elect(now) => self.elect(who, now),
             Move::Fail => {
-                let (ask, lease) = (Ask { tried: vec![WORKER], ..ask(who) }, self.lease(who));
+                let (ask, lease) =
+                    (Ask { tried: vec![WORKER.into()], ..ask(who) }, self.lease(who));
                 assert!(matches!(self.pool.elect(&ask, lease, who, EARLY), Poll::Ready(Err(_))));
                 self.has[who] = Has::Nothing;
             }
@@ -124,7 +125,7 @@ impl Model {
             Has::Lease(true) => None,
             Has::Nothing | Has::Place(_) => return None,
         };
-        Some(Lease { worker: WORKER, line: Visit::of(&ask(who)).line, pending })
+        Some(Lease { seat: WORKER.into(), line: Visit::of(&ask(who)).line, pending })
     }
 
     fn busy(&self) -> u32 {

@@ -41,7 +41,7 @@ impl Pool<char> {
     }
 
     fn fail(&mut self, lease: Lease, who: char, secs: u64) -> Poll<Result<Lease, NoWorker>> {
-        let tried = vec![lease.worker()];
+        let tried = vec![lease.seat()];
         let ask = Ask { tried, ..ask(lease.worker().0, HOME) };
         self.elect(&ask, Some(lease), who, at(secs))
     }
