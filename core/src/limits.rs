@@ -24,6 +24,9 @@ pub const INTERIM_MOST: u8 = 10;
 /// Addresses of one worker that one request dials.
 pub const ADDRESSES_MOST: u8 = 8;
 
+/// Addresses of one member that serve each for itself (`addresses=all`).
+pub const SEATS_MOST: usize = 256;
+
 /// Turns of [`pump`](crate::pump) that one session takes before others have theirs.
 pub const BUDGET: u32 = 32;
 

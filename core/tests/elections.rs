@@ -8,8 +8,8 @@ use underpass_core::balance::{Ask, Lease, NoWorker, Pool, Purpose};
 use underpass_core::limits;
 use underpass_core::report::{Close, Report};
 use underpass_core::route::{
-    Admission, Balancer, BalancerId, Ejection, Host, Member, Method, Recovery, Role, RouteId,
-    Rules, Scheme, Target, Worker, WorkerId,
+    Admission, Balancer, BalancerId, Ejection, Host, Member, Method, Owner, Recovery, Role,
+    RouteId, Rules, Scheme, Target, Worker, WorkerId,
 };
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, negotiate::Refusal};
@@ -68,7 +68,8 @@ impl Elections {
 
     fn ask(route: Option<u16>) -> Ask {
         let purpose = Purpose::Tunnel { quota: None, handshakes: None };
-        Ask { route: route.map(RouteId), ..Ask::new(BalancerId(0), CLIENT, purpose) }
+        let owner = route.map(|number| Owner::Route(RouteId(number)));
+        Ask { owner, ..Ask::new(BalancerId(0), CLIENT, purpose) }
     }
 
     /// A request of a new session: who serves it when those that are `dead` cannot be reached.

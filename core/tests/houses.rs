@@ -13,8 +13,8 @@ use underpass_core::balance::{Ask, Lease, NoWorker, Pool, Purpose};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
 use underpass_core::route::{
-    Admission, Balancer, BalancerId, Ejection, HashKey, Host, Member, Method, Recovery, Role,
-    RouteId, Rules, Scheme, Target, Worker, WorkerId,
+    Admission, Balancer, BalancerId, Ejection, HashKey, Host, Member, Method, Owner, Recovery,
+    Role, RouteId, Rules, Scheme, Target, Worker, WorkerId,
 };
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, Side, limits};
@@ -187,7 +187,8 @@ impl<'r> Street<'r> {
                 let purpose = Purpose::Tunnel { quota: None, handshakes: None };
                 let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
                 let plain = Ask::new(BalancerId(0), client, purpose);
-                let ask = Ask { route: route.map(RouteId), key, ..plain };
+                let owner = route.map(|number| Owner::Route(RouteId(number)));
+                let ask = Ask { owner, key, ..plain };
                 self.sessions.insert(who, Session { ask, lease: None });
                 self.elect(who, None);
             }
@@ -261,11 +262,12 @@ impl<'r> Street<'r> {
         assert!(chosen.admission != Admission::Closed, "it is closed");
         assert!(!ask.tried.contains(&elected.into()), "it has failed this request");
         assert!(self.pool.health(elected).is_usable(self.now), "it is left alone");
-        if ask.route.is_some_and(|route| self.is_owner(route, chosen)) {
+        let owns = |owner| matches!(owner, Owner::Route(route) if self.is_owner(route, chosen));
+        if ask.owner.is_some_and(owns) {
             return;
         }
         assert_eq!(chosen.admission, Admission::Open, "it drains");
-        assert!(ask.route.is_none() || self.rules.balancers[0].fails_over, "it is a stranger");
+        assert!(ask.owner.is_none() || self.rules.balancers[0].fails_over, "it is a stranger");
         let may = |(id, it): &(WorkerId, &Member)| {
             let serves =
                 it.admission == Admission::Open && self.pool.health(*id).is_usable(self.now);

@@ -103,7 +103,7 @@ fn by_hash(seats: &[Seat], candidates: &[usize], key: u64, now: Time) -> Option<
         u128::from(seat.health.busy()) < bound
     };
     let far = |seat: &Seat| {
-        let drawn = mix(key ^ mix(u64::from(seat.id.worker.0)));
+        let drawn = mix(key ^ mix(seat.tag()));
         rarity(drawn) / u64::from(seat.weight(now))
     };
     let fitting = candidates.iter().copied().filter(|&seat| fits(&seats[seat]));

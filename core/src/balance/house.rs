@@ -3,10 +3,12 @@
 
 use super::choice::{best, better_of_two, mix};
 use super::crowd::Visit;
+use super::expand::Blank;
 use super::lease::{Ask, NoWorker};
 use super::queue::{Queue, Waiting, Wanted};
 use super::seat::Seat;
-use crate::route::{Balancer, Method, Role, RouteId, Rules, Worker};
+use super::verdict::Verdict;
+use crate::route::{Balancer, Method, Role, Rules};
 use crate::time::{Time, Wait};
 
 /// From so many members on, the best is not looked for: the better of two is nearly as good.
@@ -15,7 +17,12 @@ const MANY: usize = 17;
 /// The members of one balancer, and who waits for one of them; `W` is the driver's name for a session.
 #[derive(Clone, Debug)]
 pub(super) struct House<W> {
+    /// One for each member, but one for each address of those that say so. Who has left a seat may still have
+    /// sessions there: see [`is_here`](Seat::is_here).
     pub(super) seats: Vec<Seat>,
+    /// Those members that say so.
+    pub(super) blanks: Vec<Blank>,
+    members: u32,
     pub(super) queue: Queue<W>,
     /// Handshakes under way: leases that are not confirmed, and who waits.
     pub(super) pending: u32,
@@ -55,14 +62,25 @@ pub(super) enum Choice {
 
 impl<W: Copy + Eq> House<W> {
     pub(super) fn new(balancer: &Balancer, rules: &Rules) -> Self {
-        let worker = |id: &crate::route::WorkerId| -> &Worker { &rules.workers[id.0 as usize] };
-        let seats: Vec<_> = balancer.workers.iter().map(|id| Seat::new(*id, worker(id))).collect();
-        let mut sets: Vec<_> = seats.iter().map(|seat| seat.set).collect();
+        let members = balancer.workers.iter().map(|id| (*id, &rules.workers[id.0 as usize]));
+        let (mut seats, mut blanks, mut sets) = (Vec::new(), Vec::new(), Vec::new());
+        let mut is_plain = true;
+        for (id, worker) in members {
+            let seat = Seat::new(id, worker);
+            sets.push(seat.set);
+            is_plain &= seat.role == Role::Regular;
+            match worker.member.as_ref().and_then(|member| member.expansion.clone()) {
+                Some(expansion) => blanks.push(Blank::new(seat, expansion)),
+                None => seats.push(seat),
+            }
+        }
         sets.sort_unstable();
         sets.dedup();
         Self {
-            is_plain: sets.len() < 2 && seats.iter().all(|seat| seat.role == Role::Regular),
+            is_plain: is_plain && sets.len() < 2,
             seats,
+            blanks,
+            members: balancer.workers.len() as u32,
             queue: Queue::new(),
             pending: 0,
             terms: Terms::of(balancer),
@@ -101,22 +119,41 @@ impl<W: Copy + Eq> House<W> {
         if self.has_tried_all(ask) {
             return Choice::None(self.none(ask, now));
         }
-        let owner = ask.route.and_then(|route| self.owner(route, ask, now));
-        match owner {
+        if self.awaits_owner(ask) {
+            return Choice::Later(Wanted::Change);
+        }
+        let wanted = ask.owner.filter(|owner| self.knows(*owner));
+        match wanted.and_then(|owner| self.owner(owner, ask, now)) {
             Some(seat) if self.seats[seat].free() > 0 => {
                 self.owes(seat, now);
                 Choice::Seat(seat)
             }
             Some(seat) => Choice::Later(Wanted::Seat(seat)),
-            None if ask.route.is_some() && !self.terms.fails_over => Choice::None(NoWorker::Route),
+            None if wanted.is_some() && !self.terms.fails_over => Choice::None(NoWorker::Route),
             None => self.pick_any(ask, now),
         }
     }
 
     /// Whether a request has tried as many members as it may, or all that there are.
     fn has_tried_all(&self, ask: &Ask) -> bool {
+        let has_tried = |(_, seat): (usize, &Seat)| ask.tried.contains(&seat.id);
         ask.tried.len() > self.terms.retries as usize
-            || self.seats.iter().all(|seat| ask.tried.contains(&seat.id))
+            || !self.awaits() && self.here().all(has_tried)
+    }
+
+    /// The seats of members, and of their addresses, that there still are.
+    pub(super) fn here(&self) -> impl Iterator<Item = (usize, &Seat)> {
+        self.seats.iter().enumerate().filter(|(_, seat)| seat.is_here())
+    }
+
+    /// How many there are: members that are not resolved, or have only one address, count as one.
+    pub(super) fn size(&self) -> u32 {
+        (self.here().count() as u32).max(self.members)
+    }
+
+    /// Whether there may be more seats as soon as a member is resolved that was not yet.
+    pub(super) fn awaits(&self) -> bool {
+        self.blanks.iter().any(Blank::is_awaited)
     }
 
     fn pick_any(&mut self, ask: &Ask, now: Time) -> Choice {
@@ -126,6 +163,8 @@ impl<W: Copy + Eq> House<W> {
         // Whoever might serve and was not elected is full, or its set has spares that are not needed.
         if self.seats.iter().any(|seat| is_able(seat, ask, now) && seat.free() == 0) {
             Choice::Later(Wanted::Any)
+        } else if self.awaits() {
+            Choice::Later(Wanted::Change)
         } else {
             Choice::None(self.none(ask, now))
         }
@@ -208,7 +247,7 @@ impl<W: Copy + Eq> House<W> {
     /// `true` if that is one more.
     fn wake_up(&mut self, now: Time) -> bool {
         let (mut all_rest, mut any) = (self.terms.forces_recovery, false);
-        for seat in &mut self.seats {
+        for seat in self.seats.iter_mut().filter(|seat| seat.is_here()) {
             any |= seat.health.wakes(now);
             all_rest &= seat.health.rests(now).is_some();
         }
@@ -216,37 +255,6 @@ impl<W: Copy + Eq> House<W> {
             self.seats.iter_mut().for_each(|seat| seat.health.comes_back(now));
         }
         any || all_rest
-    }
-
-    /// Who serves the clients of that route, if anybody does: regular ones first, and who stands in for one
-    /// that cannot.
-    fn owner(&self, route: RouteId, ask: &Ask, now: Time) -> Option<usize> {
-        let mut route = route;
-        for _ in 0..=self.seats.len() {
-            let of_route = |role: fn(Role) -> bool| {
-                let seats = self.seats.iter().enumerate();
-                seats.filter(move |(_, it)| it.route == Some(route) && role(it.role))
-            };
-            let all = || {
-                of_route(|role| role != Role::Standby).chain(of_route(|role| role == Role::Standby))
-            };
-            if let Some((seat, _)) = all().find(|(_, seat)| may_serve(seat, ask, now)) {
-                return Some(seat);
-            }
-            route = all().find_map(|(_, seat)| seat.redirect)?;
-        }
-        None
-    }
-
-    /// Who belongs to a member counts as its turn.
-    fn owes(&mut self, chosen: usize, now: Time) {
-        let mut total = 0;
-        for seat in self.seats.iter_mut().filter(|seat| seat.is_usable(now)) {
-            seat.score = seat.score.saturating_add(i64::from(seat.weight));
-            total += i64::from(seat.weight);
-        }
-        let seat = &mut self.seats[chosen];
-        seat.score = seat.score.saturating_sub(total);
     }
 
     /// The best of those that may serve whom nobody is destined for.
@@ -276,10 +284,8 @@ impl<W: Copy + Eq> House<W> {
     /// ones missing, or else those that stand by.
     fn candidates(&self, set: u8, ask: &Ask, now: Time, candidates: &mut Vec<usize>) {
         candidates.clear();
-        let of = |role: Role| {
-            let seats = self.seats.iter().enumerate();
-            seats.filter(move |(_, seat)| seat.set == set && seat.role == role)
-        };
+        let of =
+            |role: Role| self.here().filter(move |(_, seat)| seat.set == set && seat.role == role);
         let is_free = |seat: &usize| self.seats[*seat].free() > 0;
         let able =
             |role| of(role).filter(|(_, seat)| is_able(seat, ask, now)).map(|(number, _)| number);
@@ -293,8 +299,8 @@ impl<W: Copy + Eq> House<W> {
 
     /// Why nobody may be tried.
     fn none(&self, ask: &Ask, now: Time) -> NoWorker {
-        let open = self.seats.iter().filter(|seat| seat.is_open() && !seat.health.is_ailing());
-        let rests: Vec<_> = open.map(|seat| seat.health.rests(now)).collect();
+        let open = self.here().filter(|(_, it)| it.is_open() && !it.health.is_ailing());
+        let rests: Vec<_> = open.map(|(_, seat)| seat.health.rests(now)).collect();
         match rests.iter().copied().min() {
             None => NoWorker::Down,
             Some(Some(wait)) => NoWorker::Resting(wait),
@@ -330,17 +336,6 @@ impl<W: Copy + Eq> House<W> {
     }
 }
 
-/// How a backend took a request, as far as that says something of the backend.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
-    /// It answered with that status.
-    Status(u16),
-    /// It did not answer in time.
-    Late,
-    /// It broke off, or what it said was no HTTP.
-    Broken,
-}
-
 impl Terms {
     fn of(balancer: &Balancer) -> Self {
         Self {
@@ -356,7 +351,7 @@ impl Terms {
 }
 
 /// Whether it may be tried for that request.
-fn may_serve(seat: &Seat, ask: &Ask, now: Time) -> bool {
+pub(super) fn may_serve(seat: &Seat, ask: &Ask, now: Time) -> bool {
     seat.is_usable(now) && !ask.tried.contains(&seat.id)
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::crowd::Visit;
 use super::seat::SeatId;
 use crate::limits;
-use crate::route::{BalancerId, Quota, QuotaId, RouteId, WorkerId};
+use crate::route::{BalancerId, Owner, Quota, QuotaId, WorkerId};
 use crate::time::Wait;
 
 /// What an election is about.
@@ -21,8 +21,8 @@ pub struct Ask {
     pub client: IpAddr,
     /// What the worker is to be used for.
     pub purpose: Purpose,
-    /// The route that the client belongs to, if it says one that a member has.
-    pub route: Option<RouteId>,
+    /// To whom the client belongs, if it says so.
+    pub owner: Option<Owner>,
     /// What stands for the request where members are chosen by a [hash](crate::route::Method::Hash).
     pub key: u64,
     /// Those who have failed this request.
@@ -32,7 +32,7 @@ pub struct Ask {
 impl Ask {
     /// The first election for a request of a client that belongs to nobody.
     pub const fn new(balancer: BalancerId, client: IpAddr, purpose: Purpose) -> Self {
-        Self { balancer, client, purpose, route: None, key: 0, tried: Vec::new() }
+        Self { balancer, client, purpose, owner: None, key: 0, tried: Vec::new() }
     }
 }
 
@@ -59,9 +59,17 @@ pub struct Lease {
     pub(super) seat: SeatId,
     /// The line that bounds its tunnel, if one does.
     pub(super) line: Option<QuotaId>,
-    /// What its handshake is counted as, while that is under way; boxed, because a tunnel has none and
-    /// there are many of them.
-    pub(super) pending: Option<Box<Visit>>,
+    /// Its handshake, while that is under way; boxed, because a tunnel has none and there are many of them.
+    pub(super) pending: Option<Box<Handshake>>,
+}
+
+/// What is known of a lease until its worker has answered.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Handshake {
+    /// What it is counted as.
+    pub(super) visit: Visit,
+    /// Where it goes, if the worker has a seat for each of its addresses.
+    address: Option<IpAddr>,
 }
 
 /// Why no worker was elected.
@@ -84,14 +92,14 @@ pub enum NoWorker {
 }
 
 impl Lease {
-    /// A lease of that seat, for a handshake that is counted as that.
-    pub(crate) fn new(seat: SeatId, visit: Visit) -> Self {
-        Self { seat, line: visit.line, pending: Some(Box::new(visit)) }
+    /// A lease of that seat, which may be that of one address, for a handshake that is counted as that.
+    pub(crate) fn new(seat: SeatId, address: Option<IpAddr>, visit: Visit) -> Self {
+        Self { seat, line: visit.line, pending: Some(Box::new(Handshake { visit, address })) }
     }
 
     /// The handshake is over: what it was counted as, if that is news.
     pub(crate) fn confirm(&mut self) -> Option<Visit> {
-        self.pending.take().map(|visit| *visit)
+        self.pending.take().map(|handshake| handshake.visit)
     }
 
     /// The worker that it is for.
@@ -102,6 +110,12 @@ impl Lease {
     /// The name of what it is for, by which others know it.
     pub const fn seat(&self) -> SeatId {
         self.seat
+    }
+
+    /// The one address of the worker that it is for, if the worker has a seat for each (`addresses=all`). It is
+    /// known while the handshake is under way, for only then is anything dialled.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.pending.as_ref()?.address
     }
 
     /// Whether the handshake is still under way.

@@ -9,6 +9,7 @@
 
 mod choice;
 mod crowd;
+mod expand;
 pub mod health;
 pub mod heartbeat;
 pub mod heartbeats;
@@ -16,19 +17,24 @@ mod house;
 pub mod idle;
 pub mod lease;
 pub mod ledger;
+pub mod lookups;
+mod owner;
 pub mod pool;
 pub mod probe;
 mod queue;
 pub mod round;
 mod seat;
 pub mod sticky;
+mod verdict;
 
 pub(crate) use crowd::Visit;
+pub use expand::Resolved;
 pub use health::Health;
 pub use heartbeats::Heartbeats;
 pub use idle::Idle;
 pub use lease::{Ask, Lease, NoWorker, Purpose};
 pub use ledger::Ledger;
+pub use lookups::Lookups;
 pub use pool::Pool;
 pub use probe::Probe;
 pub use round::Round;

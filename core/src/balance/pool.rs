@@ -1,17 +1,18 @@
 //! Stage 4 of 6 · elect, confirm, release: who may take a session, who waits, and what was learnt from it.
 
+use std::net::IpAddr;
 use std::task::Poll;
 
 use super::crowd::{Crowd, Visit};
+use super::expand::Resolved;
 use super::health::Health;
-use super::house::{Choice, House, Verdict};
+use super::house::{Choice, House};
 use super::lease::{Ask, Lease, NoWorker};
 use super::queue::Wanted;
 use super::seat::SeatId;
-use crate::Side;
+use super::verdict::verdict;
 use crate::limits::Pending;
-use crate::negotiate::Refusal;
-use crate::report::{Close, Report};
+use crate::report::Report;
 use crate::route::{QuotaId, Rules, WorkerId};
 use crate::time::Time;
 
@@ -25,25 +26,37 @@ use crate::time::Time;
 #[derive(Clone, Debug)]
 pub struct Pool<W> {
     houses: Vec<House<W>>,
-    /// By worker: its balancer, and its seat there.
-    seats: Vec<(usize, usize)>,
+    /// By worker.
+    homes: Vec<Home>,
     most: Pending,
     crowd: Crowd,
     /// Whose turn it has become, in their order.
     woken: Vec<W>,
 }
 
+/// Where a worker is.
+#[derive(Clone, Debug, Default)]
+struct Home {
+    /// The number of its balancer.
+    house: usize,
+    /// Its seats there: one, or one for each of its addresses so far (`addresses=all`).
+    seats: Vec<usize>,
+}
+
 impl<W: Copy + Eq> Pool<W> {
     /// A pool of those workers, none of them in use.
     pub fn new(rules: &Rules, most: Pending) -> Self {
         let houses: Vec<_> = rules.balancers.iter().map(|it| House::new(it, rules)).collect();
-        let mut seats = vec![(0, 0); rules.workers.len()];
-        for (number, house) in houses.iter().enumerate() {
-            for (seat, it) in house.seats.iter().enumerate() {
-                seats[it.id.worker.0 as usize] = (number, seat);
+        let mut homes = vec![Home::default(); rules.workers.len()];
+        for (house, balancer) in rules.balancers.iter().enumerate() {
+            for id in &balancer.workers {
+                homes[id.0 as usize].house = house;
             }
         }
-        Self { houses, seats, most, crowd: Crowd::new(most), woken: Vec::new() }
+        for (number, seat) in houses.iter().flat_map(|house| house.seats.iter().enumerate()) {
+            homes[seat.id.worker.0 as usize].seats.push(number);
+        }
+        Self { houses, homes, most, crowd: Crowd::new(most), woken: Vec::new() }
     }
 
     /// Chooses a worker that may take one more session. A lease that failed comes back in the same
@@ -111,32 +124,46 @@ impl<W: Copy + Eq> Pool<W> {
 
     /// Adds to what was carried, in both directions; to be told about once a second.
     pub fn note(&mut self, seat: impl Into<SeatId>, bytes: u64) {
-        let (house, seat) = self.seat(seat);
-        let carried = &mut self.houses[house].seats[seat].carried;
-        *carried = carried.saturating_add(bytes);
+        if let Some((house, seat)) = self.find(seat.into()) {
+            let carried = &mut self.houses[house].seats[seat].carried;
+            *carried = carried.saturating_add(bytes);
+        }
     }
 
     /// What was carried, in both directions, as far as it was told.
     pub fn carried(&self, seat: impl Into<SeatId>) -> u64 {
-        let (house, seat) = self.seat(seat);
-        self.houses[house].seats[seat].carried
+        self.find(seat.into()).map_or(0, |(house, seat)| self.houses[house].seats[seat].carried)
+    }
+
+    /// The name of a worker was resolved to those addresses, or could not be if there are none. If the worker has
+    /// a seat for each of its addresses (`addresses=all`), who is new there gets one, who has one keeps it with
+    /// all that is known of it, and nobody is elected any more for who is gone. Nothing changes if it could not be
+    /// resolved, but that nobody waits to learn the addresses. It changes nothing of other workers.
+    pub fn resolved(&mut self, worker: WorkerId, addresses: &[IpAddr], now: Time) -> Resolved {
+        let Home { house, seats } = &mut self.homes[worker.0 as usize];
+        self.houses[*house].resolved(worker, addresses, seats, now, &mut self.woken)
     }
 
     /// A worker's checks say whether it can serve.
     pub fn checked(&mut self, worker: WorkerId, serves: bool, now: Time) {
-        let (house, seat) = self.seat(worker);
-        let house = &mut self.houses[house];
-        house.change(seat, now, &mut self.woken, |it, seat| {
-            it.seats[seat].health.checked(serves, now);
-        });
+        let Home { house, seats } = &self.homes[worker.0 as usize];
+        let house = &mut self.houses[*house];
+        for &seat in seats {
+            house.change(seat, now, &mut self.woken, |it, seat| {
+                it.seats[seat].health.checked(serves, now);
+            });
+        }
     }
 
     /// A worker says how much it can take; 0 if it has not said so lately.
     pub fn heard(&mut self, worker: WorkerId, ready: u32) {
-        let (house, seat) = self.seat(worker);
-        let before = std::mem::replace(&mut self.houses[house].seats[seat].ready, ready);
-        if before == 0 && ready > 0 {
-            self.houses[house].wake_all(&mut self.woken);
+        let Home { house, seats } = &self.homes[worker.0 as usize];
+        let house = &mut self.houses[*house];
+        for &seat in seats {
+            let before = std::mem::replace(&mut house.seats[seat].ready, ready);
+            if before == 0 && ready > 0 {
+                house.wake_all(&mut self.woken);
+            }
         }
     }
 
@@ -146,13 +173,13 @@ impl<W: Copy + Eq> Pool<W> {
         std::mem::take(&mut self.woken)
     }
 
-    /// What is known of a worker.
+    /// What is known of a worker, or of what a seat of it is for.
     ///
     /// # Panics
     ///
-    /// If the pool was not made from the rules that the worker's number comes from.
-    pub fn health(&self, worker: WorkerId) -> &Health {
-        let (house, seat) = self.seat(worker);
+    /// If there is no such seat: the pool was not made from the rules that the worker's number comes from.
+    pub fn health(&self, seat: impl Into<SeatId>) -> &Health {
+        let (house, seat) = self.seat(seat.into());
         &self.houses[house].seats[seat].health
     }
 
@@ -174,7 +201,7 @@ impl<W: Copy + Eq> Pool<W> {
     /// Whether one more may come to that balancer (R53).
     fn admit(&self, ask: &Ask) -> Result<(), NoWorker> {
         let house = &self.houses[ask.balancer.0 as usize];
-        let most = self.most.worker.saturating_mul(house.seats.len() as u32);
+        let most = self.most.worker.saturating_mul(house.size());
         self.crowd.admit(ask, house.pending, most)
     }
 
@@ -186,7 +213,7 @@ impl<W: Copy + Eq> Pool<W> {
         };
         let seat = &mut self.houses[ask.balancer.0 as usize].seats[seat];
         seat.health.leased();
-        Ok(Lease::new(seat.id, visit))
+        Ok(Lease::new(seat.id, seat.address(), visit))
     }
 
     fn enter(&mut self, ask: &Ask) -> Result<Visit, NoWorker> {
@@ -232,37 +259,24 @@ impl<W: Copy + Eq> Pool<W> {
         let house = &mut self.houses[house];
         house.seats[seat].health.returned();
         self.crowd.left(lease.line);
-        if let Some(visit) = lease.pending {
+        if let Some(handshake) = lease.pending {
             house.pending -= 1;
-            self.crowd.answered(*visit);
+            self.crowd.answered(handshake.visit);
         }
         house.wake(seat, &mut self.woken);
     }
 
-    fn seat(&self, id: impl Into<SeatId>) -> (usize, usize) {
-        self.seats[id.into().worker.0 as usize]
+    /// Where the seat of a lease is: it is nobody else's before that comes back.
+    fn seat(&self, id: SeatId) -> (usize, usize) {
+        let Home { house, seats } = &self.homes[id.worker.0 as usize];
+        (*house, seats[id.place as usize])
     }
-}
 
-/// What the end of a request says of the backend that had it.
-fn verdict(report: &Report) -> Option<Verdict> {
-    match report.close {
-        Close::Answered => Some(Verdict::Status(report.status)),
-        Close::Refused(Refusal::Overridden(status)) => Some(Verdict::Status(status)),
-        Close::Refused(Refusal::LateAnswer) => Some(Verdict::Late),
-        Close::Refused(
-            Refusal::Lost(_) | Refusal::NoAnswer | Refusal::BadAnswer(_) | Refusal::Nonsense(_),
-        )
-        | Close::Cut(Side::Backend) => Some(Verdict::Broken),
-        Close::Unasked
-        | Close::Refused(_)
-        | Close::Cut(Side::Client)
-        | Close::Ended(_)
-        | Close::Faulted(..)
-        | Close::Idle
-        | Close::HalfClosed
-        | Close::Lifetime
-        | Close::Stalled(_) => None,
+    /// Where the seat of that name is, if there still is one.
+    fn find(&self, id: SeatId) -> Option<(usize, usize)> {
+        let Home { house, seats } = self.homes.get(id.worker.0 as usize)?;
+        let seat = *seats.get(id.place as usize)?;
+        (self.houses[*house].seats[seat].id == id).then_some((*house, seat))
     }
 }
 

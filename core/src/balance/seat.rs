@@ -1,9 +1,11 @@
 //! Stage 4 of 6 · one seat of a balancer: a worker in it, and what it is weighed by.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::health::Health;
-use crate::route::{Admission, Role, RouteId, Worker, WorkerId};
+use crate::route::{Admission, Owner, Role, RouteId, Worker, WorkerId};
 use crate::time::Time;
 
 /// The name of a seat. A seat that is given to somebody else has another name from then on.
@@ -17,6 +19,18 @@ pub struct SeatId {
     pub(super) generation: u32,
 }
 
+impl SeatId {
+    /// A new seat of a worker that has so many.
+    pub(super) const fn new(worker: WorkerId, place: usize) -> Self {
+        Self { worker, place: place as u32, generation: 0 }
+    }
+
+    /// The name of that seat once it is another one's.
+    pub(super) const fn next(self) -> Self {
+        Self { generation: self.generation.wrapping_add(1), ..self }
+    }
+}
+
 /// The seat of a worker that has only one.
 impl From<WorkerId> for SeatId {
     fn from(worker: WorkerId) -> Self {
@@ -28,12 +42,14 @@ impl From<WorkerId> for SeatId {
 #[derive(Clone, Debug)]
 pub(super) struct Seat {
     pub(super) id: SeatId,
+    pub(super) spot: Spot,
     pub(super) health: Health,
     pub(super) weight: u32,
     pub(super) set: u8,
     pub(super) role: Role,
     pub(super) admission: Admission,
-    pub(super) route: Option<RouteId>,
+    /// The clients that belong to it.
+    pub(super) owner: Option<Owner>,
     pub(super) redirect: Option<RouteId>,
     /// Places that are kept for those who wait and have been woken.
     pub(super) kept: u32,
@@ -45,17 +61,30 @@ pub(super) struct Seat {
     pub(super) ready: u32,
 }
 
+/// What of its worker a seat is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Spot {
+    /// All of it, whatever its addresses are.
+    Whole,
+    /// That one of its addresses.
+    At(IpAddr),
+    /// An address that it no longer has: nobody is elected for it, and once nobody is left there the seat may be
+    /// another one's.
+    Left(IpAddr),
+}
+
 impl Seat {
     pub(super) fn new(id: WorkerId, worker: &Worker) -> Self {
         let member = worker.member.as_deref();
         Self {
             id: id.into(),
+            spot: Spot::Whole,
             health: Health::new(worker),
             weight: member.map_or(100, |member| member.weight),
             set: member.map_or(0, |member| member.set),
             role: member.map_or(Role::Regular, |member| member.role),
             admission: member.map_or(Admission::Open, |member| member.admission),
-            route: member.and_then(|member| member.route),
+            owner: member.and_then(|member| member.owner(None)),
             redirect: member.and_then(|member| member.redirect),
             kept: 0,
             score: 0,
@@ -71,7 +100,28 @@ impl Seat {
 
     /// Whether it may be tried, by who belongs to it at least.
     pub(super) fn is_usable(&self, now: Time) -> bool {
-        self.admission != Admission::Closed && self.health.is_usable(now)
+        self.is_here() && self.admission != Admission::Closed && self.health.is_usable(now)
+    }
+
+    /// Whether there still is what it is for.
+    pub(super) fn is_here(&self) -> bool {
+        !matches!(self.spot, Spot::Left(_))
+    }
+
+    /// The one address that it is for, if it is.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        match self.spot {
+            Spot::Whole => None,
+            Spot::At(address) | Spot::Left(address) => Some(address),
+        }
+    }
+
+    /// What tells it from the others of its balancer, in every process.
+    pub(super) fn tag(&self) -> u64 {
+        match self.owner {
+            Some(Owner::Address(route)) => route.0,
+            Some(Owner::Route(_)) | None => u64::from(self.id.worker.0),
+        }
     }
 
     /// Whether it serves those who do not belong to it.

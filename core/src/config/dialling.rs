@@ -12,6 +12,9 @@ use crate::time::Wait;
 /// The parameters that say nothing of a Unix socket.
 const OF_ADDRESSES: [&str; 3] = ["keepalive", "addressttl", "receivebuffersize"];
 
+/// How long the addresses of a member are good for that serve each for itself, if it is not said.
+const ADDRESSES_TTL: Wait = Wait::from_secs(30);
+
 /// What a rule says of the dialling of its worker's addresses.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Dialling {
@@ -40,6 +43,16 @@ impl Dialling {
     pub(super) fn set_receive_buffer(&mut self, value: &Word) -> Result<(), Flaw> {
         self.receive_buffer = receive_buffer(value)?;
         Ok(())
+    }
+
+    /// What it says of a member each of whose addresses serves for itself: who they are must be learnt anew.
+    pub(super) fn of_each(self) -> Self {
+        Self { memory: Some(self.memory.unwrap_or(ADDRESSES_TTL)), ..self }
+    }
+
+    /// Whether addresses are not remembered at all.
+    pub(super) fn forgets(&self) -> bool {
+        self.memory == Some(Wait::ZERO)
     }
 
     /// Where `target` is, on a host that says `inherited` of all that it dials.

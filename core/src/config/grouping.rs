@@ -133,8 +133,9 @@ impl Grouping {
         key.into_iter().chain(deaf).collect()
     }
 
-    /// The balancer of that name, without any members; `plain` is its method if it does not say.
-    pub(super) fn balancer(&self, name: &str, members: usize, plain: Method) -> Balancer {
+    /// The balancer of that name, without any members; `attempts` is how many a request tries, and `plain` its
+    /// method, if it does not say.
+    pub(super) fn balancer(&self, name: &str, attempts: u32, plain: Method) -> Balancer {
         let method = self.method.as_ref().map_or(plain, |(method, _)| method.clone());
         let sticky = self.sticky.as_ref().map(|(cookie, parameter, _)| Sticky {
             cookie: cookie.clone(),
@@ -152,7 +153,7 @@ impl Grouping {
             sticky,
             fails_over: !self.stays,
             patience: self.patience,
-            retries: self.retries.unwrap_or(members.saturating_sub(1) as u32),
+            retries: self.retries.unwrap_or(attempts.saturating_sub(1)),
             forces_recovery: !self.rests,
             fails_on: self.fails_on.clone(),
             fails_late: self.fails_late,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::checking::Checking;
+use super::expanding::Expanding;
 use super::grouping::named;
 use super::parameters::Options;
 use super::problem::Flaw;
@@ -49,6 +50,8 @@ pub(super) struct Membership {
     pub(super) template: Option<Word>,
     /// `hc…=`.
     pub(super) checking: Checking,
+    /// `addresses=`.
+    pub(super) addresses: Expanding,
 }
 
 /// What `eject…=` say.

@@ -16,6 +16,7 @@ mod directives;
 mod draft;
 mod edits;
 mod expand;
+mod expanding;
 mod grouping;
 mod lines;
 mod loader;

@@ -75,7 +75,7 @@ static DIRECTIVES: [Refused; 13] = [
 ];
 
 /// Parameters of `ProxyPass`.
-static PARAMETERS: [Refused; 9] = [
+static PARAMETERS: [Refused; 8] = [
     refused(
         "ping",
         "is not built: no backend is asked whether it is there before a body is sent",
@@ -88,11 +88,6 @@ static PARAMETERS: [Refused; 9] = [
     refused("multipathtcp", "is not built", LEAVE_OUT),
     refused("nonce", NO_MANAGER, LEAVE_OUT),
     refused("growth", NO_MANAGER, LEAVE_OUT),
-    refused(
-        "addresses",
-        "is not built yet: a member is dialled as one, whatever its name resolves to",
-        "write a `BalancerMember` for each address",
-    ),
 ];
 
 /// Every directive that is known and refused, by its name, with why, and with what to do instead.

@@ -1,8 +1,11 @@
 //! Who stands behind a rule: one worker, or the members of a `balancer://`, and how one is chosen.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
+use super::expansion::{AddressRoute, Expansion};
 use super::forward::Manner;
 use super::target::{Target, WorkerId};
 use crate::time::Wait;
@@ -62,9 +65,24 @@ impl Balancer {
     }
 
     /// The number of that route, if a member has it. Its case matters.
-    pub fn route(&self, name: &[u8]) -> Option<RouteId> {
-        let number = self.routes.iter().position(|route| route.as_bytes() == name)?;
+    pub fn number(&self, route: &[u8]) -> Option<RouteId> {
+        let number = self.routes.iter().position(|known| known.as_bytes() == route)?;
         u16::try_from(number).ok().map(RouteId)
+    }
+
+    /// To whom a client belongs that says that route: to a member that has it, or to the address that has it, if
+    /// there is one.
+    pub fn owner(&self, route: &[u8]) -> Option<Owner> {
+        let member = self.number(route).map(Owner::Route);
+        member.or_else(|| AddressRoute::parse(route).map(Owner::Address))
+    }
+
+    /// How a client says that it belongs there.
+    pub fn route(&self, owner: Owner) -> Option<String> {
+        match owner {
+            Owner::Route(RouteId(number)) => self.routes.get(usize::from(number)).cloned(),
+            Owner::Address(route) => Some(route.to_string()),
+        }
     }
 }
 
@@ -123,6 +141,15 @@ pub struct Sticky {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct RouteId(pub u16);
 
+/// To whom a client belongs.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Owner {
+    /// To the member of that route.
+    Route(RouteId),
+    /// To the address of that route.
+    Address(AddressRoute),
+}
+
 /// What is said of a worker as one of several.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Member {
@@ -148,6 +175,9 @@ pub struct Member {
     pub ejection: Option<Ejection>,
     /// How it is checked, if it is.
     pub check: Option<Check>,
+    /// What is said of its addresses if each of them serves for itself (`addresses=all`): its share, its
+    /// bounds and all else is then that of each. It is then not checked, and has no route but theirs.
+    pub expansion: Option<Expansion>,
 }
 
 impl Member {
@@ -165,6 +195,16 @@ impl Member {
             slow_start: Wait::ZERO,
             ejection: None,
             check: None,
+            expansion: None,
+        }
+    }
+
+    /// The clients that belong to it, or to that address of it if each serves for itself.
+    pub fn owner(&self, address: Option<IpAddr>) -> Option<Owner> {
+        let of_address = |it: &Expansion| Some(Owner::Address(it.route(address?)));
+        match &self.expansion {
+            Some(expansion) => of_address(expansion),
+            None => self.route.map(Owner::Route),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! [`host`] has rules and sections of paths; [`path`] makes one path out of the many spellings of it,
 //! [`pattern`] says which paths are meant, [`scope`] is what all sections say together. [`rules`] finds
 //! the first rule that matches what is [`asked`], [`forward`] is what it says, [`target`] where that leads, [`balancer`] who stands
-//! there, [`check`] how they are checked, and [`mapping`] by which path; [`origins`] are the pages that may ask for an upgrade, [`quota`] is how many tunnels there may
+//! there, [`check`] how they are checked, [`expansion`] what their addresses are, and [`mapping`] by which path; [`origins`] are the pages that may ask for an upgrade, [`quota`] is how many tunnels there may
 //! be, [`overrides`] are the errors that are said in our own words, and [`mod@explain`] says why. All of it is
 //! plain data, made by
 //! [`config`](crate::config).
@@ -12,6 +12,7 @@
 pub mod asked;
 pub mod balancer;
 pub mod check;
+pub mod expansion;
 pub mod explain;
 pub mod forward;
 pub mod host;
@@ -28,9 +29,11 @@ pub mod target;
 
 pub use asked::Asked;
 pub use balancer::{
-    Admission, Balancer, BalancerId, Ejection, HashKey, Member, Method, Role, RouteId, Sticky,
+    Admission, Balancer, BalancerId, Ejection, HashKey, Member, Method, Owner, Role, RouteId,
+    Sticky,
 };
 pub use check::Check;
+pub use expansion::{AddressRoute, Expansion};
 pub use explain::{Explained, Question, explain};
 pub use forward::{Forward, Manner, Park, Terms, Upgrade};
 pub use host::{Address, Caller, Door, Entrance, Host, Via};

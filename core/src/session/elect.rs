@@ -2,11 +2,11 @@
 
 use super::Cx;
 use super::deal::Deal;
-use crate::balance::{Ask, Purpose, sticky};
+use crate::balance::{Ask, Lease, Purpose, sticky};
 use crate::edit::vars;
 use crate::head::Request;
 use crate::negotiate::Offer;
-use crate::route::{Caller, RouteId, Rules, Said, Scope, WorkerId};
+use crate::route::{Caller, Owner, Rules, Said, Scope};
 use crate::time::{Time, Wait};
 
 /// How often who waits for a worker asks again, at the most and at the least.
@@ -34,10 +34,11 @@ impl Deal {
         balancer.is_group().then(|| pace.clamp(PACE_MOST, PACE_LEAST))
     }
 
-    /// That worker was elected: from now on it is spoken to as is said of it.
-    pub(super) fn serve_by(&mut self, worker: WorkerId, rules: &Rules) {
-        self.tell_elected(worker, rules);
-        let (Some(worker), Some(said)) = (rules.worker(worker), rules.at(&self.place)) else {
+    /// A worker was elected: from now on it is spoken to as is said of it.
+    pub(super) fn serve_by(&mut self, lease: &Lease, rules: &Rules) {
+        self.tell_elected(lease, rules);
+        let worker = rules.worker(lease.worker());
+        let (Some(worker), Some(said)) = (worker, rules.at(&self.place)) else {
             return;
         };
         let manner = said.manner(worker);
@@ -47,23 +48,21 @@ impl Deal {
     }
 
     /// Sets the variables that httpd sets of who was elected.
-    fn tell_elected(&mut self, id: WorkerId, rules: &Rules) {
+    fn tell_elected(&mut self, lease: &Lease, rules: &Rules) {
         let balancer = rules.balancer(self.ask.balancer);
-        let member = rules.worker(id).and_then(|worker| worker.member.as_deref());
+        let member = rules.worker(lease.worker()).and_then(|worker| worker.member.as_deref());
         let (Some(balancer), Some(member)) = (balancer, member) else { return };
-        let name = |route: Option<RouteId>| {
-            let name = route.and_then(|route| balancer.routes.get(usize::from(route.0)));
-            name.map(|name| name.clone().into_bytes())
-        };
-        let changed = balancer.sticky.is_some() && self.ask.route != member.route;
+        let elected = member.owner(lease.address());
+        let route = |owner: Option<Owner>| Some(balancer.route(owner?)?.into_bytes());
+        let changed = balancer.sticky.is_some() && self.ask.owner != elected;
         let named = balancer.name.as_ref().map(|name| format!("balancer://{name}").into_bytes());
         let sticky = balancer.sticky.as_ref().map(|sticky| sticky.cookie.clone().into_bytes());
         let says = [
             (vars::BALANCER_NAME, named),
             (vars::BALANCER_WORKER_NAME, Some(member.target.to_string().into_bytes())),
-            (vars::BALANCER_WORKER_ROUTE, name(member.route)),
+            (vars::BALANCER_WORKER_ROUTE, route(elected)),
             (vars::BALANCER_SESSION_STICKY, sticky),
-            (vars::BALANCER_SESSION_ROUTE, name(self.ask.route)),
+            (vars::BALANCER_SESSION_ROUTE, route(self.ask.owner)),
             (vars::BALANCER_ROUTE_CHANGED, changed.then(|| b"1".to_vec())),
         ];
         self.changes.elected(says);
@@ -87,7 +86,8 @@ pub(super) fn ask(
     let plain = Ask::new(id, client, purpose);
     let Some(balancer) = rules.balancer(id).filter(|it| it.is_group()) else { return plain };
     let route = balancer.sticky.as_ref().and_then(|it| sticky::route(request, it));
+    let owner = route.and_then(|route| balancer.owner(route));
     let by = balancer.method.hash_key();
     let key = by.map_or(0, |by| sticky::key(request, by, client));
-    Ask { route: route.and_then(|name| balancer.route(name)), key, ..plain }
+    Ask { owner, key, ..plain }
 }

@@ -111,7 +111,7 @@ impl Session {
         match got {
             Ok(lease) => {
                 if let State::Deal(_, deal) = &mut self.state {
-                    deal.serve_by(lease.worker(), cx.rules);
+                    deal.serve_by(&lease, cx.rules);
                 }
                 self.lease = Some(lease);
                 self.dial_first(cx);

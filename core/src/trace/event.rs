@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,8 @@ pub enum Outcome {
     Eof,
     /// There is a lease for that worker.
     Leased(WorkerId),
+    /// There is one for that address of that worker, which has a seat for each.
+    LeasedAt(WorkerId, IpAddr),
     /// There is none.
     NoWorker(NoWorker),
     /// The leg broke.
@@ -180,7 +183,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pending => f.write_str("-"),
-            Self::Done | Self::Leased(_) => f.write_str("done"),
+            Self::Done | Self::Leased(_) | Self::LeasedAt(..) => f.write_str("done"),
             Self::Moved(count) => count.fmt(f),
             Self::Saw(seen) => seen.len().fmt(f),
             Self::Eof => f.write_str("eof"),

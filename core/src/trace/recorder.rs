@@ -111,7 +111,10 @@ impl<I: Io> Io for Recorder<'_, I> {
         let polled = self.io.elect(ask, failed);
         let outcome = match &polled {
             Poll::Pending => Outcome::Pending,
-            Poll::Ready(Ok(lease)) => Outcome::Leased(lease.worker()),
+            Poll::Ready(Ok(lease)) => match lease.address() {
+                Some(address) => Outcome::LeasedAt(lease.worker(), address),
+                None => Outcome::Leased(lease.worker()),
+            },
             Poll::Ready(Err(none)) => Outcome::NoWorker(*none),
         };
         self.made(asked, outcome);

@@ -9,6 +9,7 @@ use crate::balance::{Ask, Lease, NoWorker, Visit};
 use crate::io::Io;
 use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
+use crate::route::WorkerId;
 use crate::{Both, Side};
 
 /// The driver of one replayed turn.
@@ -99,8 +100,11 @@ impl Io for Replay<'_> {
     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
         let asked = Move::Elect { balancer: ask.balancer, failed: failed.is_some() };
         self.play(asked, |_, outcome| {
+            let lease = |worker: &WorkerId, at| Lease::new((*worker).into(), at, Visit::of(ask));
             if let Outcome::Leased(worker) = outcome {
-                Some(Ok(Lease::new((*worker).into(), Visit::of(ask))))
+                Some(Ok(lease(worker, None)))
+            } else if let Outcome::LeasedAt(worker, address) = outcome {
+                Some(Ok(lease(worker, Some(*address))))
             } else if let Outcome::NoWorker(none) = outcome {
                 Some(Err(*none))
             } else {

@@ -111,7 +111,7 @@ impl Team {
     /// The route that a request names, if a member has it.
     fn named(&self, ask: &Ask) -> Option<RouteId> {
         let name = self.balancer.sticky.as_ref().and_then(|sticky| route(ask, sticky));
-        name.and_then(|name| self.balancer.route(name.as_bytes()))
+        name.and_then(|name| self.balancer.number(name.as_bytes()))
     }
 
     fn owner_of(&self, route: RouteId, steps: usize) -> Owner {

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 
 use super::*;
 use crate::balance::{Purpose, Visit};
+use crate::report::Close;
 use crate::route::{BalancerId, Host, Quota, Recovery, Worker};
 use crate::time::Wait;
 
@@ -120,12 +121,12 @@ impl Model {
 
     /// The lease of `who`, if it has one: there is no other way to have one in two states.
     fn lease(&self, who: usize) -> Option<Lease> {
-        let pending = match self.has[who] {
-            Has::Lease(false) => Some(Box::new(Visit::of(&ask(who)))),
-            Has::Lease(true) => None,
-            Has::Nothing | Has::Place(_) => return None,
-        };
-        Some(Lease { seat: WORKER.into(), line: Visit::of(&ask(who)).line, pending })
+        let Has::Lease(is_confirmed) = self.has[who] else { return None };
+        let mut lease = Lease::new(WORKER.into(), None, Visit::of(&ask(who)));
+        if is_confirmed {
+            lease.confirm();
+        }
+        Some(lease)
     }
 
     fn busy(&self) -> u32 {

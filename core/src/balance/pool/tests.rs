@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::*;
 use crate::balance::Purpose;
 use crate::limits;
+use crate::report::Close;
 use crate::route::{BalancerId, Host, Recovery, Worker};
 use crate::time::Wait;
 use Poll::{Pending as Waits, Ready};

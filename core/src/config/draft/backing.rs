@@ -47,7 +47,7 @@ impl Backing {
         let Some((scheme, upgrade)) = group.speaks() else { return };
         let only_upgrades = settings.only_upgrades(scheme);
         let plain = if only_upgrades { Method::LeastTunnels } else { Method::ByRequests };
-        let mut balancer = group.says.balancer(&group.name, group.members.len(), plain);
+        let mut balancer = group.says.balancer(&group.name, group.attempts(), plain);
         balancer.routes = group.routes();
         let manners = group.members.iter().map(|line| settings.manner(&line.options));
         let acquire = manners.map(|manner| manner.acquire).max().unwrap_or(settings.timeout);

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use super::Server;
 use crate::config::backends::Backends;
 use crate::config::checking::Checks;
+use crate::config::expanding;
 use crate::config::grouping::Grouping;
 use crate::config::membership::Line;
 use crate::config::parameters::{Options, Subject, find};
 use crate::config::problem::Flaw;
 use crate::config::proxy_pass::{Pass, name_and_value, set_option};
 use crate::config::words::Word;
+use crate::limits::ADDRESSES_MOST;
 use crate::route::{Scheme, Upgrade};
 
 /// As many members a balancer has at the most: their routes are numbered in 16 bits.
@@ -34,10 +36,21 @@ impl Group {
         self.members.first().map(speaks)
     }
 
-    /// The routes of its members, each once.
+    /// How many backends a request tries if nothing else is said: all, as far as they are known.
+    pub(super) fn attempts(&self) -> u32 {
+        let attempts = |line: &Line| match line.options.member.addresses.is_set() {
+            true => u32::from(ADDRESSES_MOST),
+            false => 1,
+        };
+        self.members.iter().map(attempts).sum()
+    }
+
+    /// The routes of its members, each once; each address that serves for itself has its own.
     pub(super) fn routes(&self) -> Vec<String> {
         let mut routes: Vec<String> = Vec::new();
-        for route in self.members.iter().filter_map(|line| line.options.member.route.as_ref()) {
+        let members = self.members.iter().map(|line| &line.options.member);
+        let whole = members.filter(|member| !member.addresses.is_set());
+        for route in whole.filter_map(|member| member.route.as_ref()) {
             if !routes.iter().any(|known| known == route.text()) {
                 routes.push(route.to_string());
             }
@@ -49,6 +62,7 @@ impl Group {
     pub(super) fn warnings(&self) -> Vec<Flaw> {
         let (routes, sticks_by) = (self.routes(), self.says.sticks_by());
         let members = || self.members.iter().map(|line| &line.options.member);
+        let expands = members().any(|member| member.addresses.is_set());
         let lost = members().filter_map(|member| member.redirect.as_ref());
         let lost = lost.filter(|to| !routes.iter().any(|route| route == to.text())).map(|to| {
             let flaw = to.flaw(format!("no member of this balancer has the route `{to}`"));
@@ -59,7 +73,7 @@ impl Group {
             let flaw = route.flaw("nobody asks for a route: the balancer has no `stickysession=`");
             flaw.help("write `ProxySet stickysession=name` beside its members")
         });
-        let useless = sticks_by.filter(|_| routes.is_empty()).map(|word| {
+        let useless = sticks_by.filter(|_| routes.is_empty() && !expands).map(|word| {
             word.flaw("no member has a route that this could say")
                 .help("write `route=name` behind them")
         });
@@ -75,6 +89,7 @@ impl Group {
                 flaws.push(flaw.help("write all that is said of it behind one of them"));
             }
             flaws.extend(line.options.member.ejection.ejection().err());
+            flaws.extend(expanding::flaw(line));
         }
         flaws.extend(self.members.get(MEMBERS_MOST).map(|line| {
             line.word.flaw(format!("a balancer has {MEMBERS_MOST} members at the most"))

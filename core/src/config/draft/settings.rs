@@ -3,6 +3,7 @@
 use core::num::NonZeroU32;
 
 use super::backing::{Backing, Known};
+use crate::config::expanding::expansion;
 use crate::config::membership::Line;
 use crate::config::parameters::Options;
 use crate::config::proxy_pass::Pass;
@@ -151,30 +152,31 @@ impl Settings {
 
     /// The worker of a member of that balancer, all of whose routes are known.
     pub(super) fn member(&self, line: &Line, balancer: &Balancer) -> Worker {
-        let Options { member: said, recovery, .. } = &line.options;
+        let mut options = line.options.clone();
+        if options.member.addresses.is_set() {
+            options.dialling = options.dialling.of_each();
+        }
+        let Options { member: said, recovery, .. } = &options;
         let route = |name: &Option<Word>| {
-            name.as_ref().and_then(|name| balancer.route(name.text().as_bytes()))
+            name.as_ref().and_then(|name| balancer.number(name.text().as_bytes()))
         };
         let member = Member {
             manner: self.manner(&line.options),
             weight: said.weight(),
             set: said.set,
-            route: route(&said.route),
+            route: route(&said.route).filter(|_| !said.addresses.is_set()),
             redirect: route(&said.redirect),
             role: said.role(),
             admission: said.admission(),
             slow_start: said.slow_start,
             ejection: said.ejection.ejection().ok().flatten(),
             check: line.check.clone(),
+            expansion: expansion(line, balancer.name.as_deref().unwrap_or_default()),
             ..Member::new(line.target.clone())
         };
         let recovery =
             if said.never_rests() { Recovery::AtOnce } else { recovery.unwrap_or(RETRY) };
-        Worker {
-            recovery,
-            member: Some(Box::new(member)),
-            ..self.worker(&line.target, &line.options)
-        }
+        Worker { recovery, member: Some(Box::new(member)), ..self.worker(&line.target, &options) }
     }
 
     /// Whether a balancer of such members only carries upgrades.

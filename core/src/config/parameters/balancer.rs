@@ -80,7 +80,8 @@ pub(super) static PARAMETERS: &[Parameter] = &[
         name: "maxattempts",
         values: "number",
         default: None,
-        summary: "How many members a request tries behind the first, none of them twice; all of them if absent.",
+        summary: "How many members a request tries behind the first, none of them twice; all of them if absent, \
+                  and eight of a member with addresses=all.",
         apply: |options, value| {
             options.group.retries = Some(number(value, 0..=u32::MAX)?);
             Ok(())
