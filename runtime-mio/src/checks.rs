@@ -187,7 +187,7 @@ impl Checks {
         while let Some(address) = visit.probe.address() {
             // The attempt before it goes first: its events would carry the same token.
             visit.leg = None;
-            match dialler.dial(worker, address, Key::new(number, 0), Token(number)) {
+            match dialler.dial(worker, None, address, Key::new(number, 0), Token(number)) {
                 Pending => return None,
                 Ready(Ok(leg)) => {
                     visit.leg = Some(leg);

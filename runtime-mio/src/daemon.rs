@@ -18,7 +18,7 @@ use crate::accept;
 use crate::checks::Checks;
 use crate::event_loop::{Ears, EventLoop};
 use crate::record::Recorder;
-use crate::resolve;
+use crate::resolver::{self, system};
 use crate::shared::{Mailbox, Message, Shared};
 
 /// Why the daemon cannot run.
@@ -65,7 +65,7 @@ pub(crate) fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
     let ears: io::Result<Vec<_>> = (0..loops).map(|_| Ears::new()).collect();
     let (ears, mut mailboxes): (Vec<_>, Vec<_>) = ears?.into_iter().unzip();
     let shared = Arc::new(Shared::new(config.rules, mailboxes.clone()));
-    let asks = resolve::start()?;
+    let asks = resolver::start(&shared, system)?;
     let mut threads = Vec::new();
     for (number, ears) in ears.into_iter().enumerate() {
         let own = sockets.iter_mut().filter_map(Vec::pop).collect();

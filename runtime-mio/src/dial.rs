@@ -68,26 +68,32 @@ pub(crate) struct Dialler<'a> {
 }
 
 impl Dialler<'_> {
-    /// Begins to connect to a worker's address of that number, and registers the socket by that token: its
-    /// first event tells how it went. Pending: its name is asked for on behalf of who has that key.
+    /// Begins to connect to a worker's address of that number, which is the first one if only `one` will do, and
+    /// registers the socket by that token: its first event tells how it went. Pending: its name is asked for on
+    /// behalf of who has that key.
     pub(crate) fn dial(
         &mut self,
         id: WorkerId,
+        one: Option<IpAddr>,
         number: u8,
         key: Key,
         token: Token,
     ) -> Poll<Result<Leg, Fault>> {
         let shared = self.shared;
-        match &shared.rules.workers[id.0 as usize].peer {
-            Peer::Tcp(tcp) => match self.names.address(id, tcp, number, key, self.now) {
+        match (&shared.rules.workers[id.0 as usize].peer, one) {
+            (_, Some(_)) if number > 0 => Poll::Ready(Err(Fault::Exhausted)),
+            (Peer::Tcp(tcp), Some(one)) => {
+                Poll::Ready(self.dial_address(SocketAddr::new(one, tcp.port), tcp, token))
+            }
+            (Peer::Tcp(tcp), None) => match self.names.address(id, tcp, number, key, self.now) {
                 Address::Asked => Poll::Pending,
                 Address::Exhausted => Poll::Ready(Err(Fault::Exhausted)),
                 Address::Failed => Poll::Ready(Err(Fault::Unresolved)),
                 Address::Known(address) => Poll::Ready(self.dial_address(address, tcp, token)),
             },
             // A Unix socket is one address.
-            Peer::Unix(_) if number > 0 => Poll::Ready(Err(Fault::Exhausted)),
-            Peer::Unix(path) => {
+            (Peer::Unix(_), _) if number > 0 => Poll::Ready(Err(Fault::Exhausted)),
+            (Peer::Unix(path), _) => {
                 Poll::Ready(dial_unix(path, self.registry, token).map_err(|error| fault(&error)))
             }
         }

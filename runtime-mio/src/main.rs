@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! main ─ cli ─ configure ─▶ daemon ─┬▶ event_loop (one a core): accept → slots → turn ⇄ core's pump
-//!                                   ├▶ resolve (names)               legs · carriers · deadlines
+//!                                   ├▶ resolver (names)              legs · carriers · deadlines
 //!                                   ├▶ checks (of members) ─ heartbeats
 //!                                   ├▶ record (traces)
 //!                                   └▶ signals
@@ -30,6 +30,7 @@ mod leg;
 mod manual;
 mod record;
 mod resolve;
+mod resolver;
 mod shared;
 mod slots;
 #[cfg(test)]

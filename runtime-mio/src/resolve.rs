@@ -1,13 +1,13 @@
-//! Names: resolved on a thread of their own, remembered by each loop for as long as core says, or until
-//! all addresses of one fail.
+//! Names: remembered by each loop for as long as core says, or until all addresses of one fail. The
+//! [resolver](crate::resolver) is asked for them.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::Sender;
 
 use underpass_core::route::{Peer, Tcp, Worker, WorkerId};
 use underpass_core::time::{Time, Wait};
 
-use crate::shared::{Mailbox, Message};
+use crate::shared::Mailbox;
 use crate::slots::Key;
 
 /// How long a name that could not be resolved is not asked for again.
@@ -52,10 +52,10 @@ pub(crate) enum Address {
 /// A question to the resolving thread.
 #[derive(Debug)]
 pub(crate) struct Ask {
-    worker: WorkerId,
-    host: String,
-    port: u16,
-    answer_to: Mailbox,
+    pub(crate) worker: WorkerId,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) answer_to: Mailbox,
 }
 
 impl Names {
@@ -148,33 +148,13 @@ fn literal(tcp: &Tcp) -> Option<Name> {
     Some(Name::Known(vec![SocketAddr::new(address, tcp.port)], Time::NEVER))
 }
 
-/// Starts the thread that resolves names, and gives the way to ask it. It ends with its last asker.
-pub(crate) fn start() -> std::io::Result<Sender<Ask>> {
-    let (asks, asked) = channel();
-    std::thread::Builder::new().name("resolve".into()).spawn(move || answer(&asked))?;
-    Ok(asks)
-}
-
-fn answer(asked: &Receiver<Ask>) {
-    for ask in asked {
-        let found = (ask.host.as_str(), ask.port).to_socket_addrs();
-        let addresses = match found {
-            Ok(addresses) => addresses.collect(),
-            Err(error) => {
-                tracing::warn!(host = ask.host, %error, "name not resolved");
-                Vec::new()
-            }
-        };
-        ask.answer_to.post(Message::Resolved { worker: ask.worker, addresses });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::shared::Mailbox;
     use crate::slots::Slots;
     use mio::{Poll, Token, Waker};
+    use std::sync::mpsc::{Receiver, channel};
 
     const ID: WorkerId = WorkerId(0);
 
@@ -273,23 +253,5 @@ mod tests {
         asking.names.answered(ID, vec![socket(1)], later);
         assert_eq!(asking.address(0, later), Address::Known(socket(1)));
         assert_eq!(asking.address(0, later.after(Wait::from_millis(1))), Address::Asked);
-    }
-
-    #[test]
-    fn the_thread_resolves_and_posts() {
-        let asks = start().expect("a thread");
-        let mut poll = Poll::new().expect("a poll");
-        let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
-        let (mailbox, inbox) = Mailbox::new(waker);
-        // The mailbox outlives the question, as a loop's does: with its waker the wake would go.
-        let answer_to = mailbox.clone();
-        asks.send(Ask { worker: ID, host: "localhost".into(), port: 80, answer_to })
-            .expect("the thread listens");
-        let mut events = mio::Events::with_capacity(1);
-        poll.poll(&mut events, None).expect("it wakes us");
-        let Ok(Message::Resolved { addresses, .. }) = inbox.recv() else { panic!("no answer") };
-        assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
-        assert!(!addresses.is_empty());
-        drop(mailbox);
     }
 }

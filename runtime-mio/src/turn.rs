@@ -96,7 +96,7 @@ impl Turn<'_> {
         let (key, token) = (self.who.key, self.hang_up());
         let (shared, registry, now) = (self.shared, self.registry, self.now);
         let mut dialler = Dialler { shared, names: self.names, registry, now };
-        match dialler.dial(lease.worker(), number, key, token) {
+        match dialler.dial(lease.worker(), lease.address(), number, key, token) {
             Poll::Ready(Ok(leg)) => {
                 *self.backend = Backend::Dialing(number, leg);
                 Poll::Pending

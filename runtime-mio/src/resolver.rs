@@ -1,0 +1,106 @@
+//! The thread that resolves names: those that sessions and checks ask for, and in time those of members that
+//! have a seat for each of their addresses (`addresses=all`).
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use underpass_core::balance::{Lookups, Resolved};
+use underpass_core::route::Peer;
+use underpass_core::time::Time;
+
+use crate::resolve::Ask;
+use crate::shared::{Message, Shared};
+
+/// The resolver, and what it knows of when its time has come.
+struct Resolver<L> {
+    asked: Receiver<Ask>,
+    shared: Arc<Shared>,
+    lookups: Lookups,
+    lookup: L,
+    began: Instant,
+}
+
+/// Starts the thread, which looks a host and a port up by `lookup`, and gives the way to ask it. It ends with its
+/// last asker.
+pub(crate) fn start<L>(shared: &Arc<Shared>, lookup: L) -> io::Result<Sender<Ask>>
+where
+    L: FnMut(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + 'static,
+{
+    let (asks, asked) = channel();
+    let (lookups, shared) = (Lookups::new(&shared.rules), Arc::clone(shared));
+    let resolver = Resolver { asked, shared, lookups, lookup, began: Instant::now() };
+    std::thread::Builder::new().name("resolve".into()).spawn(move || resolver.run())?;
+    Ok(asks)
+}
+
+/// Looks up as the system does.
+pub(crate) fn system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    (host, port).to_socket_addrs().map(Iterator::collect)
+}
+
+impl<L: FnMut(&str, u16) -> io::Result<Vec<SocketAddr>>> Resolver<L> {
+    fn run(mut self) {
+        loop {
+            match self.asked.recv_timeout(self.pause()) {
+                Ok(ask) => {
+                    let addresses = self.resolve(&ask.host, ask.port);
+                    ask.answer_to.post(Message::Resolved { worker: ask.worker, addresses });
+                }
+                Err(RecvTimeoutError::Timeout) => self.renew(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// How long nothing is due that was not asked for.
+    fn pause(&self) -> Duration {
+        let until = |at: Time| Duration::from_micros(at.since(self.now()).as_micros());
+        self.lookups.next().map_or(Duration::MAX, until)
+    }
+
+    fn now(&self) -> Time {
+        let micros = self.began.elapsed().as_micros();
+        Time::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// The addresses of a host; none if it cannot be resolved, which the operator is told.
+    fn resolve(&mut self, host: &str, port: u16) -> Vec<SocketAddr> {
+        (self.lookup)(host, port).unwrap_or_else(|error| {
+            tracing::warn!(host, %error, "name not resolved");
+            Vec::new()
+        })
+    }
+
+    /// Resolves the name that is due, and tells the pool.
+    fn renew(&mut self) {
+        let Some(worker) = self.lookups.due(self.now()) else { return };
+        let shared = Arc::clone(&self.shared);
+        let Peer::Tcp(tcp) = &shared.rules.workers[worker.0 as usize].peer else { return };
+        let found = self.resolve(&tcp.host, tcp.port);
+        let found: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
+        let now = self.now();
+        self.lookups.ended(worker, found.is_empty(), now);
+        tell(&tcp.host, found.len(), shared.tell_pool(|pool| pool.resolved(worker, &found, now)));
+    }
+}
+
+/// Tells the operator of a change.
+fn tell(host: &str, found: usize, Resolved { joined, left, surplus }: Resolved) {
+    if joined + left > 0 {
+        tracing::info!(host, found, joined, left, "the addresses of a member have changed");
+    }
+    if joined + left > 0 && surplus > 0 {
+        tracing::error!(
+            host,
+            found,
+            surplus,
+            "a member has too many addresses: the last are not used"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;
