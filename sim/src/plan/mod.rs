@@ -133,8 +133,15 @@ impl Plan {
         let line = |text: &String| Input::Line { name: "the plan".into(), text: text.clone() };
         let lines: Vec<_> = self.config.iter().map(line).collect();
         let read = config::load(&mut Nowhere, &lines, &[]);
-        let rules = read.map_err(|bad| BadPlan(bad[0].to_string()))?;
-        Ok(rules.rules)
+        let rules = read.map_err(|bad| BadPlan(bad[0].to_string()))?.rules;
+        let mut members = rules.workers.iter().filter_map(|worker| worker.member.as_ref());
+        match members.find(|member| member.expansion.is_some()) {
+            Some(member) => {
+                let why = "names have one address in a plan, and nobody resolves them";
+                Err(BadPlan(format!("{}: addresses=all: {why}", member.target)))
+            }
+            None => Ok(rules),
+        }
     }
 
     /// What the plan says about that client.
@@ -249,6 +256,12 @@ mod tests {
         assert_eq!(refused(&|plan| plan.version = 9), "version 9: only 1 is known");
         assert_eq!(refused(&|plan| plan.loops = 0), "loops must not be 0");
         assert!(refused(&|plan| plan.config = vec!["Listne 80".into()]).contains("Listne"));
+        let many = "BalancerMember balancer://a http://b addresses=all";
+        let said = refused(&|plan| plan.config = vec![many.into()]);
+        assert_eq!(
+            said,
+            "http://b: addresses=all: names have one address in a plan, and nobody resolves them"
+        );
         let twice = |plan: &mut Plan| plan.clients.push(plan.clients[0].clone());
         assert_eq!(refused(&twice), "there are two clients 0");
         let drain = Timed { at: 1, fault: Fault::Drain };
