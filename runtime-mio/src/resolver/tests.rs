@@ -81,7 +81,7 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
         return write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     }
     write!(stream, "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")?;
-    write!(stream, "{name}\n")?;
+    writeln!(stream, "{name}")?;
     io::copy(&mut head, &mut stream).map(drop)
 }
 

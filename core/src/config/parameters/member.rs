@@ -112,11 +112,9 @@ pub(super) static PARAMETERS: &[Parameter] = &[
         values: "one|all",
         default: Some("one"),
         summary: "**Ours.** Whether its name stands for one backend, whose addresses are tried in turn (one), or each \
-                  of its addresses, up to 256, is a backend for itself (all), with this share and these bounds. The \
-                  name is then asked for from the start, and again every addressttl= seconds (30 if absent). Who has gone \
-                  gets nothing new, and keeps what it has; if there is no answer, nothing changes. What a client's \
-                  cookie says of an address is a hash of it with the balancer's name, the port and route=, the same on \
-                  every machine: it obscures the address, and hides it only if route= cannot be guessed.",
+                  of up to 256 addresses is a backend for itself, with this share and these bounds (all): the name is \
+                  asked for again every addressttl= seconds, 30 if absent, who is gone gets nothing new and keeps \
+                  what it has, and the route of an address is a hash of it with route=.",
         apply: |options, value| options.member.addresses.set(value),
     },
     Parameter {
