@@ -105,7 +105,7 @@ impl Crowd {
         self.clients += 1;
         match self.elect(ask, self.clients) {
             Poll::Ready(Ok(lease)) => lease,
-            other => panic!("{other:?}"),
+            other @ (Poll::Ready(Err(_)) | Poll::Pending) => panic!("{other:?}"),
         }
     }
 
