@@ -6,13 +6,13 @@ mod seats;
 
 use std::task::Poll;
 
-use underpass_core::balance::{NoWorker, Resolved};
+use underpass_core::balance::{Ask, NoWorker, Resolved};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::Close;
-use underpass_core::route::{Admission, Ejection, Method};
+use underpass_core::route::{Admission, Ejection, Method, Role};
 use underpass_core::time::Wait;
 
-use crowd::{Crowd, ONE, at, both, ip, last, many, member, owner, plain};
+use crowd::{Crowd, MANY, ONE, at, both, ip, last, lasts, many, member, owner, plain};
 
 #[test]
 fn each_address_serves_for_itself_and_beside_other_members() {
@@ -113,4 +113,54 @@ fn an_address_is_put_out_by_its_own_failures() {
         crowd.close(lease, Close::Refused(Refusal::NoAnswer));
         assert_eq!(crowd.turns(2), [2, 2], "{last}: who is gone does not count as another");
     }
+}
+
+/// `forcerecovery=On`: all that there are have failed.
+#[test]
+fn who_is_gone_does_not_keep_the_others_from_being_tried_again() {
+    let mut crowd = many(|_, balancer| balancer.forces_recovery = true);
+    crowd.resolve(&[1, 2]);
+    let gone = crowd.serve(1);
+    let failed = crowd.lease(&Crowd::ask(None));
+    let ask = Ask { tried: vec![failed.seat()], ..Crowd::ask(None) };
+    crowd.resolve(&[2]);
+    let tried = Poll::Ready(Err(NoWorker::Tried));
+    assert_eq!(crowd.pool.elect(&ask, Some(failed), 90, at(0)), tried, "it has tried all");
+    assert_eq!((lasts(&gone), crowd.turns(2)), (vec![1], vec![2, 2]));
+}
+
+/// `status=+R`: a spare serves in the place of one that fails, and not of one that there is no longer.
+#[test]
+fn who_is_gone_is_not_missed() {
+    let mut crowd = both(|workers, _| member(&mut workers[1]).role = Role::Spare);
+    crowd.resolve(&[1, 2]);
+    let gone = crowd.serve(1);
+    crowd.resolve(&[2]);
+    assert_eq!((lasts(&gone), crowd.turns(3)), (vec![1], vec![2, 2, 2]));
+    let failed = crowd.lease(&Crowd::ask(None));
+    let ask = Ask { tried: vec![failed.seat()], ..Crowd::ask(None) };
+    let got = crowd.pool.elect(&ask, Some(failed), 90, at(0));
+    assert!(matches!(got, Poll::Ready(Ok(lease)) if last(&lease) == 0), "now it is");
+}
+
+/// `timeout=` of a balancer, and `Retry-After`.
+#[test]
+fn who_is_gone_is_not_waited_for() {
+    let mut crowd = many(|_, balancer| balancer.patience = Wait::from_secs(9));
+    crowd.resolve(&[1, 2]);
+    let gone = crowd.serve(1);
+    let failed = crowd.lease(&Crowd::ask(None));
+    let ask = Ask { tried: vec![failed.seat()], ..Crowd::ask(None) };
+    crowd.resolve(&[2]);
+    let resting = NoWorker::Resting(Wait::from_secs(60));
+    let got = crowd.pool.elect(&ask, Some(failed), 90, at(0));
+    assert_eq!((lasts(&gone), got), (vec![1], Poll::Ready(Err(resting))));
+}
+
+#[test]
+fn an_address_is_one_however_it_is_written() {
+    let mut crowd = many(|_, _| ());
+    let written = ["10.0.0.1", "::ffff:10.0.0.1"].map(|address| address.parse().expect("one"));
+    assert_eq!(crowd.pool.resolved(MANY, &written, at(0)).joined, 1);
+    assert_eq!(crowd.turns(2), [1, 1]);
 }
