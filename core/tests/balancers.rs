@@ -5,7 +5,7 @@ mod world;
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::Close;
 use underpass_core::route::{Rules, WorkerId};
-use underpass_core::time::Wait;
+use underpass_core::time::{Time, Wait};
 use underpass_core::{Fault, Pumped, Side};
 use world::{World, heads, rules};
 
@@ -140,6 +140,34 @@ fn a_cookie_says_who_belongs_to_whom_and_is_set_when_that_changes() {
         assert_eq!(cookie("Cookie: ROUTEID=.b\r\n", &[1], answer), (true, to('a')));
         assert_eq!(cookie("Cookie: ROUTEID=.gone\r\n", &[], answer), (true, to('a')));
     }
+}
+
+/// `addresses=all`: the same recipe, where a cookie says an address without naming it.
+#[test]
+fn a_cookie_says_which_address_without_naming_it() {
+    let rules = rules(
+        "Listen 80\nHeader add Set-Cookie \"ROUTEID=.%{BALANCER_WORKER_ROUTE}e; path=/\" \
+         env=BALANCER_ROUTE_CHANGED\n<Proxy balancer://app>\nBalancerMember ws://one route=r addresses=all\n\
+         ProxySet stickysession=ROUTEID\n</Proxy>\n\
+         ProxyPass / balancer://app/\nProxyWebsocketFallbackToProxyHttp On",
+    );
+    let cookie = |fields: &str, last: u8| {
+        // A recording hides what cookies say, and so to whom a client belongs.
+        let begin = if fields.is_empty() { World::recorded } else { World::new };
+        let mut world = begin(&rules);
+        world.hear(Client, &heads::get(fields));
+        assert_eq!(world.session.state(), "Elect", "nobody knows its addresses yet");
+        world.wires.pool.resolved(WorkerId(0), &[[10, 0, 0, last].into()], Time::ZERO);
+        world.hear(Backend, OK);
+        let said = world.heard(Client);
+        said.lines().find_map(|line| line.strip_prefix("Set-Cookie: ")).map(str::to_owned)
+    };
+    let seven = "7f4181b842da0923";
+    let known = format!("Cookie: ROUTEID=.{seven}\r\n");
+    assert_eq!(cookie("", 7), Some(format!("ROUTEID=.{seven}; path=/")));
+    assert_eq!(cookie(&known, 7), None);
+    assert!(cookie(&known, 8).is_some_and(|other| !other.contains(seven)), "7 is gone");
+    assert!(cookie("Cookie: ROUTEID=.r\r\n", 8).is_some(), "only its addresses have routes");
 }
 
 /// `timeout=` of a balancer: somebody may come back, whom the request has not tried.

@@ -37,6 +37,7 @@ fn serves(member: &Member, routes: &[String]) -> String {
     };
     let says = [
         (member.set > 0).then(|| format!("set {}", member.set)),
+        member.expansion.as_ref().map(|_| "each of its addresses for itself".into()),
         route.map(|route| format!("route {route}")),
         role.map(String::from),
         admission.map(String::from),
@@ -52,12 +53,14 @@ mod tests {
     fn a_balancer_is_explained_by_its_members() {
         let conf = "ServerName main\nProxyPass /a balancer://app/b\n<Proxy balancer://app>\n\
             BalancerMember http://one:81/x/ route=r lbset=1\nBalancerMember unix:/s|http://two status=H-H+N\n\
+            BalancerMember http://many addresses=all\n\
             ProxySet stickysession=S\n</Proxy>";
         let said = explained_by(conf, "127.0.0.1:80", "a", "/a/c", false);
         let expected = "rule      /a balancer://app/b\n\
             backend   balancer://app, asked for /b/c\n\
             member    http://one:81, asked for /x/b/c: set 1, route r\n\
-            member    unix:/s|http://two, asked for /b/c: only who belongs to it\n";
+            member    unix:/s|http://two, asked for /b/c: only who belongs to it\n\
+            member    http://many, asked for /b/c: each of its addresses for itself\n";
         assert!(said.ends_with(expected), "{said}");
     }
 }
