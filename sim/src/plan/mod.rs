@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(refused(&|plan| plan.loops = 0), "loops must not be 0");
         assert!(refused(&|plan| plan.config = vec!["Listne 80".into()]).contains("Listne"));
         let many = "BalancerMember balancer://a http://b addresses=all";
-        let said = refused(&|plan| plan.config = vec![many.into()]);
+        let said = refused(&|plan| plan.config.push(many.into()));
         assert_eq!(
             said,
             "http://b: addresses=all: names have one address in a plan, and nobody resolves them"
