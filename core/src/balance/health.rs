@@ -152,9 +152,9 @@ impl Health {
         let Ejection { time, window, .. } = strikes.terms;
         // Who has served for as long as its failures are remembered begins anew.
         let again = self.back.is_some_and(|back| now < back.after(window).after(time));
-        strikes.ejections = if again { strikes.ejections + 1 } else { 0 };
-        strikes.count = 0;
-        let times = 1 << strikes.ejections.min(DOUBLINGS_MOST);
+        let before = if again { strikes.ejections } else { 0 };
+        (strikes.ejections, strikes.count) = (before + 1, 0);
+        let times = 1 << before.min(DOUBLINGS_MOST);
         self.resting = Some(now.after(Wait::from_micros(time.as_micros().saturating_mul(times))));
     }
 
@@ -247,5 +247,9 @@ mod tests {
             health.ejected(at(again));
             assert_eq!(health.rests(at(again)), Some(secs(time)), "at {again}");
         }
+        let mut fresh = self::health(|member| member.ejection = Some(terms));
+        fresh.comes_back(at(0));
+        fresh.ejected(at(1));
+        assert_eq!(fresh.rests(at(1)), Some(secs(30)), "it was never put out before");
     }
 }

@@ -22,6 +22,7 @@ pub(super) struct House<W> {
     pub(super) seats: Vec<Seat>,
     /// Those members that say so.
     pub(super) blanks: Vec<Blank>,
+    /// How many members there are in all.
     members: u32,
     pub(super) queue: Queue<W>,
     /// Handshakes under way: leases that are not confirmed, and who waits.

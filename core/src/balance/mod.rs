@@ -1,11 +1,12 @@
 //! Stage 4 of 6 · which backend: a pool of workers as plain data, and the leases on them.
 //!
-//! [`pool`] elects a worker and takes the [`lease`] back; `house` is one balancer, `choice` the methods by which
-//! one of its members is chosen, [`health`] what is known of one, `queue` who waits for a full one, `crowd` how
-//! many there are, [`sticky`] to whom a request belongs; [`ledger`] is what they have carried, and [`idle`] keeps
-//! connections for later exchanges. [`round`] says when members are checked, and [`probe`] is one check;
-//! [`heartbeats`] are what members say themselves, and [`heartbeat`] is one of them. How the pool is shared
-//! between loops is the driver's business.
+//! [`pool`] elects a worker and takes the [`lease`] back; `house` is one balancer, `seat` what each member has there,
+//! or each of its addresses (`expand`), `choice` the methods by which one is chosen, [`health`] what is known of it,
+//! `verdict` what an end says of it, `queue` who waits for a full one, `crowd` how many there are, [`sticky`] to whom
+//! a request belongs, and `owner` who that is; [`ledger`] is what they have carried, and [`idle`] keeps connections
+//! for later exchanges. [`round`] says when members are checked, and [`probe`] is one check; [`lookups`] says when
+//! names are resolved anew; [`heartbeats`] are what members say themselves, and [`heartbeat`] is one of them. How the
+//! pool is shared between loops is the driver's business.
 
 mod choice;
 mod crowd;
