@@ -122,9 +122,14 @@ impl Crowd {
     }
 
     pub(crate) fn close(&mut self, lease: Lease, close: Close) {
+        self.give_back(Some(lease), self.clients, close);
+    }
+
+    /// What a client has, or its place among those that wait.
+    pub(crate) fn give_back(&mut self, lease: Option<Lease>, who: u32, close: Close) {
         let report = Report {
             close,
-            worker: Some(lease.worker()),
+            worker: lease.as_ref().map(Lease::worker),
             status: 200,
             began: self.now,
             answered: None,
@@ -134,7 +139,7 @@ impl Crowd {
             reusable: false,
             fault: None,
         };
-        self.pool.release(Some(lease), self.clients, &report);
+        self.pool.release(lease, who, &report);
     }
 
     /// Who serves each of so many that end at once.

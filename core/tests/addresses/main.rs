@@ -1,5 +1,6 @@
 //! Members whose addresses serve each for itself (`addresses=all`): who is elected while addresses come and go.
 
+mod churn;
 mod crowd;
 mod owners;
 mod seats;
