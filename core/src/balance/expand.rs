@@ -78,7 +78,8 @@ impl<W: Copy + Eq> House<W> {
             }
         }
         if !was_known || resolved.left + resolved.joined > 0 {
-            // Whom each may have, and by which number, is another question now.
+            // Whom each may have, and by which number, is another question now, also for whom a place is kept.
+            self.queue.give_up().for_each(|seat| self.seats[seat].kept -= 1);
             self.now = now;
             self.wake_all(woken);
         }

@@ -68,6 +68,11 @@ impl<W: Copy + Eq> Queue<W> {
         self.waiting.get_mut(place)
     }
 
+    /// Gives up the places that are kept; gives their seats.
+    pub(super) fn give_up(&mut self) -> impl Iterator<Item = usize> {
+        self.waiting.iter_mut().filter_map(|waiting| waiting.kept.take())
+    }
+
     /// Those for whom no place is kept, in their order.
     pub(super) fn in_want(&mut self) -> impl Iterator<Item = &mut Waiting<W>> {
         self.waiting.iter_mut().filter(|waiting| waiting.kept.is_none())

@@ -142,20 +142,21 @@ fn there_are_not_more_seats_than_there_may_be() {
     assert_eq!(crowd.pool.resolved(MANY, &[last], at(0)).left, SEATS_MOST - 1);
 }
 
-/// A place may be kept for whoever waits when its address goes: the seat is nobody else's before that one asks.
+/// A place that is kept for whoever waits is its own one's, if that comes, or another's, if its address goes.
 #[test]
-fn whose_place_goes_before_it_is_taken_waits_on() {
-    let mut crowd = many(|worker, _| worker.most = NonZeroU32::new(1));
-    crowd.resolve(&[1]);
-    let (_, lease) = crowd.serve(1).remove(0);
-    assert_eq!(crowd.elect(&Crowd::ask(None), 9), Poll::Pending);
-    crowd.close(lease, Close::Answered);
-    assert_eq!(crowd.pool.take_woken(), [9]);
-    crowd.resolve(&[2]);
-    let taken = crowd.serve(1);
-    assert_eq!(crowd.elect(&Crowd::ask(None), 9), Poll::Pending, "2 is full");
-    for (last, lease) in taken {
+fn whose_place_is_kept_has_the_best_that_there_is_when_it_asks() {
+    for (found, gets) in [(&[2][..], 2), (&[1, 3], 3)] {
+        let mut crowd = many(|worker, _| worker.most = NonZeroU32::new(1));
+        crowd.resolve(&[1]);
+        let (_, lease) = crowd.serve(1).remove(0);
+        assert_eq!(crowd.elect(&Crowd::ask(owner(3)), 9), Poll::Pending);
         crowd.close(lease, Close::Answered);
-        assert_eq!((last, crowd.pool.take_woken()), (2, vec![9]));
+        assert_eq!(crowd.pool.take_woken(), [9]);
+        crowd.resolve(found);
+        if found == [2] {
+            assert_eq!(crowd.elect(&Crowd::ask(None), 8), Poll::Pending, "2 is kept for 9");
+        }
+        let Poll::Ready(Ok(lease)) = crowd.elect(&Crowd::ask(owner(3)), 9) else { panic!("kept") };
+        assert_eq!(last(&lease), gets);
     }
 }
