@@ -5,7 +5,9 @@ use std::num::NonZeroU32;
 use std::task::Poll;
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use underpass_core::balance::{Ask, Lease, NoWorker};
 use underpass_core::report::Close;
@@ -30,13 +32,13 @@ enum Act {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let session = || 0..SESSIONS;
-    prop_oneof![
-        1 => (0..1_u8 << ADDRESSES).prop_map(Act::Resolve),
-        3 => (session(), proptest::option::of(0..ADDRESSES)).prop_map(|(who, of)| Act::Ask(who, of)),
-        1 => session().prop_map(Act::Fail),
-        1 => session().prop_map(Act::End),
-    ]
+    let says = (0..6_u8, 0..SESSIONS, 0..1_u8 << ADDRESSES, option::of(0..ADDRESSES));
+    says.prop_map(|(kind, who, bits, of)| match kind {
+        0 => Act::Resolve(bits),
+        1 => Act::Fail(who),
+        2 => Act::End(who),
+        _ => Act::Ask(who, of),
+    })
 }
 
 struct Session {
@@ -157,7 +159,7 @@ impl Street {
 proptest! {
     #[test]
     fn every_election_is_right_while_addresses_come_and_go(
-        method in prop_oneof![Just(Method::ByRequests), Just(Method::LeastTunnels)],
+        method in select(vec![Method::ByRequests, Method::LeastTunnels]),
         acts in vec((act(), any::<bool>()), 1..60),
     ) {
         let mut street = Street::new(method);
