@@ -279,19 +279,19 @@ impl<'r> Street<'r> {
         let waits = self.sessions.values().any(|it| it.lease.is_none() && it.ask != *ask);
         let is_free =
             |(id, it): &(WorkerId, &Member)| may(&(*id, it)) && self.pool.health(*id).free() > 0;
+        // Heartbeat passes over members of which nothing is heard.
+        let by_heart = self.rules.balancers[0].method == Method::Heartbeat;
         match chosen.role {
             Role::Regular => {}
             Role::Spare => assert!(missing > 0, "nobody is missing"),
-            Role::Standby if waits => {}
+            Role::Standby if waits || by_heart => {}
             Role::Standby => {
                 assert!(!of(Role::Regular).any(|it| is_free(&it)), "another could serve")
             }
         }
         let mut before =
             self.members().filter(|(_, it)| it.set < chosen.set && it.role == Role::Regular);
-        // Heartbeat passes over members of which nothing is heard.
-        let counts = !waits && self.rules.balancers[0].method != Method::Heartbeat;
-        assert!(!counts || !before.any(|it| is_free(&it)), "a lower set could serve");
+        assert!(waits || by_heart || !before.any(|it| is_free(&it)), "a lower set could serve");
     }
 
     /// Whether clients of that route may belong to it: by its own route, or by a redirect that leads there.

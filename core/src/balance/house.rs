@@ -287,7 +287,7 @@ impl<W: Copy + Eq> House<W> {
         candidates.clear();
         let of =
             |role: Role| self.here().filter(move |(_, seat)| seat.set == set && seat.role == role);
-        let is_free = |seat: &usize| self.seats[*seat].free() > 0;
+        let is_free = |seat: &usize| self.has_place(&self.seats[*seat]);
         let able =
             |role| of(role).filter(|(_, seat)| is_able(seat, ask, now)).map(|(number, _)| number);
         candidates.extend(able(Role::Regular).filter(is_free));
@@ -296,6 +296,11 @@ impl<W: Copy + Eq> House<W> {
         if candidates.is_empty() {
             candidates.extend(able(Role::Standby).filter(is_free));
         }
+    }
+
+    /// Whether it has a place for who does not belong to it: by its heartbeat, too, where that counts.
+    fn has_place(&self, seat: &Seat) -> bool {
+        seat.free() > 0 && (self.terms.method != Method::Heartbeat || seat.ready > 0)
     }
 
     /// Why nobody may be tried.

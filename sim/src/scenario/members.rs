@@ -11,11 +11,10 @@ const METHODS: [&str; 6] =
     ["byrequests", "bytraffic", "bybusyness", "leasttunnels", "hash", "hash hashkey=cookie:RT"];
 
 /// What else may be said of a balancer.
-const GROUP: [&str; 7] = [
+const GROUP: [&str; 6] = [
     "nofailover=On",
     "failonstatus=500",
     "maxattempts=1",
-    "timeout=2",
     "forcerecovery=Off",
     "failontimeout=On",
     "scolonpathdelim=On",
@@ -42,6 +41,7 @@ impl Draw {
         lines.push(format!("ProxySet stickysession=RT|rt lbmethod={method}"));
         let group = GROUP.iter().filter(|_| self.0.one_in(6));
         lines.extend(group.map(|more| format!("ProxySet {more}")));
+        lines.extend(self.0.one_in(2).then(|| "ProxySet timeout=2".to_owned()));
         lines.extend(["</Proxy>".to_owned(), format!("ProxyPass /{NAME}/ balancer://{NAME}/")]);
         lines
     }
