@@ -73,10 +73,7 @@ impl<W: Copy + Eq> Pool<W> {
         now: Time,
     ) -> Poll<Result<Lease, NoWorker>> {
         if let Some(lease) = failed {
-            let (house, seat) = self.seat(lease.seat);
-            let fails = |house: &mut House<W>, seat| house.failed(seat, now);
-            self.houses[house].change(seat, now, &mut self.woken, fails);
-            self.take_back(lease);
+            self.take_back(lease, now, |house, seat| house.failed(seat, now));
         }
         let number = ask.balancer.0 as usize;
         let house = &mut self.houses[number];
@@ -113,13 +110,10 @@ impl<W: Copy + Eq> Pool<W> {
     /// those that wait if it had none. How it ended may say something of the worker.
     pub fn release(&mut self, lease: Option<Lease>, who: W, report: &Report) {
         let Some(lease) = lease else { return self.leave(who) };
-        let (house, seat) = self.seat(lease.seat);
-        if let Some(verdict) = verdict(report) {
-            let now = report.ended;
-            let judged = |house: &mut House<W>, seat| house.judge(seat, verdict, now);
-            self.houses[house].change(seat, now, &mut self.woken, judged);
-        }
-        self.take_back(lease);
+        let now = report.ended;
+        self.take_back(lease, now, |house, seat| {
+            verdict(report).into_iter().for_each(|verdict| house.judge(seat, verdict, now));
+        });
     }
 
     /// Adds to what was carried, in both directions; to be told about once a second.
@@ -254,7 +248,8 @@ impl<W: Copy + Eq> Pool<W> {
         self.crowd.answered(visit);
     }
 
-    fn take_back(&mut self, lease: Lease) {
+    /// Its place is free before anybody is woken by what was learnt.
+    fn take_back(&mut self, lease: Lease, now: Time, learn: impl FnOnce(&mut House<W>, usize)) {
         let (house, seat) = self.seat(lease.seat);
         let house = &mut self.houses[house];
         house.seats[seat].health.returned();
@@ -263,6 +258,7 @@ impl<W: Copy + Eq> Pool<W> {
             house.pending -= 1;
             self.crowd.answered(handshake.visit);
         }
+        house.change(seat, now, &mut self.woken, learn);
         house.wake(seat, &mut self.woken);
     }
 
