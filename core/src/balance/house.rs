@@ -216,9 +216,14 @@ impl<W: Copy + Eq> House<W> {
         act: impl FnOnce(&mut Self, usize),
     ) {
         self.now = now;
-        let before = self.seats[seat].is_usable(now);
+        // All rest, perhaps, with the last one that is of no use anyhow: then all come back.
+        let stands = |it: &Self| {
+            let seat = &it.seats[seat];
+            (seat.is_usable(now), seat.health.rests(now).is_some())
+        };
+        let before = stands(self);
         act(self, seat);
-        if before != self.seats[seat].is_usable(now) {
+        if before != stands(self) {
             self.wake_all(woken);
         }
     }
