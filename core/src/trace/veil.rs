@@ -2,8 +2,8 @@
 //!
 //! Names, paths and the values that core decides by stay. Of all other values, and of queries, letters and
 //! digits become `x`: whoever keeps a secret in a field that we have never heard of loses nothing by it.
-//! Edits of heads decide by what the configuration likes (`SetEnvIf`, `ProxyPassReverse`): where they look at
-//! what is veiled, a replay may go another way.
+//! Edits of heads decide by what the configuration likes (`SetEnvIf`, `ProxyPassReverse`, whether a client's
+//! route has changed): where they look at what is veiled, a replay may go another way.
 //! The key of a WebSocket and its proof become those of RFC 6455 §1.3, which belong together.
 
 use crate::head::fields::is_token_byte;
