@@ -22,7 +22,7 @@ pub(super) fn protocols(words: &[Word]) -> Result<Vec<String>, Flaw> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{failure, word};
+    use super::super::testing::{failure, good, word};
     use super::*;
 
     #[test]
@@ -36,5 +36,13 @@ mod tests {
             assert_eq!(failure(protocols(&[word(text)])), format!("1:1: `{text}` {message}"));
         }
         assert_eq!(failure(protocols(&[word("a"), word("a")])), "1:1: `a` is named twice");
+    }
+
+    #[test]
+    fn the_subprotocols_of_a_configuration_are_those_of_all_rules() {
+        let text = "ProxyPass /a ws://a protocol=chat\nProxyPass /b !\n\
+                    ProxyPass /c ws://c protocol=mqtt,stomp\n";
+        let rules = good(text).rules;
+        assert_eq!(rules.protocols().collect::<Vec<_>>(), ["chat", "mqtt", "stomp"]);
     }
 }

@@ -265,20 +265,6 @@ mod tests {
         Rules::of(host, Vec::new())
     }
 
-    #[test]
-    fn the_subprotocols_are_those_of_all_rules() {
-        let mut rules = host(&[
-            ("/a", to(Scheme::Ws, "a")),
-            ("/b", Action::Exclude),
-            ("/c", to(Scheme::Ws, "c")),
-        ]);
-        for (rule, names) in [(0, &["chat"][..]), (2, &["mqtt", "stomp"])] {
-            let Action::Forward(forward) = &mut rules.hosts[0].rules[rule].action else { panic!() };
-            forward.protocols = names.iter().map(|name| (*name).into()).collect();
-        }
-        assert_eq!(rules.protocols().collect::<Vec<_>>(), ["chat", "mqtt", "stomp"]);
-    }
-
     /// Whom a request goes to, and for what.
     fn found(rules: &Rules, path: &str, upgrade: Option<&str>) -> Option<(String, String)> {
         found_by(rules, path, upgrade, &[])
