@@ -7,6 +7,7 @@ use crate::Side;
 use crate::balance::{Ask, Lease, NoWorker, SeatId};
 use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
+use crate::route::Hello;
 
 /// A driver of sessions: one method for each [`Op`](crate::Op).
 ///
@@ -16,6 +17,11 @@ use crate::report::Report;
 pub trait Io {
     /// Finishes the TLS handshake of that side; a plain leg is ready at once.
     fn secure(&mut self, side: Side) -> Poll<Result<(), Fault>>;
+
+    /// What the client said in its hello, once its handshake is over; nothing of one without TLS.
+    fn hello(&self) -> Option<Hello> {
+        None
+    }
 
     /// Reads from that side into `room`.
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>>;

@@ -23,11 +23,11 @@
 //!
 //! | State | asks for | leaves when |
 //! |---|---|---|
-//! | `Hello` | Secure(Client) | the handshake is done |
+//! | `Hello` | Secure(Client) | the handshake is done; or failed or late: closed without an answer |
 //! | `Request` | Flush(Client) of a refusal behind which the connection is kept, Fill(Client) | the head is whole: routed and offered, or refused |
 //! | `Elect` | Elect: waits for its turn where the worker is full | a lease, or 503 |
 //! | `Connect` | Connect: an idle connection, then one address after the other | up; or every address failed → `Elect` |
-//! | `Secure` | Secure(Backend) | the handshake is done; or failed → `Elect`, or `Connect` anew if the connection was an idle one |
+//! | `Secure` | Secure(Backend), within the time of the connect | the handshake is done; late → `Connect`, the next address; failed → `Elect`, or `Connect` anew if the connection was an idle one |
 //! | `Offer` | Flush(Backend) | our head is out |
 //! | `Answer` | the request's body both ways, Fill(Backend), Flush(Client) of interim heads | verified 101 → `Tunnel`; another final head → `Exchange`, or an answer of our own (`ProxyErrorOverride`); nonsense → 502; an idle connection that was stale → `Connect` |
 //! | `Tunnel` | Confirm, then Flush of residue, Push, Shut, Pull, Watch of who has ended, Park | both directions shut; idle; half-closed; lifetime; stalled; fault |

@@ -9,6 +9,10 @@ pub const BUFFER: usize = 8 * 1024;
 /// Bytes of one head, start line and all fields together (R32, R31).
 pub const HEAD_MOST: usize = 64 * 1024;
 
+/// Bytes of a request, head and body together, that are kept until it is answered, so that it can be sent once more:
+/// what one buffer holds.
+pub const REPLAY_MOST: usize = BUFFER;
+
 /// Fields of one head that a configuration may allow: they are parsed into an array of this size (R32).
 pub const FIELDS_MOST: usize = 256;
 
@@ -87,7 +91,9 @@ pub struct Limits {
     pub fields: u32,
     /// What becomes of a line without a colon; a client's is always an error.
     pub bad_header: BadHeader,
-    /// How long the request head may take, handshake included (R50).
+    /// How long the TLS handshake may take (R50). One time and no rate: core does not see its bytes.
+    pub handshake: Wait,
+    /// How long the request head may take, from the end of the handshake (R50).
     pub head: Pace,
     /// How long the request body may take (R50).
     pub body: Pace,
@@ -104,12 +110,14 @@ impl Limits {
     pub const RESPONSE: Self =
         Self { line: 8192, field: 8192, fields: FIELDS_MOST as u32, ..Self::DEFAULT };
 
-    /// The defaults of httpd.
+    /// The defaults of httpd, except for the handshake's.
     pub const DEFAULT: Self = Self {
         line: 8190,
         field: 8190,
         fields: 100,
         bad_header: BadHeader::IsError,
+        // httpd's own is 0, without end: its workers are held by a handshake that nobody finishes.
+        handshake: Wait::from_secs(20),
         head: Pace { first: Wait::from_secs(20), most: Wait::from_secs(40), rate: 500 },
         body: Pace { first: Wait::from_secs(20), most: Wait::FOREVER, rate: 500 },
         // httpd's manual: the limit of 1 GiB does not apply to what is forwarded.

@@ -123,6 +123,9 @@ pub enum Read {
     Moved(NonZeroU32),
     /// The peer has ended its direction.
     Eof,
+    /// The peer's direction has ended, and it has not said so itself, as who speaks TLS must (`close_notify`, RFC 8446
+    /// §6.1): what came may be less than it has sent.
+    Cut,
 }
 
 /// What broke a leg, in the words that decisions need.
@@ -146,6 +149,8 @@ pub enum Fault {
     Resources,
     /// The TLS handshake or a record was bad.
     Tls,
+    /// The peer has ended without saying so: something may be missing ([`Read::Cut`]).
+    Cut,
     /// Anything else.
     Other,
 }
@@ -161,7 +166,7 @@ pub enum Dial {
 
 impl Fault {
     /// Every fault there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Refused,
         Self::Reset,
         Self::Closed,
@@ -171,6 +176,7 @@ impl Fault {
         Self::Exhausted,
         Self::Resources,
         Self::Tls,
+        Self::Cut,
         Self::Other,
     ];
 }
@@ -187,6 +193,7 @@ impl fmt::Display for Fault {
             Self::Exhausted => "no further address",
             Self::Resources => "out of descriptors, ports or memory",
             Self::Tls => "TLS failed",
+            Self::Cut => "cut off",
             Self::Other => "input/output error",
         })
     }

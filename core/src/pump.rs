@@ -10,7 +10,7 @@ use crate::io::Io;
 use crate::op::Read;
 use crate::session::{Cx, Session};
 use crate::time::Time;
-use crate::{Op, OpSet};
+use crate::{Op, OpSet, Side};
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -84,7 +84,12 @@ fn make(
     bytes: &mut u32,
 ) -> Poll<()> {
     match op {
-        Op::Secure(side) => io.secure(side).map(|got| session.secured(side, got, cx)),
+        Op::Secure(side) => io.secure(side).map(|got| {
+            if side == Side::Client {
+                session.greeted(io.hello());
+            }
+            session.secured(side, got, cx);
+        }),
         Op::Fill(side) => {
             let got = io.fill(side, session.room(side, cx.buffers));
             got.map(|got| session.filled(side, got, cx))

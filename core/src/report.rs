@@ -44,7 +44,7 @@ pub struct Report {
     pub worker: Option<WorkerId>,
     /// The status that the client was sent; 0 if none.
     pub status: u16,
-    /// When the connection was accepted; for a further request on it, when that one's head began.
+    /// When the connection was accepted, and its handshake over; for a further request on it, when that one's head began.
     pub began: Time,
     /// When the tunnel opened, or the response began.
     pub answered: Option<Time>,
@@ -69,17 +69,16 @@ impl Close {
     }
 }
 
-#[cfg(test)]
 impl Report {
-    /// Of a session that ended like that, at once.
-    pub(crate) fn testing(close: Close) -> Self {
+    /// Of a session that began and ended at that time, and of which nothing is known but how.
+    pub fn new(close: Close, at: Time) -> Self {
         Self {
             close,
             worker: None,
             status: 0,
-            began: Time::ZERO,
+            began: at,
             answered: None,
-            ended: Time::ZERO,
+            ended: at,
             pulled: Both::default(),
             pushed: Both::default(),
             reusable: false,

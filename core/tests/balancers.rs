@@ -6,8 +6,9 @@ use underpass_core::negotiate::Refusal;
 use underpass_core::report::Close;
 use underpass_core::route::{Rules, WorkerId};
 use underpass_core::time::{Time, Wait};
-use underpass_core::{Fault, Pumped, Side};
-use world::{World, heads, rules};
+use underpass_core::{Fault, Op, Pumped, Side};
+use world::wires::CALM;
+use world::{Luck, World, heads, rules};
 
 use Side::{Backend, Client};
 
@@ -230,4 +231,24 @@ fn requests_with_one_key_are_one_members() {
     let rooms: Vec<_> = (0..32).map(goes_to).collect();
     assert!(rooms.contains(&true) && rooms.contains(&false), "{rooms:?}");
     assert_eq!((0..32).map(goes_to).collect::<Vec<_>>(), rooms);
+}
+
+/// As httpd answers: it is there, and cannot be spoken with. Who cannot be reached is another matter.
+#[test]
+fn who_cannot_be_spoken_with_is_a_bad_gateways() {
+    let (alone, group) = (rules("Listen 80\nProxyPass / http://one/"), app(""));
+    for rules in [&alone, &group] {
+        for (fault, status) in [(Fault::Tls, 502), (Fault::Refused, 503)] {
+            let mut world = World::new(rules);
+            world.wires.luck =
+                Box::new(
+                    move |op| {
+                        if op == Op::Secure(Backend) { Luck::Break(fault) } else { CALM }
+                    },
+                );
+            world.hear(Client, &heads::get(""));
+            assert_eq!(world.report().status, status, "{fault}");
+            assert_eq!(world.report().fault, Some((Backend, fault)));
+        }
+    }
 }

@@ -138,6 +138,7 @@ fn too_many_handshakes_at_once_are_refused_for_a_while() {
 fn a_head_that_does_not_come_in_time_is_late() {
     let rules = rules(CONF);
     let mut silent = World::recorded(&rules);
+    silent.hear(Client, "");
     silent.pass(secs(20));
     assert_eq!((silent.close(), silent.heard(Client).as_str()), (Some(Close::Unasked), ""));
 
@@ -150,6 +151,7 @@ fn a_head_that_does_not_come_in_time_is_late() {
     assert!(slow.heard(Client).starts_with("HTTP/1.1 408 "));
 
     let mut tardy = World::recorded(&rules);
+    tardy.hear(Client, "");
     tardy.pass(secs(10));
     tardy.hear(Client, "GET /ws/chat HTTP/1.1\r\n");
     tardy.pass(secs(10));

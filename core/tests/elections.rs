@@ -6,13 +6,13 @@ use std::task::Poll;
 
 use underpass_core::balance::{Ask, Lease, NoWorker, Pool, Purpose};
 use underpass_core::limits;
+use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
 use underpass_core::route::{
     Admission, Balancer, BalancerId, Ejection, Host, Member, Method, Owner, Recovery, Role,
     RouteId, Rules, Scheme, Target, Worker, WorkerId,
 };
 use underpass_core::time::{Time, Wait};
-use underpass_core::{Both, negotiate::Refusal};
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -31,14 +31,8 @@ struct Elections {
 fn members(count: u32) -> Vec<Worker> {
     (0..count)
         .map(|number| {
-            let target = Target {
-                scheme: Scheme::Ws,
-                host: format!("b{number}"),
-                port: 80,
-                path: String::new(),
-                socket: None,
-            };
-            let member = Member { route: Some(RouteId(number as u16)), ..Member::new(target) };
+            let target = Target::new(Scheme::Ws, format!("b{number}"), 80);
+            let member = Member { route: Some(RouteId(number.into())), ..Member::new(target) };
             let recovery = Recovery::After(Wait::from_secs(60));
             let worker = Worker::new(format!("b{number}"), 80);
             Worker { recovery, member: Some(Box::new(member)), ..worker }
@@ -57,7 +51,7 @@ impl Elections {
             name: Some("app".into()),
             retries: ids.len() as u32 - 1,
             forces_recovery: true,
-            routes: ids.iter().map(|id| id.0.to_string()).collect(),
+            routes: ids.iter().map(|id| (RouteId(id.0.into()), id.0.to_string())).collect(),
             ..Balancer::alone(WorkerId(0))
         };
         balancer.workers = ids;
@@ -66,14 +60,14 @@ impl Elections {
         Self { pool: Pool::new(&rules, limits::PENDING), now: at(0), sessions: 0 }
     }
 
-    fn ask(route: Option<u16>) -> Ask {
+    fn ask(route: Option<u64>) -> Ask {
         let purpose = Purpose::Tunnel { quota: None, handshakes: None };
         let owner = route.map(|number| Owner::Route(RouteId(number)));
         Ask { owner, ..Ask::new(BalancerId(0), CLIENT, purpose) }
     }
 
     /// A request of a new session: who serves it when those that are `dead` cannot be reached.
-    fn serve(&mut self, route: Option<u16>, dead: &[u32]) -> Result<Lease, NoWorker> {
+    fn serve(&mut self, route: Option<u64>, dead: &[u32]) -> Result<Lease, NoWorker> {
         self.sessions += 1;
         let (mut ask, mut failed) = (Self::ask(route), None);
         loop {
@@ -93,7 +87,7 @@ impl Elections {
     }
 
     /// Who serves each of so many short requests.
-    fn turns(&mut self, count: usize, route: Option<u16>, dead: &[u32]) -> Vec<u32> {
+    fn turns(&mut self, count: usize, route: Option<u64>, dead: &[u32]) -> Vec<u32> {
         let turn = |_| {
             let lease = self.serve(route, dead).expect("somebody serves");
             let worker = lease.worker().0;
@@ -104,18 +98,8 @@ impl Elections {
     }
 
     fn over(&mut self, lease: Lease, close: Close, status: u16) {
-        let report = Report {
-            close,
-            worker: Some(lease.worker()),
-            status,
-            began: self.now,
-            answered: None,
-            ended: self.now,
-            pulled: Both::default(),
-            pushed: Both::default(),
-            reusable: false,
-            fault: None,
-        };
+        let report =
+            Report { worker: Some(lease.worker()), status, ..Report::new(close, self.now) };
         self.pool.release(Some(lease), self.sessions, &report);
     }
 }
@@ -272,6 +256,17 @@ fn when_all_have_failed_all_may_be_tried_unless_it_is_said_otherwise() {
     let resting = Err(NoWorker::Resting(Wait::from_secs(60)));
     assert_eq!(not.serve(None, &[0, 1]), resting);
     assert_eq!(not.serve(None, &[]), resting);
+}
+
+#[test]
+fn rests_go_on_for_as_long_as_nobody_asks() {
+    let mut elections = Elections::of(members(2), |it| it.fails_on = vec![503]);
+    let leases = [0, 1].map(|_| elections.serve(None, &[]).expect("there is room"));
+    leases.into_iter().for_each(|lease| elections.over(lease, Close::Answered, 503));
+    let rests = |it: &Elections| [0, 1].map(|id| it.pool.health(WorkerId(id)).rests(it.now));
+    assert_eq!(rests(&elections), [Some(Wait::from_secs(60)); 2]);
+    assert!(elections.serve(None, &[]).is_ok());
+    assert_eq!(rests(&elections), [None; 2], "somebody has asked");
 }
 
 #[test]

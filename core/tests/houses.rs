@@ -17,12 +17,12 @@ use underpass_core::route::{
     Role, RouteId, Rules, Scheme, Target, Worker, WorkerId,
 };
 use underpass_core::time::{Time, Wait};
-use underpass_core::{Both, Side, limits};
+use underpass_core::{Side, limits};
 
 /// As many sessions there are.
 const SESSIONS: u32 = 8;
 /// Routes of members; the last one is nobody's.
-const ROUTES: u16 = 3;
+const ROUTES: u64 = 3;
 
 fn role() -> impl Strategy<Value = Role> {
     use Role::{Regular, Spare, Standby};
@@ -61,13 +61,7 @@ fn member() -> impl Strategy<Value = Worker> {
     let times = (option::of(1..3_u32), 0..4_u64, 0..4_u64);
     (says, times).prop_map(|(says, (most, retry, slow))| {
         let (role, admission, set, weight, route, redirect, ejection) = says;
-        let target = Target {
-            scheme: Scheme::Ws,
-            host: "b".into(),
-            port: 80,
-            path: String::new(),
-            socket: None,
-        };
+        let target = Target::new(Scheme::Ws, "b", 80);
         let member = Member {
             role,
             admission,
@@ -114,7 +108,7 @@ fn balancer() -> impl Strategy<Value = Rules> {
 #[derive(Clone, Copy, Debug)]
 enum Act {
     /// A session asks for a member, by that route and key.
-    Ask(u32, Option<u16>, u64),
+    Ask(u32, Option<u64>, u64),
     /// The member of a session could not be reached.
     Fail(u32),
     Confirm(u32),
@@ -223,16 +217,9 @@ impl<'r> Street<'r> {
     fn end(&mut self, who: u32, close: Close, status: u16) {
         let Some(Session { lease, .. }) = self.sessions.remove(&who) else { return };
         let report = Report {
-            close,
             worker: lease.as_ref().map(Lease::worker),
             status,
-            began: self.now,
-            answered: None,
-            ended: self.now,
-            pulled: Both::default(),
-            pushed: Both::default(),
-            reusable: false,
-            fault: None,
+            ..Report::new(close, self.now)
         };
         self.pool.release(lease, who, &report);
     }
@@ -247,7 +234,7 @@ impl<'r> Street<'r> {
                 self.sessions.remove(&who);
             }
             Poll::Ready(Ok(lease)) => {
-                self.judge(&ask, lease.worker());
+                self.judge(who, &ask, lease.worker());
                 self.sessions.get_mut(&who).expect("it asks").lease = Some(lease);
             }
         }
@@ -255,7 +242,7 @@ impl<'r> Street<'r> {
     }
 
     /// Whoever is elected may serve that request, and nobody comes before it.
-    fn judge(&self, ask: &Ask, elected: WorkerId) {
+    fn judge(&self, who: u32, ask: &Ask, elected: WorkerId) {
         let member =
             |id: WorkerId| self.rules.workers[id.0 as usize].member.as_deref().expect("one");
         let chosen = member(elected);
@@ -276,7 +263,7 @@ impl<'r> Street<'r> {
         let of =
             |role| self.members().filter(move |(_, it)| it.set == chosen.set && it.role == role);
         let missing = of(Role::Regular).filter(|it| !may(it)).count();
-        let waits = self.sessions.values().any(|it| it.lease.is_none() && it.ask != *ask);
+        let waits = self.sessions.iter().any(|(other, it)| it.lease.is_none() && *other != who);
         let is_free =
             |(id, it): &(WorkerId, &Member)| may(&(*id, it)) && self.pool.health(*id).free() > 0;
         // Heartbeat passes over members of which nothing is heard.

@@ -103,7 +103,12 @@ fn an_idle_connection_is_closed_in_silence() {
         world
     };
     let ends: [fn(&mut World<'_>); 3] = [
-        |world| world.pass(Wait::from_secs(7)),
+        |world| {
+            world.pass(Wait::from_secs(7));
+            assert!(world.wires.peers.client.told, "it is told, and what it says now is dropped");
+            world.hear(Client, &heads::get(""));
+            world.end(Client);
+        },
         |world| world.end(Client),
         |world| {
             world.wires.peers.client.lost = Some(Fault::Reset);

@@ -368,8 +368,8 @@ fn a_request_is_for_the_host_that_it_names() {
         let rules = world::rules(&conf.replace("MORE", more));
         for (name, backend) in [("a", "one"), ("b", "two"), ("c", "one")] {
             let mut world = World::new(&rules);
-            let local = "127.0.0.1:80".parse().expect("an address");
-            let caller = Caller { door: rules.door(local), client: local.ip() };
+            let local: std::net::SocketAddr = "127.0.0.1:80".parse().expect("an address");
+            let caller = Caller::new(local.ip(), rules.door(local));
             world.session = Session::new(caller, &rules, world.wires.now);
             world.hear(Side::Client, &heads::get("").replace("Host: h", &format!("Host: {name}")));
             let heard = world.heard(Side::Backend);

@@ -37,8 +37,7 @@ fn sent(fields: &str, name: &str) -> Option<String> {
     let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
     let (mut out, mut buffers, mut room) = (Buf::default(), Buffers::default(), slots());
     let asked = Request::parse(head.as_bytes(), &mut room).expect("the head is good");
-    let target =
-        Target { scheme: Scheme::Http, host: "b".into(), port: 80, path: "/".into(), socket: None };
+    let target = Target { path: "/".into(), ..Target::new(Scheme::Http, "b", 80) };
     let host = &Host { via: Via::On, ..Host::default() };
     let scope = &Scope { add_forwarded: true, ..Scope::DEFAULT };
     let hops = hops::onward(&asked, host.max_forwards).expect("there is a next hop");

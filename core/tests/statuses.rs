@@ -9,7 +9,7 @@ use underpass_core::exchange::BadChunk;
 use underpass_core::head::BadHead;
 use underpass_core::negotiate::{BadOrigin, NoHop, Nonsense, Refusal};
 use underpass_core::report::Close;
-use underpass_core::route::{BadPath, Rules};
+use underpass_core::route::{BadPath, Hello, Rules};
 use underpass_core::time::Wait;
 use underpass_core::{Fault, Op, Side, limits};
 use world::wires::CALM;
@@ -87,7 +87,11 @@ fn requests() -> Vec<Case> {
     let old = heads::get("").replace("GET", "POST").replace("1.1", "1.0");
     let waits = |world: &mut World<'_>| world.pass(Wait::from_secs(20));
     let long = format!("5;{}", "x".repeat(limits::CHUNK_LINE_MOST));
+    let greeted =
+        |world: &mut World<'_>| world.wires.hello = Some(Hello { host: 0, is_named: true });
+    let elsewhere = Case::new(Refusal::Misdirected, 421, heads::get(""));
     vec![
+        Case { before: greeted, ..elsewhere },
         at(Refusal::Path(BadPath::Escape), 400, "/%zz"),
         at(Refusal::Path(BadPath::AboveRoot), 400, "/../x"),
         at(Refusal::Path(BadPath::Hidden), 404, "/a%2Fb"),
@@ -198,7 +202,8 @@ fn place(refusal: Refusal) -> usize {
         Refusal::Denied => 26,
         Refusal::Blocked => 27,
         Refusal::Origin(_) => 28,
-        Refusal::Overridden(_) => 29,
+        Refusal::Misdirected => 29,
+        Refusal::Overridden(_) => 30,
     }
 }
 

@@ -136,7 +136,12 @@ fn before_the_answer() -> Situations {
         ("a response with a body is there", |rules| answering(rules, &length("hi"))),
         ("a response without one is there", |rules| answering(rules, NO_BODY)),
         ("an interim head for the client, nothing more there", interim),
-        ("a request body by length is there", |rules| asked(rules, LENGTH, "hello")),
+        ("a request body by length is there, all of which is kept", |rules| {
+            asked(rules, LENGTH, "hello")
+        }),
+        ("a request body by length is there, too long to be kept", |rules| {
+            asked(rules, "Content-Length: 9000\r\n", "hello")
+        }),
         ("a request body in chunks is there", |rules| {
             asked(rules, CHUNKED, "5\r\nhello\r\n0\r\n\r\n")
         }),

@@ -129,7 +129,7 @@ fn respelled(path: &[u8]) -> Vec<u8> {
 fn first_match<'r>(rules: &'r Rules, path: &CleanPath<'_>, asks: bool) -> Option<&'r Rule> {
     let host = rules.main();
     let is_ws = |rule: &&Rule| {
-        rule.action.forward().is_some_and(|forward| forward.target.scheme == Scheme::Ws)
+        rule.action.forward().is_some_and(|forward| forward.target.scheme.inner() == Scheme::Ws)
     };
     let skipped = |rule: &&Rule| is_ws(rule) && !host.scope.falls_back && !asks;
     let mut matching = host.rules.iter().filter(|rule| !skipped(rule) && has(rule, path));

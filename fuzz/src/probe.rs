@@ -48,13 +48,7 @@ struct Play<'r> {
 impl<'r> Play<'r> {
     /// It is connected, or has failed before.
     fn new(check: &'r Check, how: u8, luck: u8) -> Self {
-        let target = Target {
-            scheme: Scheme::Ws,
-            host: "b".into(),
-            port: 81,
-            path: String::new(),
-            socket: None,
-        };
+        let target = Target::new(Scheme::Ws, "b", 81);
         let bad = [BadHeader::IsError, BadHeader::Ignore, BadHeader::StartBody];
         let bad = bad[usize::from(how >> 4) % bad.len()];
         let (member, now) = (Member { manner: Manner::DEFAULT, ..Member::new(target) }, Time::ZERO);

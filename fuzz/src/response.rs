@@ -109,13 +109,7 @@ fn forward(response: &Response<'_, '_>, asked: u8, host: &Host) {
     let mut slots = slots();
     let request = REQUESTS[usize::from(asked % 4)].as_bytes();
     let request = Request::parse(request, &mut slots).expect("it is good");
-    let target = Target {
-        scheme: Scheme::Http,
-        host: "b".into(),
-        port: 80,
-        path: String::new(),
-        socket: None,
-    };
+    let target = Target::new(Scheme::Http, "b", 80);
     let rule = Forward { upgrade: Upgrade::Any, ..Forward::new(target, BalancerId(0)) };
     let offer = &Offer::of(&request, &rule, &Scope::DEFAULT).expect("it is good");
     let after = match asked >> 2 & 3 {

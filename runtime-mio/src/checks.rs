@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::task::Poll::{Pending, Ready};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -19,9 +19,10 @@ use underpass_core::route::WorkerId;
 use underpass_core::time::Time;
 
 use crate::dial::Dialler;
+use crate::epoch::Epoch;
 use crate::heartbeats::Storage;
 use crate::leg::{Leg, fault};
-use crate::resolve::{Ask, Names};
+use crate::resolve::{Names, Question};
 use crate::shared::{Mailbox, Message, Shared};
 use crate::slots::Key;
 
@@ -35,6 +36,9 @@ pub(crate) struct Checks {
     poll: Poll,
     inbox: Receiver<Message>,
     shared: Arc<Shared>,
+    epoch: Arc<Epoch>,
+    /// What the waits between checks are drawn from.
+    chance: u64,
     round: Round,
     names: Names,
     storage: Option<Storage>,
@@ -53,29 +57,33 @@ struct Visit<'r> {
 type Visits<'r> = BTreeMap<WorkerId, Visit<'r>>;
 
 impl Checks {
-    /// The checks of all members, `most` of them at once (`ProxyHCTPsize`), with the heartbeats that are kept
-    /// in that file; and the way to stop them. None if no member is checked or heard. What is in the file now
-    /// counts from the beginning.
-    pub(crate) fn new(
-        shared: &Arc<Shared>,
-        asks: &Sender<Ask>,
-        most: NonZeroU16,
-        storage: Option<String>,
-    ) -> io::Result<Option<(Self, Mailbox)>> {
+    /// The checks of all members of the present configuration, with the heartbeats that it hears; and the way to stop
+    /// them; nothing if nobody is checked or heard. What is in the file of heartbeats now counts from the beginning.
+    fn new(shared: &Arc<Shared>, asks: &Sender<Question>) -> io::Result<Option<(Self, Mailbox)>> {
+        let epoch = shared.epoch();
         let chance = u64::from_ne_bytes(random()?);
-        let round = Round::new(&shared.rules, most, chance, Time::ZERO);
-        let mut storage = storage.map(|path| Storage::new(path, shared));
-        if round.is_empty() && storage.as_ref().and_then(Storage::next).is_none() {
+        let round = Round::new(&epoch.rules, epoch.checks, chance, Time::ZERO);
+        let mut storage = storage(&epoch);
+        if round.is_empty() && storage.is_none() {
             return Ok(None);
-        }
-        if let Some(storage) = &mut storage {
-            storage.read(shared, Time::ZERO);
         }
         let poll = Poll::new()?;
         let (mailbox, inbox) = Mailbox::new(Waker::new(poll.registry(), WAKER)?);
-        let names = Names::new(&shared.rules.workers, asks.clone(), mailbox.clone());
+        let names = Names::new(&epoch.rules.workers, asks.clone(), mailbox.clone());
+        storage.iter_mut().for_each(|storage| storage.read(shared, Time::ZERO));
         let (shared, began) = (Arc::clone(shared), Instant::now());
-        Ok(Some((Self { poll, inbox, shared, round, names, storage, began }, mailbox)))
+        let own = Self { poll, inbox, shared, epoch, chance, round, names, storage, began };
+        Ok(Some((own, mailbox)))
+    }
+
+    /// Starts the thread of them, if there is anything to do for it; gives the way to speak to it.
+    pub(crate) fn start(
+        shared: &Arc<Shared>,
+        asks: &Sender<Question>,
+    ) -> io::Result<Option<(Mailbox, JoinHandle<io::Result<()>>)>> {
+        let Some((checks, mailbox)) = Self::new(shared, asks)? else { return Ok(None) };
+        let thread = thread::Builder::new().name("checks".into()).spawn(move || checks.run())?;
+        Ok(Some((mailbox, thread)))
     }
 
     /// Checks until it is told to stop. If the system does not let it, the operator is told at once: the
@@ -86,28 +94,50 @@ impl Checks {
     }
 
     fn go_round(mut self) -> io::Result<()> {
-        let shared = Arc::clone(&self.shared);
-        let mut visits = Visits::new();
         let mut events = Events::with_capacity(EVENTS);
         loop {
-            match self.poll.poll(&mut events, self.timeout(&visits)) {
+            let epoch = Arc::clone(&self.epoch);
+            match self.check_by(&epoch, &mut events)? {
+                Some(next) => self.renew(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Checks by that configuration until another one begins, or none if it is told to stop. What is under way then is
+    /// given up.
+    fn check_by(&mut self, epoch: &Epoch, events: &mut Events) -> io::Result<Option<Arc<Epoch>>> {
+        let shared = Arc::clone(&self.shared);
+        let mut visits = Visits::new();
+        loop {
+            match self.poll.poll(events, self.timeout(&visits)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
             let now = self.now();
             events.iter().for_each(|event| self.note(event, &mut visits, now));
-            if self.read_messages(&mut visits, now) == Stop::Yes {
-                return Ok(());
+            match self.read_messages(&mut visits, now) {
+                Told::Nothing => {}
+                Told::Renewed(next) => return Ok(Some(next)),
+                Told::Stop => return Ok(None),
             }
             self.expire(&mut visits, now);
             if let Some(storage) = &mut self.storage {
                 storage.read(&shared, now);
             }
             while let Some(worker) = self.round.begin(now) {
-                visits.insert(worker, Visit { probe: probe(&shared, worker, now)?, leg: None });
+                visits.insert(worker, Visit { probe: probe(epoch, worker, now)?, leg: None });
                 self.go_on(worker, &mut visits, now, Self::dial);
             }
         }
+    }
+
+    fn renew(&mut self, next: Arc<Epoch>) {
+        let (now, before) = (self.now(), std::mem::replace(&mut self.epoch, next));
+        let Epoch { rules, checks, .. } = &*self.epoch;
+        self.round.renew(rules, *checks, self.chance, now);
+        self.names.renew(&before.rules.workers, &rules.workers);
+        self.storage = storage(&self.epoch);
     }
 
     fn now(&self) -> Time {
@@ -132,20 +162,21 @@ impl Checks {
         });
     }
 
-    fn read_messages(&mut self, visits: &mut Visits<'_>, now: Time) -> Stop {
+    fn read_messages(&mut self, visits: &mut Visits<'_>, now: Time) -> Told {
         while let Ok(message) = self.inbox.try_recv() {
             match message {
-                Message::Stop => return Stop::Yes,
+                Message::Stop => return Told::Stop,
+                Message::Renewed(renewal) => return Told::Renewed(renewal.epoch),
                 // It has no sessions.
                 Message::Woken(_) => {}
-                Message::Resolved { worker, addresses } => {
-                    for key in self.names.answered(worker, addresses, now) {
+                Message::Resolved { worker, number, addresses } => {
+                    for key in self.names.answered(worker, number, addresses, now) {
                         self.go_on(WorkerId(key.number), visits, now, Self::resolved);
                     }
                 }
             }
         }
-        Stop::No
+        Told::Nothing
     }
 
     fn expire(&mut self, visits: &mut Visits<'_>, now: Time) {
@@ -182,7 +213,8 @@ impl Checks {
     /// Dials the address that is due; where it cannot be dialled, the next one.
     fn dial(&mut self, worker: WorkerId, visit: &mut Visit<'_>, now: Time) -> Option<Outcome> {
         let (shared, registry) = (&*self.shared, self.poll.registry());
-        let mut dialler = Dialler { shared, names: &mut self.names, registry, now };
+        let rules = &self.epoch.rules;
+        let mut dialler = Dialler { shared, rules, names: &mut self.names, registry, now };
         let number = worker.0 as usize;
         while let Some(address) = visit.probe.address() {
             // The attempt before it goes first: its events would carry the same token.
@@ -207,10 +239,13 @@ impl Checks {
     /// Moves what can be moved.
     fn drive(&mut self, worker: WorkerId, visit: &mut Visit<'_>, now: Time) -> Option<Outcome> {
         if visit.probe.address().is_some() {
-            let leg = visit.leg.as_ref().filter(|leg| leg.is_writable())?;
-            if let Some(error) = leg.take_error().unwrap_or_else(Some) {
-                let outcome = visit.probe.broke(fault(&error), now);
-                return outcome.or_else(|| self.dial(worker, visit, now));
+            match self.connect(worker, &mut visit.leg) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) => {
+                    let outcome = visit.probe.broke(fault(&error), now);
+                    return outcome.or_else(|| self.dial(worker, visit, now));
+                }
+                Ok(()) => {}
             }
             let outcome = visit.probe.connected(now);
             if outcome.is_some() {
@@ -221,9 +256,19 @@ impl Checks {
         converse(probe, leg, now)
     }
 
+    /// Goes on with a leg that is dialled until the worker can be spoken with, by TLS where it speaks that.
+    fn connect(&self, worker: WorkerId, place: &mut Option<Leg>) -> io::Result<()> {
+        // The first event of a socket that is dialled says that it can be written to.
+        let dialled = place.take_if(|leg| leg.is_writable() || leg.plain().is_none());
+        let leg = dialled.ok_or(io::ErrorKind::WouldBlock)?;
+        leg.take_error()?.map_or(Ok(()), Err)?;
+        let leg = place.insert(self.epoch.secured(leg, worker)?);
+        leg.secure(&|_, _| None)
+    }
+
     /// Tells the operator of a change; of both by default, so that whoever reads of one reads of its end.
     fn tell(&self, worker: WorkerId, change: Option<Change>, outcome: Outcome) {
-        let worker = &self.shared.rules.workers[worker.0 as usize].peer;
+        let worker = &self.epoch.rules.workers[worker.0 as usize].peer;
         match (change, outcome) {
             (Some(Change::Out), Err(trouble)) => {
                 tracing::warn!(%worker, %trouble, "a member fails its checks: it serves no more");
@@ -237,19 +282,27 @@ impl Checks {
     }
 }
 
-/// Whether the thread was told to stop.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stop {
-    Yes,
-    No,
+/// What the thread was told.
+#[derive(Debug)]
+enum Told {
+    Nothing,
+    /// Another configuration has begun.
+    Renewed(Arc<Epoch>),
+    Stop,
+}
+
+/// The file of heartbeats, if anybody is heard of by it.
+fn storage(epoch: &Epoch) -> Option<Storage> {
+    let storage = epoch.heartbeats.clone().map(|path| Storage::new(path, &epoch.rules));
+    storage.filter(|storage| storage.next().is_some())
 }
 
 /// A new check of that worker.
-fn probe(shared: &Shared, worker: WorkerId, now: Time) -> io::Result<Probe<'_>> {
-    let member = shared.rules.workers[worker.0 as usize].member.as_deref();
+fn probe(epoch: &Epoch, worker: WorkerId, now: Time) -> io::Result<Probe<'_>> {
+    let member = epoch.rules.workers[worker.0 as usize].member.as_deref();
     let checked = member.and_then(|member| Some((member, member.check.as_ref()?)));
     let (member, check) = checked.expect("only members that have a check are in a round");
-    Ok(Probe::new(member, check, shared.rules.bad_header, random()?, now))
+    Ok(Probe::new(member, check, epoch.rules.bad_header, random()?, now))
 }
 
 /// Bytes that nobody can guess.

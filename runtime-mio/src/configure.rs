@@ -7,8 +7,10 @@ use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use underpass_core::config::{self, Input, Problem, Read, Severity, Source};
+use underpass_core::time::Time;
 
 use crate::cli::{Configuration, Run};
+use crate::tls::{Keeper, Trouble};
 
 /// Where the configuration is looked for if the command line names no file.
 const DEFAULT_FILES: [&str; 2] = ["underpass.conf", "/etc/underpass/underpass.conf"];
@@ -37,11 +39,49 @@ pub(crate) fn load_lines(directives: &[String]) -> Result<Read, String> {
     read(&lines(directives).collect::<Vec<_>>(), &[])
 }
 
+/// Makes the keys of a configuration of the files that it names; what is wrong with these is a problem of the
+/// lines that name them.
+pub(crate) fn keys(loaded: &Read) -> Result<Keeper, String> {
+    let (keeper, troubles) = Keeper::new(&loaded.config.rules, Time::ZERO);
+    judge(loaded, &troubles).map(|()| keeper)
+}
+
+/// Whether the files of a configuration can be used; what is to be warned of is told.
+pub(crate) fn judge(loaded: &Read, troubles: &[Trouble]) -> Result<(), String> {
+    let text = told(loaded, troubles);
+    if troubles.iter().any(|trouble| trouble.severity == Severity::Error) {
+        return Err(text);
+    }
+    tell(&text);
+    Ok(())
+}
+
+/// Tells the operator something that was made ready to be printed.
+pub(crate) fn tell(text: &str) {
+    // Where standard error is gone there is nobody left to be told.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// What is wrong with files, each under the first line that names it.
+fn told(loaded: &Read, troubles: &[Trouble]) -> String {
+    let (mut problems, mut text) = (Vec::new(), String::new());
+    for Trouble { path, severity, what } in troubles {
+        let mention = loaded.mentions.iter().find(|mention| Some(&mention.path) == path.as_ref());
+        match mention {
+            Some(mention) => problems.push(mention.problem(*severity, what)),
+            None => text.push_str(&format!("underpass: {what}\n")),
+        }
+    }
+    if !problems.is_empty() {
+        text.push_str(&render(&problems));
+    }
+    text
+}
+
 fn read(inputs: &[Input], defines: &[(String, String)]) -> Result<Read, String> {
     let read = config::read(&mut System, inputs, defines).map_err(|problems| render(&problems))?;
     if !read.warnings.is_empty() {
-        // Where standard error is gone there is nobody left to be warned.
-        let _ = io::stderr().write_all(render(&read.warnings).as_bytes());
+        tell(&render(&read.warnings));
     }
     Ok(read)
 }

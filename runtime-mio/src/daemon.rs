@@ -1,25 +1,28 @@
 //! The daemon: listeners, one loop a core, signals.
 
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
-use socket2::Socket;
 use underpass_core::config::Read;
-use underpass_core::config::{Listen, LogLevel};
 
-use crate::accept;
 use crate::checks::Checks;
+use crate::doors::Doors;
+use crate::epoch::Epoch;
 use crate::event_loop::{Ears, EventLoop};
+use crate::log::Log;
 use crate::record::Recorder;
+use crate::reload::{Fixed, Load, Reloader};
 use crate::resolver::{self, system};
 use crate::shared::{Mailbox, Message, Shared};
+use crate::tls::Keeper;
 
 /// Why the daemon cannot run.
 #[derive(Debug)]
@@ -51,20 +54,30 @@ impl fmt::Display for CannotRun {
     }
 }
 
-/// Runs until SIGTERM or SIGINT; `ready` is told the addresses that are listened on.
-pub(crate) fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(), CannotRun> {
+/// Runs until SIGTERM or SIGINT, and reads the configuration again by `load` at each SIGHUP and SIGUSR1; `ready` is told the addresses that are listened on.
+pub(crate) fn run(
+    loaded: Read,
+    keeper: Keeper,
+    load: Box<Load>,
+    ready: impl FnOnce(&[SocketAddr]),
+) -> Result<(), CannotRun> {
     let Read { config, directives, .. } = loaded;
-    log_to_stderr(config.log_level);
+    let log = Log::to_stderr(config.log_level);
     // Before anybody can know that we run: the first signal must find its listener.
-    let signals = Signals::new([SIGTERM, SIGINT])?;
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
     raise_descriptor_limit();
     let loops = config.threads.map_or_else(cores, |threads| usize::from(threads.get()));
-    let (addresses, mut sockets) = listen(&config.listens, loops)?;
+    let mut doors = Doors::new(loops);
+    let opened = doors.open(&config.listens)?;
+    doors.settle(&config.listens, &opened);
+    let (addresses, fixed) = (doors.addresses(), Fixed::of(&config));
+    let mut sockets: Vec<_> = opened.into_iter().map(|opened| opened.sockets).collect();
     let (recorder, writer) =
         Recorder::start(&config, directives).map_err(CannotRun::Record)?.unzip();
     let ears: io::Result<Vec<_>> = (0..loops).map(|_| Ears::new()).collect();
     let (ears, mut mailboxes): (Vec<_>, Vec<_>) = ears?.into_iter().unzip();
-    let shared = Arc::new(Shared::new(config.rules, mailboxes.clone()));
+    let epoch = Epoch::new(config.rules, config.checks, config.heartbeats, keeper.keys());
+    let shared = Arc::new(Shared::new(Arc::new(epoch), mailboxes.clone()));
     let asks = resolver::start(&shared, system)?;
     let mut threads = Vec::new();
     for (number, ears) in ears.into_iter().enumerate() {
@@ -75,14 +88,27 @@ pub(crate) fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
         let name = format!("loop {number}");
         threads.push(thread::Builder::new().name(name).spawn(move || event_loop.run())?);
     }
-    let checks = Checks::new(&shared, &asks, config.checks, config.heartbeats)?;
-    if let Some((checks, mailbox)) = checks {
-        mailboxes.push(mailbox);
-        threads.push(thread::Builder::new().name("checks".into()).spawn(move || checks.run())?);
-    }
-    drop((asks, recorder));
+    let checks = Checks::start(&shared, &asks)?.map(|(mailbox, thread)| {
+        threads.push(thread);
+        mailbox
+    });
+    let reloader = Reloader {
+        load,
+        shared,
+        keeper,
+        log,
+        doors,
+        fixed,
+        loops: mailboxes.clone(),
+        checks: checks.clone(),
+        asks,
+    };
+    mailboxes.extend(checks);
+    drop(recorder);
+    let (calls, called) = mpsc::channel();
+    thread::Builder::new().name("reload".into()).spawn(move || reloader.run(&called))?;
     ready(&addresses);
-    stop_on(signals, mailboxes)?;
+    stop_on(signals, calls, mailboxes)?;
     let ended = join(threads);
     // The loops have said all; it is written when the writer ends.
     let written = writer.map_or(Ok(()), |writer| writer.join().map_err(|_| CannotRun::Loop));
@@ -91,22 +117,6 @@ pub(crate) fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(),
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
-}
-
-fn log_to_stderr(level: LogLevel) {
-    let most = match level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Trace => tracing::Level::TRACE,
-    };
-    let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_max_level(most)
-        .with_ansi(colours)
-        .with_writer(io::stderr)
-        .init();
 }
 
 /// Every tunnel needs two descriptors: as many as the system lets us have.
@@ -119,17 +129,6 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Binds every address for every loop.
-fn listen(
-    listens: &[Listen],
-    loops: usize,
-) -> Result<(Vec<SocketAddr>, Vec<Vec<Socket>>), CannotRun> {
-    let bound = listens.iter().map(|listen| {
-        bind(listen.address, loops).map_err(|error| CannotRun::Listen(listen.address, error))
-    });
-    bound.collect::<Result<Vec<_>, _>>().map(|all| all.into_iter().unzip())
-}
-
 /// Says which addresses are listened on: who asked for port 0 learns the port from it.
 pub(crate) fn announce(addresses: &[SocketAddr]) {
     for address in addresses {
@@ -138,25 +137,17 @@ pub(crate) fn announce(addresses: &[SocketAddr]) {
     }
 }
 
-/// `Listen 8080` means every address: where there is no IPv6, every address of IPv4.
-fn bind(address: SocketAddr, loops: usize) -> io::Result<(SocketAddr, Vec<Socket>)> {
-    match accept::bind(address, loops) {
-        Err(error)
-            if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
-                && address.ip().is_unspecified() =>
-        {
-            accept::bind((Ipv4Addr::UNSPECIFIED, address.port()).into(), loops)
-        }
-        bound => bound,
-    }
-}
-
-/// Tells every loop to stop when the first signal comes.
-fn stop_on(mut signals: Signals, mailboxes: Vec<Mailbox>) -> io::Result<()> {
+/// Tells every loop to stop when the first signal comes that says so, and calls for a reload at each other one.
+fn stop_on(mut signals: Signals, calls: Sender<()>, mailboxes: Vec<Mailbox>) -> io::Result<()> {
+    let is_reload = |signal: &i32| [SIGHUP, SIGUSR1].contains(signal);
     let wait = move || {
-        if let Some(signal) = signals.forever().next() {
-            tracing::info!(signal, "stopping");
+        let mut signals = signals.forever();
+        while signals.next().as_ref().is_some_and(is_reload) {
+            if calls.send(()).is_err() {
+                tracing::error!("nobody is left who could reload the configuration");
+            }
         }
+        tracing::info!("stopping");
         for mailbox in mailboxes {
             mailbox.post(Message::Stop);
         }

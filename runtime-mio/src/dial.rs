@@ -6,12 +6,11 @@ use std::os::fd::AsRawFd as _;
 use std::task::Poll;
 use std::time::Duration;
 
-use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use underpass_core::Fault;
-use underpass_core::route::{Peer, Tcp, WorkerId};
+use underpass_core::route::{Peer, Rules, Tcp, WorkerId};
 use underpass_core::time::Time;
 
 use crate::leg::{Leg, fault};
@@ -28,40 +27,11 @@ const KEEPALIVE_RETRIES: u32 = 4;
 /// A peer that does not acknowledge what was sent is given up after so long (`TCP_USER_TIMEOUT`, R52).
 const USER_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The backend's leg of a session, as far as it has come.
-#[derive(Debug, Default)]
-pub(crate) enum Backend {
-    /// None was dialled yet.
-    #[default]
-    None,
-    /// The worker's address of that number is being dialled.
-    Dialing(u8, Leg),
-    /// It is up.
-    Up(Leg),
-}
-
-impl Backend {
-    /// Takes what an event says.
-    pub(crate) fn note(&mut self, event: &Event) {
-        match self {
-            Self::None => {}
-            Self::Dialing(_, leg) | Self::Up(leg) => leg.note(event),
-        }
-    }
-
-    /// The leg, once it is up.
-    pub(crate) fn up(&mut self) -> Option<&mut Leg> {
-        match self {
-            Self::Up(leg) => Some(leg),
-            Self::None | Self::Dialing(..) => None,
-        }
-    }
-}
-
 /// What a thread dials its workers by.
 #[derive(Debug)]
 pub(crate) struct Dialler<'a> {
     pub(crate) shared: &'a Shared,
+    pub(crate) rules: &'a Rules,
     pub(crate) names: &'a mut Names,
     pub(crate) registry: &'a Registry,
     pub(crate) now: Time,
@@ -79,8 +49,8 @@ impl Dialler<'_> {
         key: Key,
         token: Token,
     ) -> Poll<Result<Leg, Fault>> {
-        let shared = self.shared;
-        match (&shared.rules.workers[id.0 as usize].peer, one) {
+        let rules = self.rules;
+        match (&rules.workers[id.0 as usize].peer, one) {
             (_, Some(_)) if number > 0 => Poll::Ready(Err(Fault::Exhausted)),
             (Peer::Tcp(tcp), Some(one)) => {
                 Poll::Ready(self.dial_address(SocketAddr::new(one, tcp.port), tcp, token))
@@ -212,9 +182,9 @@ mod tests {
     #[test]
     fn a_connection_has_the_receive_buffer_that_was_asked_for() -> io::Result<()> {
         let bytes = NonZeroU32::new(16_384);
-        let leg = dialled(|tcp| tcp.receive_buffer = bytes)?.expect("it is dialled");
+        let mut leg = dialled(|tcp| tcp.receive_buffer = bytes)?.expect("it is dialled");
         // The system doubles it, for its own notes (`socket(7)`).
-        assert_eq!(SockRef::from(&leg).recv_buffer_size()?, 32_768);
+        assert_eq!(SockRef::from(&*leg.plain().expect("no TLS")).recv_buffer_size()?, 32_768);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! One loop, one thread: poll → accept → pump what is ready → expire.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
 use socket2::Socket;
 use underpass_core::balance::Ledger;
 use underpass_core::head::Buffers;
@@ -19,10 +21,11 @@ use underpass_core::{Cx, Pumped, Session, Side, limits, pump, trace};
 use crate::accept::{Accepted, Listener};
 use crate::carrier::Store;
 use crate::deadlines::Deadlines;
+use crate::epoch::Epoch;
 use crate::idle_legs::IdleLegs;
 use crate::leg::Leg;
 use crate::record::Tapes;
-use crate::resolve::{Ask, Names};
+use crate::resolve::{Names, Question};
 use crate::shared::{Mailbox, Message, Shared, Who};
 use crate::slots::{Key, Seat, Slot, Slots};
 use crate::turn::Turn;
@@ -35,6 +38,8 @@ const ACCEPTS: usize = 64;
 const PIPES: usize = 32;
 /// How long a listener rests when not even its spare descriptor is left.
 const REST: Wait = Wait::from_millis(100);
+/// Tokens of listeners: those below [`WAKER`]'s.
+const LISTENERS: usize = 1 << 16;
 const WAKER: Token = Token(usize::MAX);
 
 /// A loop: its sessions, its listeners, and what its sessions lease.
@@ -45,7 +50,11 @@ pub(crate) struct EventLoop {
     /// The number of this loop.
     home: usize,
     shared: Arc<Shared>,
-    listeners: Vec<Listening>,
+    /// The present configuration, by which connections are accepted,
+    epoch: Arc<Epoch>,
+    /// and those that others live by: who cannot leave what it began with yet.
+    staying: BTreeMap<Key, Arc<Epoch>>,
+    listeners: Slab<Listening>,
     slots: Slots,
     deadlines: Deadlines,
     /// Sessions that can go on: by an event, a deadline, a name, their turn, or a spent budget.
@@ -97,26 +106,21 @@ impl EventLoop {
         Ears { poll, inbox }: Ears,
         shared: Arc<Shared>,
         sockets: Vec<Socket>,
-        asks: Sender<Ask>,
+        asks: Sender<Question>,
         tapes: Option<Tapes>,
     ) -> io::Result<Self> {
-        let names = Names::new(&shared.rules.workers, asks, shared.mailbox(home).clone());
-        let idle = IdleLegs::new(&shared.rules.workers);
-        let ledger = Ledger::new(&shared.rules);
-        let mut listeners = Vec::new();
-        for (number, socket) in sockets.into_iter().enumerate() {
-            let mut listener = Listener::new(socket);
-            let token = Token(WAKER.0 - 1 - number);
-            poll.registry().register(listener.socket(), token, Interest::READABLE)?;
-            let door = shared.rules.door_of_all(listener.socket().local_addr()?);
-            listeners.push(Listening { listener, waiting: None, door });
-        }
-        Ok(Self {
+        let epoch = shared.epoch();
+        let workers = &epoch.rules.workers;
+        let names = Names::new(workers, asks, shared.mailbox(home).clone());
+        let (idle, ledger) = (IdleLegs::new(workers), Ledger::new(&epoch.rules));
+        let mut new = Self {
             poll,
             inbox,
             home,
             shared,
-            listeners,
+            epoch,
+            staying: BTreeMap::new(),
+            listeners: Slab::new(),
             slots: Slots::default(),
             deadlines: Deadlines::default(),
             ready: Vec::new(),
@@ -129,7 +133,9 @@ impl EventLoop {
             idle,
             tapes,
             began: Instant::now(),
-        })
+        };
+        sockets.into_iter().try_for_each(|socket| new.listen(socket))?;
+        Ok(new)
     }
 
     /// Runs until it is told to stop.
@@ -162,7 +168,7 @@ impl EventLoop {
         if !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
-        let accept = self.listeners.iter().filter_map(|listening| listening.waiting).min();
+        let accept = self.listeners.iter().filter_map(|(_, listening)| listening.waiting).min();
         let others = accept.into_iter().chain(self.idle.next_deadline());
         let at = self.deadlines.next(&mut self.slots).into_iter().chain(others).min()?;
         Some(Duration::from_micros(at.since(self.now()).as_micros()))
@@ -176,10 +182,12 @@ impl EventLoop {
                         return Stop::Yes;
                     }
                 }
-                number if number <= self.listeners.len() => {
-                    self.listeners[number - 1].waiting = Some(now);
+                number if number > LISTENERS => self.note(event),
+                number => {
+                    // One that is closed may have been told of before.
+                    let listening = self.listeners.get_mut(number - 1);
+                    listening.into_iter().for_each(|it| it.waiting = Some(now));
                 }
-                _ => self.note(event),
             }
         }
         Stop::No
@@ -192,7 +200,7 @@ impl EventLoop {
         let Some(slot) = self.slots.get_mut(key) else { return };
         match side {
             Side::Client => slot.client.note(event),
-            Side::Backend => slot.backend.note(event),
+            Side::Backend => slot.backend.iter_mut().for_each(|leg| leg.note(event)),
         }
         self.queue(key);
     }
@@ -202,8 +210,9 @@ impl EventLoop {
             match message {
                 Message::Stop => return Stop::Yes,
                 Message::Woken(key) => self.queue(key),
-                Message::Resolved { worker, addresses } => {
-                    for key in self.names.answered(worker, addresses, now) {
+                Message::Renewed(renewal) => self.renew(renewal, now),
+                Message::Resolved { worker, number, addresses } => {
+                    for key in self.names.answered(worker, number, addresses, now) {
                         self.queue(key);
                     }
                 }
@@ -222,8 +231,9 @@ impl EventLoop {
     }
 
     fn accept(&mut self, now: Time) {
-        for number in 0..self.listeners.len() {
-            if self.listeners[number].waiting.is_some_and(|from| from <= now) {
+        let is_due = |listening: &Listening| listening.waiting.is_some_and(|from| from <= now);
+        for number in 0..self.listeners.capacity() {
+            if self.listeners.get(number).is_some_and(is_due) {
                 self.listeners[number].waiting = self.accept_some(number, now);
             }
         }
@@ -246,7 +256,7 @@ impl EventLoop {
     fn door(&self, listener: usize, stream: &TcpStream) -> io::Result<Door> {
         match self.listeners[listener].door {
             Some(door) => Ok(door),
-            None => stream.local_addr().map(|local| self.shared.rules.door(local)),
+            None => stream.local_addr().map(|local| self.epoch.rules.door(local)),
         }
     }
 
@@ -258,11 +268,14 @@ impl EventLoop {
             tracing::warn!(%error, "a connection cannot be watched");
             return;
         }
-        let caller = Caller { client: client.ip(), door };
-        let session = Session::new(caller, &self.shared.rules, now);
-        let key = self.slots.insert(Slot::new(session, Leg::new(stream, true)));
+        let caller = Caller::new(client.ip(), door);
+        let rules = &self.epoch.rules;
+        let session = Session::new(caller, rules, now);
+        let speaks_tls = rules.front(door).tls.is_some();
+        let leg = if speaks_tls { Leg::accepted(stream, door) } else { Leg::new(stream, true) };
+        let key = self.slots.insert(Slot::new(session, leg));
         if let Some(tapes) = &mut self.tapes {
-            tapes.admit(key, caller, now, &self.shared.rules);
+            tapes.admit(key, caller, now, rules);
         }
         self.queue(key);
     }
@@ -286,21 +299,24 @@ impl EventLoop {
     fn pump(&mut self, key: Key, now: Time) {
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.queued = false;
+        let epoch = self.staying.get(&key).unwrap_or(&self.epoch);
         let mut turn = Turn {
             who: Who { home: self.home, key },
             now,
             client: &mut slot.client,
             backend: &mut slot.backend,
+            dialling: &mut slot.dialling,
             carriers: &mut slot.carriers,
             store: &mut self.store,
             names: &mut self.names,
             idle: &mut self.idle,
             registry: self.poll.registry(),
             shared: &self.shared,
+            epoch,
             ledger: &mut self.ledger,
             woken: &mut self.woken,
         };
-        let mut cx = Cx { now, rules: &self.shared.rules, buffers: &mut self.buffers };
+        let mut cx = Cx { now, rules: &epoch.rules, buffers: &mut self.buffers };
         let (session, tape) = (&mut slot.session, self.tapes.as_mut().and_then(|it| it.of(key)));
         let pumped = match tape {
             None => pump(session, &mut turn, &mut cx, limits::BUDGET),
@@ -316,11 +332,16 @@ impl EventLoop {
             // Dropping the legs closes them, and closing takes them out of the poll.
             Pumped::Closed => drop(self.slots.remove(key)),
         }
+        if !self.staying.is_empty() {
+            self.leave(key, now);
+        }
         while let Some(key) = self.woken.pop() {
             self.queue(key);
         }
     }
 }
+
+mod renew;
 
 /// Whether the loop was told to stop.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,6 +6,7 @@ use std::io::{self, Read as _};
 use underpass_core::balance::Heartbeats;
 use underpass_core::balance::heartbeats::Trouble;
 use underpass_core::limits::HEARTBEATS_MOST;
+use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
 
 use crate::shared::Shared;
@@ -19,8 +20,8 @@ pub(crate) struct Storage {
 
 impl Storage {
     /// The file at that path (`HeartbeatStorage`).
-    pub(crate) fn new(path: String, shared: &Shared) -> Self {
-        Self { path, heartbeats: Heartbeats::new(&shared.rules) }
+    pub(crate) fn new(path: String, rules: &Rules) -> Self {
+        Self { path, heartbeats: Heartbeats::new(rules) }
     }
 
     /// When it is to be read; never if nobody is heard of by it.

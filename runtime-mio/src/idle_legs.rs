@@ -32,6 +32,13 @@ impl IdleLegs {
         Self { legs: Slab::new(), idle: Idle::new(workers), generation: 0 }
     }
 
+    /// The workers are other ones: legs to those that are not where they were are closed.
+    pub(crate) fn renew(&mut self, before: &[Worker], after: &[Worker]) {
+        for place in self.idle.renew(before, after) {
+            self.close(place);
+        }
+    }
+
     /// Keeps a leg on which an exchange has ended well. One that has something to say already, or
     /// that cannot be watched, is closed.
     pub(crate) fn keep(&mut self, mut leg: Leg, to: SeatId, now: Time, registry: &Registry) {
@@ -60,14 +67,14 @@ impl IdleLegs {
     }
 
     /// An event: nobody has asked, so whatever the backend says ends the connection (R26). Only that
-    /// it can be written to is no news.
+    /// it can be written to is no news, nor what TLS says to itself.
     pub(crate) fn note(&mut self, place: Key, event: &Event) {
         let Some(waiting) = self.legs.get_mut(place.number as usize) else { return };
         if waiting.generation != place.generation {
             return;
         }
         waiting.leg.note(event);
-        if waiting.leg.is_readable() {
+        if !waiting.leg.is_silent() {
             let to = waiting.to;
             self.idle.forget(to, place);
             self.close(place);
@@ -98,15 +105,17 @@ mod tests {
     use std::io::Write as _;
     use underpass_core::route::WorkerId;
 
+    fn to() -> SeatId {
+        WorkerId(0).into()
+    }
+
     #[test]
     fn a_kept_leg_serves_again() -> io::Result<()> {
         let (mut wire, mut idle) = (Wire::new()?, IdleLegs::new(&[Worker::new("b", 80)]));
         let leg = wire.take_leg();
-        idle.keep(leg, WorkerId(0).into(), Time::ZERO, wire.registry());
-        let taken = idle
-            .take(WorkerId(0).into(), Time::ZERO, wire.registry(), Token(0))
-            .expect("it was kept")?;
-        assert!(idle.take(WorkerId(0).into(), Time::ZERO, wire.registry(), Token(0)).is_none());
+        idle.keep(leg, to(), Time::ZERO, wire.registry());
+        let taken = idle.take(to(), Time::ZERO, wire.registry(), Token(0)).expect("it was kept")?;
+        assert!(idle.take(to(), Time::ZERO, wire.registry(), Token(0)).is_none());
         wire.put_leg(taken);
         wire.peer.write_all(b"hello")?;
         assert_eq!(wire.until(|leg| leg.read(&mut [0; 9]))?, 5);
@@ -119,7 +128,7 @@ mod tests {
         for bytes in [&b"HTTP/1.1 408 Too Late\r\n\r\n"[..], b""] {
             let (mut wire, mut idle) = (Wire::new()?, IdleLegs::new(&[Worker::new("b", 80)]));
             let leg = wire.take_leg();
-            idle.keep(leg, WorkerId(0).into(), Time::ZERO, wire.registry());
+            idle.keep(leg, to(), Time::ZERO, wire.registry());
             wire.peer.write_all(bytes)?;
             wire.peer.shutdown(std::net::Shutdown::Write)?;
             while idle.next_deadline().is_some() {
@@ -131,9 +140,7 @@ mod tests {
             }
             assert!(
                 idle.legs.is_empty()
-                    && idle
-                        .take(WorkerId(0).into(), Time::ZERO, wire.registry(), Token(0))
-                        .is_none()
+                    && idle.take(to(), Time::ZERO, wire.registry(), Token(0)).is_none()
             );
         }
         Ok(())
@@ -143,7 +150,7 @@ mod tests {
     fn a_leg_that_waits_for_too_long_is_closed() -> io::Result<()> {
         let (mut wire, mut idle) = (Wire::new()?, IdleLegs::new(&[Worker::new("b", 80)]));
         let leg = wire.take_leg();
-        idle.keep(leg, WorkerId(0).into(), Time::ZERO, wire.registry());
+        idle.keep(leg, to(), Time::ZERO, wire.registry());
         idle.expire(idle.next_deadline().expect("a deadline"));
         assert!(idle.legs.is_empty() && idle.next_deadline().is_none());
         Ok(())

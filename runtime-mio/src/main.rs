@@ -5,7 +5,7 @@
 //!                                   ├▶ resolver (names)              legs · carriers · deadlines
 //!                                   ├▶ checks (of members) ─ heartbeats
 //!                                   ├▶ record (traces)
-//!                                   └▶ signals
+//!                                   └▶ signals ─ reload
 //! ```
 //!
 //! Every decision is core's. What is here opens sockets, reads and writes them, and wakes sessions.
@@ -22,19 +22,24 @@ mod deadlines;
 mod demo;
 mod describe;
 mod dial;
+mod doors;
+mod epoch;
 mod event_loop;
 mod explain;
 mod heartbeats;
 mod idle_legs;
 mod leg;
+mod log;
 mod manual;
 mod record;
+mod reload;
 mod resolve;
 mod resolver;
 mod shared;
 mod slots;
 #[cfg(test)]
 mod testing;
+mod tls;
 mod turn;
 
 use std::io::{self, Write as _};
@@ -47,9 +52,9 @@ use underpass_core::config::Read;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Run(given) => {
-            configure::load_to_run(&given).and_then(|it| run(it, daemon::announce))
-        }
+        Command::Run(given) => configure::load_to_run(&given).and_then(|it| {
+            run(it, Box::new(move || configure::load_to_run(&given)), daemon::announce)
+        }),
         Command::Check(given) => check(&given),
         Command::Directives { markdown: true, .. } => say(&manual::manual()),
         Command::Directives { name, .. } => {
@@ -67,12 +72,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(loaded: Read, ready: impl FnOnce(&[SocketAddr])) -> Result<(), String> {
-    daemon::run(loaded, ready).map_err(|error| format!("underpass: {error}\n"))
+fn run(
+    loaded: Read,
+    load: Box<reload::Load>,
+    ready: impl FnOnce(&[SocketAddr]),
+) -> Result<(), String> {
+    let keeper = configure::keys(&loaded)?;
+    daemon::run(loaded, keeper, load, ready).map_err(|error| format!("underpass: {error}\n"))
 }
 
 fn check(given: &Check) -> Result<(), String> {
-    let config = configure::load(&given.configuration)?.config;
+    let loaded = configure::load(&given.configuration)?;
+    configure::keys(&loaded)?;
+    let config = loaded.config;
     if let Some(url) = &given.explain {
         return explain::explain(&config, url).and_then(|text| say(&text));
     }
@@ -84,7 +96,9 @@ fn check(given: &Check) -> Result<(), String> {
 fn run_demo(listen: SocketAddr) -> Result<(), String> {
     let directives =
         demo::start(listen).map_err(|error| format!("underpass: no demo: {error}\n"))?;
-    run(configure::load_lines(&directives)?, |addresses| {
+    let lines = directives.clone();
+    let load = Box::new(move || configure::load_lines(&lines));
+    run(configure::load_lines(&directives)?, load, |addresses| {
         daemon::announce(addresses);
         demo::invite(&directives, addresses);
     })

@@ -17,7 +17,9 @@ const REST: Wait = Wait::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Names {
     names: Vec<Name>,
-    asks: Sender<Ask>,
+    /// How often it has asked.
+    asked: u32,
+    asks: Sender<Question>,
     mailbox: Mailbox,
 }
 
@@ -27,6 +29,8 @@ enum Name {
     /// Asked for, by these sessions; sessions that have begun to dial go on with the addresses that
     /// were known before.
     Asked {
+        /// Which question it was: by a reload the number of the worker may have become another one's.
+        number: u32,
         keys: Vec<Key>,
         before: Vec<SocketAddr>,
     },
@@ -34,6 +38,16 @@ enum Name {
     Known(Vec<SocketAddr>, Time),
     /// Not to be had, until then.
     Failed(Time),
+}
+
+impl Name {
+    /// What is known of a worker from the beginning.
+    fn of(worker: &Worker) -> Self {
+        match &worker.peer {
+            Peer::Tcp(tcp) => literal(tcp).unwrap_or(Self::Unknown),
+            Peer::Unix(_) => Self::Unknown,
+        }
+    }
 }
 
 /// What is known of a worker's addresses.
@@ -49,10 +63,21 @@ pub(crate) enum Address {
     Failed,
 }
 
-/// A question to the resolving thread.
+/// What is said to the resolving thread.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// Where is that?
+    Name(Ask),
+    /// Another configuration has begun.
+    Renewed,
+}
+
+/// A name that is asked for.
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub(crate) worker: WorkerId,
+    /// Which question of who asks it is.
+    pub(crate) number: u32,
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) answer_to: Mailbox,
@@ -60,12 +85,19 @@ pub(crate) struct Ask {
 
 impl Names {
     /// Addresses are known at once; names are asked for when they are first needed.
-    pub(crate) fn new(workers: &[Worker], asks: Sender<Ask>, mailbox: Mailbox) -> Self {
-        let name = |worker: &Worker| match &worker.peer {
-            Peer::Tcp(tcp) => literal(tcp).unwrap_or(Name::Unknown),
-            Peer::Unix(_) => Name::Unknown,
-        };
-        Self { names: workers.iter().map(name).collect(), asks, mailbox }
+    pub(crate) fn new(workers: &[Worker], asks: Sender<Question>, mailbox: Mailbox) -> Self {
+        Self { names: workers.iter().map(Name::of).collect(), asked: 0, asks, mailbox }
+    }
+
+    /// The workers are other ones: what is known of those that are where they were stays.
+    pub(crate) fn renew(&mut self, before: &[Worker], after: &[Worker]) {
+        let old = std::mem::take(&mut self.names).into_iter().zip(before);
+        self.names = after.iter().map(Name::of).collect();
+        for ((name, before), (own, worker)) in old.zip(self.names.iter_mut().zip(after)) {
+            if before.peer == worker.peer {
+                *own = name;
+            }
+        }
     }
 
     /// The worker's address of that number, for the session of that key.
@@ -107,14 +139,19 @@ impl Names {
         }
     }
 
-    /// Takes an answer, and gives the sessions that wait for it.
+    /// Takes the answer to the question of that number, and gives the sessions that wait for it.
     pub(crate) fn answered(
         &mut self,
         id: WorkerId,
+        number: u32,
         addresses: Vec<SocketAddr>,
         now: Time,
     ) -> Vec<Key> {
-        let name = &mut self.names[id.0 as usize];
+        let is_asked =
+            |name: &&mut Name| matches!(name, Name::Asked { number: it, .. } if *it == number);
+        let Some(name) = self.names.get_mut(id.0 as usize).filter(is_asked) else {
+            return Vec::new();
+        };
         let known = if addresses.is_empty() {
             Name::Failed(now.after(REST))
         } else {
@@ -128,8 +165,10 @@ impl Names {
 
     fn ask(&mut self, id: WorkerId, tcp: &Tcp, key: Key) -> Address {
         let answer_to = self.mailbox.clone();
-        let ask = Ask { worker: id, host: tcp.host.clone(), port: tcp.port, answer_to };
-        if self.asks.send(ask).is_err() {
+        self.asked = self.asked.wrapping_add(1);
+        let number = self.asked;
+        let ask = Ask { worker: id, number, host: tcp.host.clone(), port: tcp.port, answer_to };
+        if self.asks.send(Question::Name(ask)).is_err() {
             return Address::Failed;
         }
         let name = &mut self.names[id.0 as usize];
@@ -137,7 +176,7 @@ impl Names {
             Name::Known(addresses, _) => addresses,
             Name::Unknown | Name::Asked { .. } | Name::Failed(_) => Vec::new(),
         };
-        *name = Name::Asked { keys: vec![key], before };
+        *name = Name::Asked { number, keys: vec![key], before };
         Address::Asked
     }
 }
@@ -161,7 +200,7 @@ mod tests {
     struct Asking {
         tcp: Tcp,
         names: Names,
-        asked: Receiver<Ask>,
+        asked: Receiver<Question>,
         _poll: Poll,
     }
 
@@ -183,6 +222,12 @@ mod tests {
     impl Asking {
         fn address(&mut self, number: u8, now: Time) -> Address {
             self.names.address(ID, &self.tcp, number, key(), now)
+        }
+
+        /// The last question is answered.
+        fn answered(&mut self, addresses: Vec<SocketAddr>, now: Time) -> Vec<Key> {
+            let number = self.names.asked;
+            self.names.answered(ID, number, addresses, now)
         }
     }
 
@@ -210,7 +255,7 @@ mod tests {
         assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
         assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
         assert_eq!(asking.asked.try_iter().count(), 1);
-        let waiting = asking.names.answered(ID, vec![socket(1), socket(2)], Time::ZERO);
+        let waiting = asking.answered(vec![socket(1), socket(2)], Time::ZERO);
         assert_eq!(waiting, [key()]);
         assert_eq!(asking.address(0, Time::ZERO), Address::Known(socket(1)));
         assert_eq!(asking.address(1, Time::ZERO), Address::Known(socket(2)));
@@ -222,7 +267,7 @@ mod tests {
     fn a_name_that_failed_rests_before_it_is_asked_for_again() {
         let mut asking = asking("back.example");
         assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
-        assert_eq!(asking.names.answered(ID, Vec::new(), Time::ZERO), [key()]);
+        assert_eq!(asking.answered(Vec::new(), Time::ZERO), [key()]);
         assert_eq!(asking.address(0, Time::ZERO), Address::Failed);
         assert_eq!(asking.address(0, Time::ZERO.after(REST)), Address::Asked);
         assert_eq!(asking.address(1, Time::ZERO.after(REST)), Address::Failed, "still resolving");
@@ -233,15 +278,32 @@ mod tests {
         let mut asking = asking_again("back.example", Wait::from_secs(5));
         let at = |secs| Time::ZERO.after(Wait::from_secs(secs));
         assert_eq!(asking.address(0, at(0)), Address::Asked);
-        asking.names.answered(ID, vec![socket(1), socket(2)], at(1));
+        asking.answered(vec![socket(1), socket(2)], at(1));
         assert_eq!(asking.address(0, at(6)), Address::Known(socket(1)));
         assert_eq!(asking.address(1, at(7)), Address::Known(socket(2)), "it has begun");
         assert_eq!(asking.address(0, at(7)), Address::Asked);
         assert_eq!(asking.address(1, at(7)), Address::Known(socket(2)), "it has begun");
         assert_eq!(asking.address(2, at(7)), Address::Exhausted);
-        assert_eq!(asking.names.answered(ID, vec![socket(3)], at(8)), [key()]);
+        assert_eq!(asking.answered(vec![socket(3)], at(8)), [key()]);
         assert_eq!(asking.address(0, at(8)), Address::Known(socket(3)));
         assert_eq!(asking.asked.try_iter().count(), 2);
+    }
+
+    /// The number of a worker that is gone may be another one's before its name is resolved.
+    #[test]
+    fn an_answer_is_to_its_own_question() {
+        let mut asking = asking("old.example");
+        assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
+        let [old, new] = ["old.example", "new.example"].map(|host| [Worker::new(host, 80)]);
+        asking.names.renew(&old, &old);
+        assert_eq!(asking.address(0, Time::ZERO), Address::Asked, "it is still asked for");
+        asking.names.renew(&old, &new);
+        asking.tcp = Tcp::new("new.example", 80);
+        assert_eq!(asking.names.answered(ID, 1, vec![socket(1)], Time::ZERO), []);
+        assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
+        assert_eq!(asking.names.answered(ID, 1, vec![socket(1)], Time::ZERO), []);
+        assert_eq!(asking.answered(vec![socket(2)], Time::ZERO), [key()]);
+        assert_eq!(asking.address(0, Time::ZERO), Address::Known(socket(2)));
     }
 
     /// Who has waited for an answer gets it, however short it is good for.
@@ -250,7 +312,7 @@ mod tests {
         let mut asking = asking_again("back.example", Wait::ZERO);
         assert_eq!(asking.address(0, Time::ZERO), Address::Asked);
         let later = Time::ZERO.after(REST);
-        asking.names.answered(ID, vec![socket(1)], later);
+        asking.answered(vec![socket(1)], later);
         assert_eq!(asking.address(0, later), Address::Known(socket(1)));
         assert_eq!(asking.address(0, later.after(Wait::from_millis(1))), Address::Asked);
     }

@@ -11,13 +11,15 @@ use underpass_core::balance::{Lookups, Resolved};
 use underpass_core::route::Peer;
 use underpass_core::time::Time;
 
-use crate::resolve::Ask;
+use crate::epoch::Epoch;
+use crate::resolve::{Ask, Question};
 use crate::shared::{Message, Shared};
 
 /// The resolver, and what it knows of when its time has come.
 struct Resolver<L> {
-    asked: Receiver<Ask>,
+    asked: Receiver<Question>,
     shared: Arc<Shared>,
+    epoch: Arc<Epoch>,
     lookups: Lookups,
     lookup: L,
     began: Instant,
@@ -25,13 +27,14 @@ struct Resolver<L> {
 
 /// Starts the thread, which looks a host and a port up by `lookup`, and gives the way to ask it. It ends with its
 /// last asker.
-pub(crate) fn start<L>(shared: &Arc<Shared>, lookup: L) -> io::Result<Sender<Ask>>
+pub(crate) fn start<L>(shared: &Arc<Shared>, lookup: L) -> io::Result<Sender<Question>>
 where
     L: FnMut(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + 'static,
 {
     let (asks, asked) = channel();
-    let (lookups, shared) = (Lookups::new(&shared.rules), Arc::clone(shared));
-    let resolver = Resolver { asked, shared, lookups, lookup, began: Instant::now() };
+    let (epoch, shared) = (shared.epoch(), Arc::clone(shared));
+    let lookups = Lookups::new(&epoch.rules);
+    let resolver = Resolver { asked, shared, epoch, lookups, lookup, began: Instant::now() };
     std::thread::Builder::new().name("resolve".into()).spawn(move || resolver.run())?;
     Ok(asks)
 }
@@ -45,11 +48,16 @@ impl<L: FnMut(&str, u16) -> io::Result<Vec<SocketAddr>>> Resolver<L> {
     fn run(mut self) {
         loop {
             match self.asked.recv_timeout(self.pause()) {
-                Ok(ask) => {
-                    let addresses = self.resolve(&ask.host, ask.port);
-                    ask.answer_to.post(Message::Resolved { worker: ask.worker, addresses });
+                Ok(Question::Renewed) => {
+                    self.epoch = self.shared.epoch();
+                    self.lookups.renew(&self.epoch.rules);
                 }
-                Err(RecvTimeoutError::Timeout) => self.renew(),
+                Ok(Question::Name(ask)) => {
+                    let addresses = self.resolve(&ask.host, ask.port);
+                    let Ask { worker, number, answer_to, .. } = ask;
+                    answer_to.post(Message::Resolved { worker, number, addresses });
+                }
+                Err(RecvTimeoutError::Timeout) => self.look_up(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -75,15 +83,19 @@ impl<L: FnMut(&str, u16) -> io::Result<Vec<SocketAddr>>> Resolver<L> {
     }
 
     /// Resolves the name that is due, and tells the pool.
-    fn renew(&mut self) {
+    fn look_up(&mut self) {
         let Some(worker) = self.lookups.due(self.now()) else { return };
-        let shared = Arc::clone(&self.shared);
-        let Peer::Tcp(tcp) = &shared.rules.workers[worker.0 as usize].peer else { return };
+        let epoch = Arc::clone(&self.epoch);
+        let Peer::Tcp(tcp) = &epoch.rules.workers[worker.0 as usize].peer else { return };
         let found = self.resolve(&tcp.host, tcp.port);
         let found: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
         let now = self.now();
         self.lookups.ended(worker, found.is_empty(), now);
-        tell(&tcp.host, found.len(), shared.tell_pool(|pool| pool.resolved(worker, &found, now)));
+        tell(
+            &tcp.host,
+            found.len(),
+            self.shared.tell_pool(|pool| pool.resolved(worker, &found, now)),
+        );
     }
 }
 

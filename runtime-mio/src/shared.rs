@@ -1,27 +1,36 @@
 //! What the loops share, and how they are spoken to.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::{io, iter, mem};
 
 use mio::Waker;
+use socket2::Socket;
 use underpass_core::balance::Pool;
 use underpass_core::limits;
-use underpass_core::route::{Rules, WorkerId};
+use underpass_core::route::{Rules, TooManyLines, WorkerId};
 
+use crate::epoch::Epoch;
 use crate::slots::Key;
 
 /// What every loop of the daemon uses.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// The configuration.
-    pub(crate) rules: Rules,
+    epochs: Mutex<Epochs>,
     pool: Mutex<Pool<Who>>,
     mailboxes: Vec<Mailbox>,
     /// Addresses of ours that could not be dialled from, so that each is told of once.
     sources: Mutex<BTreeSet<IpAddr>>,
+}
+
+/// The configurations that sessions live by.
+#[derive(Debug)]
+struct Epochs {
+    present: Arc<Epoch>,
+    /// The oldest first.
+    past: Vec<Weak<Epoch>>,
 }
 
 /// The name of a session in the pool.
@@ -35,9 +44,37 @@ pub(crate) struct Who {
 
 impl Shared {
     /// What the loops behind those mailboxes share; a loop's number is that of its mailbox.
-    pub(crate) fn new(rules: Rules, mailboxes: Vec<Mailbox>) -> Self {
-        let pool = Mutex::new(Pool::new(&rules, limits::PENDING));
-        Self { rules, pool, mailboxes, sources: Mutex::default() }
+    pub(crate) fn new(epoch: Arc<Epoch>, mailboxes: Vec<Mailbox>) -> Self {
+        let pool = Mutex::new(Pool::new(&epoch.rules, limits::PENDING));
+        let epochs = Mutex::new(Epochs { present: epoch, past: Vec::new() });
+        Self { epochs, pool, mailboxes, sources: Mutex::default() }
+    }
+
+    /// The present configuration.
+    pub(crate) fn epoch(&self) -> Arc<Epoch> {
+        Arc::clone(&self.epochs().present)
+    }
+
+    /// Those rules with the numbers that they have after all that sessions live by.
+    pub(crate) fn renumbered(&self, rules: Rules) -> Result<Rules, TooManyLines> {
+        let mut epochs = self.epochs();
+        epochs.past.retain(|past| past.strong_count() > 0);
+        let past: Vec<_> = epochs.past.iter().rev().filter_map(Weak::upgrade).collect();
+        let live = iter::once(&epochs.present).chain(&past).map(|epoch| &epoch.rules);
+        rules.after(&live.collect::<Vec<_>>(), &self.lock_pool().in_use())
+    }
+
+    /// From now on that one is the present one, whose rules were [renumbered](Self::renumbered): whoever is elected is
+    /// elected by it. The loops are told by who calls.
+    pub(crate) fn begin(&self, epoch: &Arc<Epoch>) {
+        let mut epochs = self.epochs();
+        let before = mem::replace(&mut epochs.present, Arc::clone(epoch));
+        epochs.past.push(Arc::downgrade(&before));
+        self.tell_pool(|pool| pool.renew(&epoch.rules));
+    }
+
+    fn epochs(&self) -> MutexGuard<'_, Epochs> {
+        self.epochs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something could not be dialled from an address of ours: the operator is told at the first time.
@@ -92,12 +129,24 @@ impl Shared {
 /// What is told to a loop from another thread.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// A name was resolved; to nothing, if it failed.
-    Resolved { worker: WorkerId, addresses: Vec<SocketAddr> },
+    /// The name that was asked for by the question of that number was resolved; to nothing, if it failed.
+    Resolved { worker: WorkerId, number: u32, addresses: Vec<SocketAddr> },
     /// It is that session's turn at a worker that was full.
     Woken(Key),
+    /// Another configuration has begun.
+    Renewed(Renewal),
     /// End.
     Stop,
+}
+
+/// A configuration that begins, and what it changes of what is listened on.
+#[derive(Debug)]
+pub(crate) struct Renewal {
+    pub(crate) epoch: Arc<Epoch>,
+    /// Sockets of new addresses.
+    pub(crate) opened: Vec<Socket>,
+    /// Addresses that are listened on no more.
+    pub(crate) closed: Vec<SocketAddr>,
 }
 
 /// The way to a loop from another thread.

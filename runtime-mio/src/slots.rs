@@ -6,7 +6,6 @@ use underpass_core::time::Time;
 use underpass_core::{Both, Session, Side};
 
 use crate::carrier::Carrier;
-use crate::dial::Backend;
 use crate::leg::Leg;
 
 /// One session with its legs, and all that the loop keeps for it.
@@ -14,7 +13,9 @@ use crate::leg::Leg;
 pub(crate) struct Slot {
     pub(crate) session: Session,
     pub(crate) client: Leg,
-    pub(crate) backend: Backend,
+    pub(crate) backend: Option<Leg>,
+    /// The number of the worker's address that the backend's leg is being dialled to; nothing once it is up.
+    pub(crate) dialling: Option<u8>,
     pub(crate) carriers: Both<Carrier>,
     /// The moment at which the session wants to be pumped.
     pub(crate) wish: Time,
@@ -91,7 +92,8 @@ impl Slot {
         Self {
             session,
             client,
-            backend: Backend::None,
+            backend: None,
+            dialling: None,
             carriers: Both::default(),
             wish: Time::NEVER,
             armed: Time::NEVER,
@@ -125,6 +127,11 @@ impl Slots {
     pub(crate) fn remove(&mut self, key: Key) -> Option<Slot> {
         self.get_mut(key)?;
         self.slab.try_remove(key.number as usize)
+    }
+
+    /// The keys of all that are filled.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        self.slab.iter().map(|(number, slot)| Key::new(number, slot.generation)).collect()
     }
 
     pub(crate) fn len(&self) -> usize {

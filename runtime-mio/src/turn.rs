@@ -8,12 +8,13 @@ use mio::{Registry, Token};
 use underpass_core::balance::{Ask, Lease, Ledger, NoWorker, Pool, SeatId};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
-use underpass_core::route::Rules;
+use underpass_core::route::{Hello, Rules};
 use underpass_core::time::Time;
 use underpass_core::{Both, Dial, Fault, Io, Read, Side};
 
 use crate::carrier::{Carrier, Lane, Store};
-use crate::dial::{Backend, Dialler};
+use crate::dial::Dialler;
+use crate::epoch::Epoch;
 use crate::idle_legs::IdleLegs;
 use crate::leg::{Leg, fault};
 use crate::resolve::Names;
@@ -25,13 +26,17 @@ pub(crate) struct Turn<'a> {
     pub(crate) who: Who,
     pub(crate) now: Time,
     pub(crate) client: &'a mut Leg,
-    pub(crate) backend: &'a mut Backend,
+    pub(crate) backend: &'a mut Option<Leg>,
+    /// The number of the worker's address that it is being dialled to.
+    pub(crate) dialling: &'a mut Option<u8>,
     pub(crate) carriers: &'a mut Both<Carrier>,
     pub(crate) store: &'a mut Store,
     pub(crate) names: &'a mut Names,
     pub(crate) idle: &'a mut IdleLegs,
     pub(crate) registry: &'a Registry,
     pub(crate) shared: &'a Shared,
+    /// The configuration that the session lives by.
+    pub(crate) epoch: &'a Epoch,
     pub(crate) ledger: &'a mut Ledger,
     /// Sessions of this loop whose turn has come at a worker that was full.
     pub(crate) woken: &'a mut Vec<Key>,
@@ -58,24 +63,34 @@ impl Turn<'_> {
     }
 
     fn lane(&mut self, from: Side) -> Lane<'_> {
-        Lane { from, carrier: &mut self.carriers[from], store: self.store }
+        let splices = self.splices();
+        Lane { from, carrier: &mut self.carriers[from], store: self.store, splices }
+    }
+
+    /// Whether what goes from one leg to the other need not be seen.
+    fn splices(&mut self) -> bool {
+        let backend = self.backend.as_mut().is_some_and(|leg| leg.plain().is_some());
+        backend && self.client.plain().is_some()
     }
 
     /// The leg of that side; core asks only for legs that are up.
     fn leg(&mut self, side: Side) -> &mut Leg {
         match side {
             Side::Client => self.client,
-            Side::Backend => self.backend.up().expect("core uses the backend only once it is up"),
+            Side::Backend => {
+                self.backend.as_mut().expect("core uses the backend only once it is up")
+            }
         }
     }
 
     /// The lane of a direction, and the leg at that end of it.
     fn lane_at(&mut self, from: Side, end: Side) -> (Lane<'_>, &mut Leg) {
+        let splices = self.splices();
         let leg = match end {
             Side::Client => &mut *self.client,
-            Side::Backend => self.backend.up().expect("core moves bytes only between two legs"),
+            Side::Backend => self.backend.as_mut().expect("core moves bytes only between two legs"),
         };
-        (Lane { from, carrier: &mut self.carriers[from], store: self.store }, leg)
+        (Lane { from, carrier: &mut self.carriers[from], store: self.store, splices }, leg)
     }
 
     /// Takes an idle leg, if there is one.
@@ -83,22 +98,21 @@ impl Turn<'_> {
         let token = self.who.key.token(Seat::Session(Side::Backend));
         let taken = self.idle.take(lease.seat(), self.now, self.registry, token);
         let leg = taken.ok_or(Fault::Exhausted)?.map_err(|error| fault(&error))?;
-        *self.backend = Backend::Up(leg);
+        (*self.backend, *self.dialling) = (Some(leg), None);
         Ok(())
     }
 
     fn dial_address(&mut self, lease: &Lease, number: u8) -> Poll<Result<(), Fault>> {
-        if let Backend::Dialing(dialled, leg) = &self.backend
-            && *dialled == number
-        {
-            return if leg.is_writable() { self.dialled() } else { Poll::Pending };
+        if let (Some(leg), true) = (&self.backend, *self.dialling == Some(number)) {
+            return if leg.is_writable() { self.rise(lease) } else { Poll::Pending };
         }
         let (key, token) = (self.who.key, self.hang_up());
         let (shared, registry, now) = (self.shared, self.registry, self.now);
-        let mut dialler = Dialler { shared, names: self.names, registry, now };
+        let rules = &self.epoch.rules;
+        let mut dialler = Dialler { shared, rules, names: self.names, registry, now };
         match dialler.dial(lease.worker(), lease.address(), number, key, token) {
             Poll::Ready(Ok(leg)) => {
-                *self.backend = Backend::Dialing(number, leg);
+                (*self.backend, *self.dialling) = (Some(leg), Some(number));
                 Poll::Pending
             }
             Poll::Ready(Err(fault)) => Poll::Ready(Err(fault)),
@@ -108,26 +122,58 @@ impl Turn<'_> {
 
     /// Drops the earlier attempt, whose events would carry the same token as those of the next one.
     fn hang_up(&mut self) -> Token {
-        *self.backend = Backend::None;
+        (*self.backend, *self.dialling) = (None, None);
         self.who.key.token(Seat::Session(Side::Backend))
     }
 
     /// The dialled socket has had its event: it is up, or says why not.
-    fn dialled(&mut self) -> Poll<Result<(), Fault>> {
-        let Backend::Dialing(_, leg) = std::mem::take(self.backend) else { return Poll::Pending };
+    fn rise(&mut self, lease: &Lease) -> Poll<Result<(), Fault>> {
+        let Some(leg) = self.backend.take() else { return Poll::Pending };
+        *self.dialling = None;
         let error = leg.take_error().unwrap_or_else(Some);
-        *self.backend = Backend::Up(leg);
-        Poll::Ready(error.map_or(Ok(()), |error| Err(fault(&error))))
+        let leg = match error {
+            Some(error) => Err(error),
+            None => self.epoch.secured(leg, lease.worker()),
+        };
+        Poll::Ready(match leg {
+            Ok(leg) => {
+                *self.backend = Some(leg);
+                Ok(())
+            }
+            Err(error) => Err(fault(&error)),
+        })
+    }
+
+    /// The operator is told why a backend is not spoken with; of clients there are all kinds.
+    fn tell_of_handshake(&self, side: Side, error: &io::Error) {
+        match side {
+            Side::Client => tracing::debug!(%error, "a client's TLS handshake has failed"),
+            Side::Backend => tracing::warn!(%error, "a backend's TLS handshake has failed"),
+        }
     }
 }
 
 impl Io for Turn<'_> {
-    fn secure(&mut self, _: Side) -> Poll<Result<(), Fault>> {
-        Poll::Ready(Ok(()))
+    fn secure(&mut self, side: Side) -> Poll<Result<(), Fault>> {
+        let epoch = self.epoch;
+        let got = self.leg(side).secure(&|door, name| epoch.keys_for(door, name));
+        match got {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            Err(error) => {
+                self.tell_of_handshake(side, &error);
+                Poll::Ready(Err(fault(&error)))
+            }
+            Ok(()) => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn hello(&self) -> Option<Hello> {
+        self.client.hello()
     }
 
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
-        read(self.leg(side).read(room))
+        let leg = self.leg(side);
+        read(leg.read(room), leg)
     }
 
     fn flush(&mut self, to: Side, bytes: &[u8]) -> Poll<Result<NonZeroU32, Fault>> {
@@ -152,8 +198,8 @@ impl Io for Turn<'_> {
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
         // Core has done with the backend: its connection need not wait for the client's to linger.
-        let backend = std::mem::take(self.backend);
-        if let (Some(lease), true, Backend::Up(leg)) = (&lease, report.reusable, backend) {
+        let backend = self.backend.take().filter(|_| self.dialling.is_none());
+        if let (Some(lease), true, Some(leg)) = (&lease, report.reusable, backend) {
             self.idle.keep(leg, lease.seat(), self.now, self.registry);
         }
         let who = self.who;
@@ -161,7 +207,7 @@ impl Io for Turn<'_> {
         if report.close.is_abrupt() {
             self.client.make_abrupt();
         }
-        tell(report, &self.shared.rules);
+        tell(report, &self.epoch.rules);
     }
 
     fn carried(&mut self, seat: SeatId, bytes: u64) {
@@ -173,7 +219,7 @@ impl Io for Turn<'_> {
     fn pull(&mut self, from: Side, most: u64) -> Poll<Result<Read, Fault>> {
         self.lane(!from).stow();
         let (mut lane, leg) = self.lane_at(from, from);
-        read(lane.pull(leg, most))
+        read(lane.pull(leg, most), leg)
     }
 
     fn push(&mut self, to: Side) -> Poll<Result<NonZeroU32, Fault>> {
@@ -182,7 +228,10 @@ impl Io for Turn<'_> {
     }
 
     fn shut(&mut self, side: Side) -> Poll<Result<(), Fault>> {
-        Poll::Ready(self.leg(side).shut().map_err(|error| fault(&error)))
+        match self.leg(side).shut() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            shut => Poll::Ready(shut.map_err(|error| fault(&error))),
+        }
     }
 
     fn watch(&mut self, side: Side) -> Poll<Fault> {
@@ -199,10 +248,11 @@ impl Io for Turn<'_> {
     }
 }
 
-/// What a read of a socket means to core.
-fn read(got: io::Result<usize>) -> Poll<Result<Read, Fault>> {
+/// What a read of a leg means to core.
+fn read(got: io::Result<usize>, leg: &Leg) -> Poll<Result<Read, Fault>> {
     match got.map(narrow) {
         Ok(Some(count)) => Poll::Ready(Ok(Read::Moved(count))),
+        Ok(None) if leg.is_cut() => Poll::Ready(Ok(Read::Cut)),
         Ok(None) => Poll::Ready(Ok(Read::Eof)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
         Err(error) => Poll::Ready(Err(fault(&error))),

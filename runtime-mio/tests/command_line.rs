@@ -4,6 +4,7 @@ mod house;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -120,6 +121,19 @@ fn sigterm_is_obeyed_from_the_first_line_on() {
     }
 }
 
+/// Core names the files of TLS, and `check` opens them.
+#[test]
+fn files_of_tls_are_told_where_they_are_named() {
+    let text = "Listen 443 https\n<VirtualHost *:443>\nSSLEngine on\nSSLCertificateFile /no/such.pem\n\
+                </VirtualHost>\nProxyPass / ws://127.0.0.1:9/\n";
+    let path = file("tls.conf", text);
+    let said = underpass(&["check", "-f", &path]);
+    assert_eq!((said.status, said.out.as_str()), (Some(1), ""));
+    assert!(said.err.contains("error: it cannot be read: No such file"), "{}", said.err);
+    assert!(said.err.contains(&format!("--> {path}:4:20")), "{}", said.err);
+    assert!(said.err.ends_with("underpass: 1 problem in the configuration\n"), "{}", said.err);
+}
+
 #[test]
 fn directives_are_described() {
     let all = underpass(&["directives"]);
@@ -150,16 +164,29 @@ fn what_is_hardly_meant_is_warned_of_and_runs_all_the_same() {
     assert!(said.err.ends_with("underpass: 1 warning in the configuration\n"), "{}", said.err);
 }
 
-/// What the README shows works as it is shown.
+/// What the README shows works as it is shown, where its files are.
 #[test]
 fn the_configurations_of_the_readme_can_be_used() {
+    let keys = rcgen::generate_simple_self_signed(["example.com".into()]).expect("keys");
+    let [certificate, key, issuer] = [
+        ("example.pem", keys.cert.pem()),
+        ("example.key", keys.signing_key.serialize_pem()),
+        ("backends.pem", keys.cert.pem()),
+    ]
+    .map(|(name, text)| file(name, &text));
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&key, private).expect("nobody else may read it");
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"));
     let readme = readme.expect("it is there");
     let examples: Vec<_> = readme.split("```apache\n").skip(1).collect();
     assert!(!examples.is_empty());
     for (number, example) in examples.into_iter().enumerate() {
         let text = example.split("```").next().unwrap_or_default();
-        let path = file(&format!("readme-{number}.conf"), text);
+        let text = text
+            .replace("/etc/underpass/example.pem", &certificate)
+            .replace("/etc/underpass/example.key", &key)
+            .replace("/etc/underpass/backends.pem", &issuer);
+        let path = file(&format!("readme-{number}.conf"), &text);
         let said = underpass(&["check", "-f", &path]);
         assert_eq!((said.status, said.err.as_str()), (Some(0), ""));
     }

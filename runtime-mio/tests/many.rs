@@ -43,16 +43,26 @@ fn descriptors_left() -> u64 {
     maximum.unwrap_or(u64::MAX)
 }
 
-/// Every way in which a session ends gives its descriptors back.
+/// Every way in which a session ends gives its descriptors back. A pipe that a bulk transfer has
+/// needed waits for the next one: how many there are depends on who met whom, but forty rounds of
+/// one transfer after the other need no more than the transfers of one round.
 #[test]
 fn no_descriptor_is_left_behind() {
+    const PIPES: usize = 4;
     let house = House::new(&format!("Threads 1\nProxyPass /no !\n{FOO}"));
     one_of_each(&house);
-    let before = house.daemon.descriptors().len();
+    let before = others(&house).len();
     for _ in 0..40 {
         one_of_each(&house);
     }
-    eventually("all descriptors are given back", || house.daemon.descriptors().len() <= before);
+    eventually("all descriptors are given back", || others(&house).len() <= before);
+    assert!(house.daemon.descriptors().len() <= before + 2 * PIPES, "pipes are left behind");
+}
+
+/// The daemon's descriptors that are no pipes.
+fn others(house: &House) -> Vec<String> {
+    let all = house.daemon.descriptors().into_values();
+    all.filter(|target| !target.starts_with("pipe:")).collect()
 }
 
 /// Five tunnels and five exchanges, each with another end.

@@ -8,7 +8,6 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::task::Poll;
 
-use underpass_core::Both;
 use underpass_core::balance::{Ask, Lease, Pool, Purpose};
 use underpass_core::limits;
 use underpass_core::report::{Close, Report};
@@ -209,16 +208,9 @@ impl Day {
 
     fn over(&mut self, lease: Lease) {
         let report = Report {
-            close: Close::Idle,
             worker: Some(lease.worker()),
             status: 101,
-            began: self.now,
-            answered: None,
-            ended: self.now,
-            pulled: Both::default(),
-            pushed: Both::default(),
-            reusable: false,
-            fault: None,
+            ..Report::new(Close::Idle, self.now)
         };
         self.pool.release(Some(lease), 0, &report);
     }
@@ -260,8 +252,7 @@ fn minutes(count: u64) -> Time {
 fn rules(members: u32, method: Method) -> Rules {
     let worker = |number: u32| {
         let host = format!("b{number}");
-        let (path, socket) = (String::new(), None);
-        let target = Target { scheme: Scheme::Ws, host: host.clone(), port: 80, path, socket };
+        let target = Target::new(Scheme::Ws, host.clone(), 80);
         let member = Some(Box::new(Member::new(target)));
         Worker { recovery: Recovery::After(MINUTE), member, ..Worker::new(host, 80) }
     };

@@ -50,6 +50,12 @@ impl Engine {
         self == Self::Des || turmoil::supports(plan, fault)
     }
 
+    /// What it leaves out of that plan, beside faults.
+    pub fn leaves_out(self, plan: &Plan) -> Option<&'static str> {
+        let speaks = plan.network.tls.clients || plan.network.tls.backends;
+        (self == Self::Turmoil && speaks).then_some("TLS: all connections are plain")
+    }
+
     /// How exact it is with that plan.
     pub fn manners(self, plan: &Plan) -> Manners {
         let (lag, way) = (u64::from(plan.network.lag), u64::from(plan.network.latency[1]));

@@ -22,7 +22,8 @@ pub struct Parting {
 
 /// The trace of a run by that engine, whose events were kept.
 pub fn trace(engine: Engine, plan: &Plan, run: &Run) -> String {
-    let skipped: Vec<_> = run.skipped.iter().map(|fault| plan.faults[*fault].to_string()).collect();
+    let faults = run.skipped.iter().map(|fault| plan.faults[*fault].to_string());
+    let skipped: Vec<_> = faults.chain(engine.leaves_out(plan).map(str::to_owned)).collect();
     let head = json!({
         "version": VERSION,
         "engine": engine.name(),

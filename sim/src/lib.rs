@@ -27,6 +27,7 @@ pub mod plan;
 pub mod rng;
 pub mod run;
 pub mod scenario;
+mod secret;
 pub mod shrink;
 mod telling;
 pub mod timeline;

@@ -19,6 +19,8 @@ pub enum Outcome {
     Moved(u32),
     /// The peer has ended its direction.
     Eof,
+    /// The connection has ended, and TLS has not said so.
+    Cut,
     /// The leg broke.
     Broke(Fault),
     /// That worker was elected.
@@ -44,6 +46,7 @@ impl From<Read> for Outcome {
         match read {
             Read::Moved(count) => count.into(),
             Read::Eof => Self::Eof,
+            Read::Cut => Self::Cut,
         }
     }
 }
@@ -65,6 +68,7 @@ impl fmt::Display for Outcome {
             Self::Done => f.write_str("done"),
             Self::Moved(count) => write!(f, "{count}"),
             Self::Eof => f.write_str("eof"),
+            Self::Cut => f.write_str("cut"),
             Self::Broke(fault) => fault.fmt(f),
             Self::Elected(worker) => write!(f, "worker {}", worker.0),
             Self::None(none) => none.fmt(f),

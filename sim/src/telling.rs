@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use underpass_core::balance::{Ask, Lease, NoWorker, SeatId};
 use underpass_core::report::Report;
+use underpass_core::route::Hello;
 use underpass_core::time::Time;
 use underpass_core::{Dial, Fault, Io, Op, Read, Side};
 
@@ -43,7 +44,12 @@ impl<I> Telling<'_, I> {
 
 impl<I: Io> Io for Telling<'_, I> {
     fn secure(&mut self, side: Side) -> Poll<Result<(), Fault>> {
-        self.io.secure(side)
+        let got = self.io.secure(side);
+        self.made(Op::Secure(side), got)
+    }
+
+    fn hello(&self) -> Option<Hello> {
+        self.io.hello()
     }
 
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {

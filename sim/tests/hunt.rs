@@ -13,7 +13,7 @@ use underpass_sim::scenario::Scenario;
 use underpass_sim::shrink::shrink;
 
 /// How many seeds of each scenario run; `SEEDS=n` runs more.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 160;
 
 fn run(plan: &Plan, bug: Bug) -> underpass_sim::run::Run {
     des::run(plan, bug, false).expect("the plan can be run")

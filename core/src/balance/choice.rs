@@ -20,7 +20,12 @@ const WHOLE: u64 = 1 << 20;
 /// A member that is chosen by a hash has at most so many quarters of what is its share.
 const BOUND_QUARTERS: u64 = 5;
 
-/// The best of `candidates`, which are numbers of seats in the order of configuration, by that method, for a
+/// Whether a seat has a place for who does not belong to it: by its heartbeat, too, where that counts.
+pub(super) fn takes_one(method: &Method, seat: &Seat) -> bool {
+    seat.free() > 0 && (*method != Method::Heartbeat || seat.ready > 0)
+}
+
+/// The best of `candidates`, all of which [take one](takes_one), and which are numbers of seats in the order of configuration, by that method, for a
 /// request of that key.
 pub(super) fn best(
     method: &Method,
@@ -42,10 +47,8 @@ pub(super) fn best(
             in_turn(seats, candidates, now, Seat::weight, rank)
         }
         Method::Heartbeat => {
-            let alive: Vec<_> =
-                candidates.iter().copied().filter(|&seat| seats[seat].ready > 0).collect();
             let rank = |seat: &Seat| -i128::from(seat.score);
-            in_turn(seats, &alive, now, |seat, _| seat.ready, rank)
+            in_turn(seats, candidates, now, |seat, _| seat.ready, rank)
         }
         Method::ByTraffic => {
             let load = |seat: &Seat| seat.carried / u64::from(seat.weight(now));
@@ -184,9 +187,12 @@ mod tests {
     #[test]
     fn heartbeats_say_who_has_room() {
         let mut seats = seats(&[100; 3]);
-        assert_eq!(best(&Method::Heartbeat, &mut seats, &[0, 1, 2], 0, NOW), None);
-        (seats[0].ready, seats[2].ready) = (1, 3);
-        assert_eq!(chosen(&Method::Heartbeat, &mut seats, 8), [2, 0, 2, 2, 2, 0, 2, 2]);
+        assert!(!seats.iter().any(|seat| takes_one(&Method::Heartbeat, seat)));
+        (seats[0].ready, seats[1].ready) = (1, 3);
+        let takers: Vec<_> = seats.iter().map(|seat| takes_one(&Method::Heartbeat, seat)).collect();
+        assert_eq!(takers, [true, true, false]);
+        seats.truncate(2);
+        assert_eq!(chosen(&Method::Heartbeat, &mut seats, 8), [1, 0, 1, 1, 1, 0, 1, 1]);
     }
 
     #[test]

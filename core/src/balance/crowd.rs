@@ -111,6 +111,12 @@ impl Crowd {
         self.tunnels.get(usize::from(line.0)).copied().unwrap_or(0)
     }
 
+    /// The lines that tunnels are counted by.
+    pub(super) fn lines(&self) -> impl Iterator<Item = QuotaId> {
+        let counted = (0..).zip(&self.tunnels).filter(|(_, count)| **count > 0);
+        counted.map(|(line, _)| QuotaId(line))
+    }
+
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.pending == 0 && self.clients.is_empty() && self.tunnels.iter().all(|&count| count == 0)

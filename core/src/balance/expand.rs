@@ -36,6 +36,17 @@ impl Blank {
         Self { seat, expansion, is_known: false }
     }
 
+    /// Its name was resolved before, if it is the same member.
+    pub(super) fn learn(&mut self, before: &[Self]) {
+        let is_same = |it: &&Self| it.seat.id == self.seat.id && it.seat.tag == self.seat.tag;
+        self.is_known = before.iter().find(is_same).is_some_and(|it| it.is_known);
+    }
+
+    /// Whose seats they are.
+    pub(super) const fn worker(&self) -> WorkerId {
+        self.seat.id.worker
+    }
+
     /// Whether it may serve somebody once it is resolved.
     pub(super) fn is_awaited(&self) -> bool {
         !self.is_known && self.seat.admission != Admission::Closed
@@ -137,7 +148,7 @@ impl<W: Copy + Eq> House<W> {
 
     /// What a seat would have carried that is level with who has carried least: one that has just come is not
     /// behind all others (`lbmethod=bytraffic`).
-    fn least_carried(&self, seat: &Seat) -> u64 {
+    pub(super) fn least_carried(&self, seat: &Seat) -> u64 {
         let load = |(_, it): (usize, &Seat)| it.carried / u64::from(it.weight);
         self.here().map(load).min().unwrap_or(0).saturating_mul(u64::from(seat.weight))
     }

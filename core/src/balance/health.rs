@@ -61,6 +61,25 @@ impl Health {
         }
     }
 
+    /// Other things are said of the worker: its counts stay. Nothing keeps it out that would not keep it out now.
+    pub(super) fn renew(&mut self, worker: &Worker) {
+        let said = Self::new(worker);
+        let ejection = said.ejection.map(|new| match self.ejection {
+            Some(old) => Strikes { terms: new.terms, ..old },
+            None => new,
+        });
+        let rests = said.recovery != Recovery::AtOnce || ejection.is_some();
+        let is_checked = worker.member.as_ref().is_some_and(|member| member.check.is_some());
+        *self = Self {
+            busy: self.busy,
+            resting: self.resting.filter(|_| rests),
+            ailing: self.ailing && is_checked,
+            back: self.back,
+            ejection,
+            ..said
+        };
+    }
+
     /// Leases out.
     pub const fn busy(&self) -> u32 {
         self.busy
@@ -177,13 +196,7 @@ mod tests {
     }
 
     fn health(change: impl FnOnce(&mut Member)) -> Health {
-        let target = Target {
-            scheme: Scheme::Ws,
-            host: "b".into(),
-            port: 80,
-            path: String::new(),
-            socket: None,
-        };
+        let target = Target::new(Scheme::Ws, "b", 80);
         let mut member = Member::new(target);
         change(&mut member);
         let recovery = Recovery::After(Wait::from_secs(60));

@@ -184,7 +184,7 @@ mod tests {
             let mut elect = |_| match self.pool.elect(&ask, None, (), self.now) {
                 Poll::Ready(Ok(lease)) => {
                     let WorkerId(number) = lease.worker();
-                    self.pool.release(Some(lease), (), &Report::testing(Close::Answered));
+                    self.pool.release(Some(lease), (), &Report::new(Close::Answered, Time::ZERO));
                     Some(number)
                 }
                 Poll::Ready(Err(_)) | Poll::Pending => None,

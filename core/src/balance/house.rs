@@ -1,7 +1,7 @@
 //! Stage 4 of 6 · one balancer: who of its members may serve, and in which order they are asked (httpd's
 //! candidate walk).
 
-use super::choice::{best, better_of_two, mix};
+use super::choice::{best, better_of_two, mix, takes_one};
 use super::crowd::Visit;
 use super::expand::Blank;
 use super::lease::{Ask, NoWorker};
@@ -33,7 +33,7 @@ pub(super) struct House<W> {
     /// All of its members are regular ones of one set.
     is_plain: bool,
     /// Draws so far: what is drawn depends on nothing else.
-    drawn: u64,
+    pub(super) drawn: u64,
     /// The last time that anybody has told.
     pub(super) now: Time,
 }
@@ -149,7 +149,8 @@ impl<W: Copy + Eq> House<W> {
 
     /// How many there are: members that are not resolved, or have only one address, count as one.
     pub(super) fn size(&self) -> u32 {
-        (self.here().count() as u32).max(self.members)
+        let here = if self.blanks.is_empty() { 0 } else { self.here().count() as u32 };
+        here.max(self.members)
     }
 
     /// Whether there may be more seats as soon as a member is resolved that was not yet.
@@ -185,6 +186,9 @@ impl<W: Copy + Eq> House<W> {
 
     /// Asks again for all who wait: whom each may have is another question now.
     pub(super) fn wake_all(&mut self, woken: &mut Vec<W>) {
+        if self.queue.is_empty() {
+            return;
+        }
         // Somebody who asks would end their rests, too, if all rest.
         self.wake_up(self.now);
         let mut queue = std::mem::replace(&mut self.queue, Queue::new());
@@ -252,15 +256,17 @@ impl<W: Copy + Eq> House<W> {
     /// Members whose rest is over may be tried; all of them if there would be none left (`forcerecovery=`).
     /// `true` if that is one more.
     fn wake_up(&mut self, now: Time) -> bool {
-        let (mut all_rest, mut any) = (self.terms.forces_recovery, false);
+        let (mut wakes, mut rests, mut stays) = (false, false, false);
         for seat in self.seats.iter_mut().filter(|seat| seat.is_here()) {
-            any |= seat.health.wakes(now);
-            all_rest &= seat.health.rests(now).is_some();
+            wakes |= seat.health.wakes(now);
+            let is_resting = seat.health.rests(now).is_some();
+            (rests, stays) = (rests | is_resting, stays | !is_resting);
         }
+        let all_rest = self.terms.forces_recovery && rests && !stays;
         if all_rest {
             self.seats.iter_mut().for_each(|seat| seat.health.comes_back(now));
         }
-        any || all_rest
+        wakes || all_rest
     }
 
     /// The best of those that may serve whom nobody is destined for.
@@ -292,7 +298,7 @@ impl<W: Copy + Eq> House<W> {
         candidates.clear();
         let of =
             |role: Role| self.here().filter(move |(_, seat)| seat.set == set && seat.role == role);
-        let is_free = |seat: &usize| self.has_place(&self.seats[*seat]);
+        let is_free = |seat: &usize| takes_one(&self.terms.method, &self.seats[*seat]);
         let able =
             |role| of(role).filter(|(_, seat)| is_able(seat, ask, now)).map(|(number, _)| number);
         candidates.extend(able(Role::Regular).filter(is_free));
@@ -301,11 +307,6 @@ impl<W: Copy + Eq> House<W> {
         if candidates.is_empty() {
             candidates.extend(able(Role::Standby).filter(is_free));
         }
-    }
-
-    /// Whether it has a place for who does not belong to it: by its heartbeat, too, where that counts.
-    fn has_place(&self, seat: &Seat) -> bool {
-        seat.free() > 0 && (self.terms.method != Method::Heartbeat || seat.ready > 0)
     }
 
     /// Why nobody may be tried.

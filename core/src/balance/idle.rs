@@ -37,6 +37,23 @@ impl<C: Copy + Eq> Idle<C> {
         Self { workers: workers.iter().map(Kept::new).collect() }
     }
 
+    /// The workers are other ones: gives the connections to those that are not where they were, which must be closed.
+    #[must_use = "the connections that are given back must be closed"]
+    pub fn renew(&mut self, before: &[Worker], after: &[Worker]) -> Vec<C> {
+        let old = std::mem::replace(self, Self::new(after));
+        let mut closed = Vec::new();
+        for (number, kept) in old.workers.into_iter().enumerate() {
+            let is_there = |worker: &&Worker| {
+                worker.peer == before[number].peer && worker.tls == before[number].tls
+            };
+            match after.get(number).filter(is_there) {
+                Some(_) => self.workers[number].connections = kept.connections,
+                None => closed.extend(kept.connections.into_iter().map(|it| it.name)),
+            }
+        }
+        closed
+    }
+
     /// Keeps a connection; gives the one that must go for it, the longest idle, if there are as many
     /// as that seat may have (`smax=`). That is this one where it may have none.
     #[must_use = "the connection that is given back must be closed"]

@@ -26,6 +26,11 @@ impl Ledger {
         Self { counts, bytes: BTreeMap::new(), told: Time::ZERO }
     }
 
+    /// The workers are those of other rules.
+    pub fn renew(&mut self, rules: &Rules) {
+        self.counts = Self::new(rules).counts;
+    }
+
     /// Adds what was carried; gives whether the pool should be told.
     #[must_use = "the pool is told when it is time"]
     pub fn add(&mut self, seat: SeatId, bytes: u64, now: Time) -> bool {

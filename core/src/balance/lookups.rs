@@ -18,6 +18,8 @@ pub struct Lookups {
 #[derive(Clone, Debug)]
 struct Lookup {
     worker: WorkerId,
+    /// What stands for its name.
+    tag: u64,
     /// How long an answer is good for (`addressttl=`).
     every: Wait,
     at: Time,
@@ -28,8 +30,18 @@ struct Lookup {
 impl Lookups {
     /// Those of all members of those rules that have a seat for each address: they are due at once.
     pub fn new(rules: &Rules) -> Self {
-        let workers = (0..).map(WorkerId).zip(&rules.workers);
-        Self { names: workers.filter_map(|(id, worker)| Lookup::of(id, worker)).collect() }
+        Self { names: rules.serving().filter_map(|(id, worker)| Lookup::of(id, worker)).collect() }
+    }
+
+    /// The members are other ones: who is still there is resolved when it would have been.
+    pub fn renew(&mut self, rules: &Rules) {
+        let old = std::mem::replace(self, Self::new(rules));
+        for name in &mut self.names {
+            let is_same = |it: &&Lookup| (it.worker, it.tag) == (name.worker, name.tag);
+            if let Some(known) = old.names.iter().find(is_same) {
+                *name = Lookup { every: name.every, ..known.clone() };
+            }
+        }
     }
 
     /// When the next one is due, if any ever is.
@@ -57,7 +69,7 @@ impl Lookup {
     fn of(id: WorkerId, worker: &Worker) -> Option<Self> {
         worker.member.as_ref()?.expansion.as_ref()?;
         let Peer::Tcp(tcp) = &worker.peer else { return None };
-        Some(Self { worker: id, every: tcp.memory, at: Time::ZERO, failures: 0 })
+        Some(Self { worker: id, tag: worker.tag(), every: tcp.memory, at: Time::ZERO, failures: 0 })
     }
 }
 
@@ -73,13 +85,7 @@ mod tests {
     /// A worker of which nothing is due, and members whose addresses are good for so many seconds each.
     fn lookups(every: &[Wait]) -> Lookups {
         let member = |&memory: &Wait| {
-            let target = Target {
-                scheme: Scheme::Ws,
-                host: "b".into(),
-                port: 80,
-                path: String::new(),
-                socket: None,
-            };
+            let target = Target::new(Scheme::Ws, "b", 80);
             let expansion = Some(Expansion { salt: String::new() });
             let member = Member { expansion, ..Member::new(target) };
             let peer = Peer::Tcp(Tcp { memory, ..Tcp::new("b", 80) });

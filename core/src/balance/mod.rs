@@ -1,7 +1,7 @@
 //! Stage 4 of 6 · which backend: a pool of workers as plain data, and the leases on them.
 //!
 //! [`pool`] elects a worker and takes the [`lease`] back; `house` is one balancer, `seat` what each member has there,
-//! or each of its addresses (`expand`), `choice` the methods by which one is chosen, [`health`] what is known of it,
+//! or each of its addresses (`expand`), `renew` what becomes of it by a reload, `choice` the methods by which one is chosen, [`health`] what is known of it,
 //! `verdict` what an end says of it, `queue` who waits for a full one, `crowd` how many there are, [`sticky`] to whom
 //! a request belongs, and `owner` who that is; [`ledger`] is what they have carried, and [`idle`] keeps connections
 //! for later exchanges. [`round`] says when members are checked, and [`probe`] is one check; [`lookups`] says when
@@ -23,6 +23,7 @@ mod owner;
 pub mod pool;
 pub mod probe;
 mod queue;
+mod renew;
 pub mod round;
 mod seat;
 pub mod sticky;

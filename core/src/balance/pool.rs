@@ -13,7 +13,7 @@ use super::seat::SeatId;
 use super::verdict::verdict;
 use crate::limits::Pending;
 use crate::report::Report;
-use crate::route::{QuotaId, Rules, WorkerId};
+use crate::route::{InUse, QuotaId, Rules, WorkerId};
 use crate::time::Time;
 
 /// All workers, and who waits for them; `W` is the driver's name for a session. Plain data: whoever
@@ -47,16 +47,32 @@ impl<W: Copy + Eq> Pool<W> {
     /// A pool of those workers, none of them in use.
     pub fn new(rules: &Rules, most: Pending) -> Self {
         let houses: Vec<_> = rules.balancers.iter().map(|it| House::new(it, rules)).collect();
-        let mut homes = vec![Home::default(); rules.workers.len()];
-        for (house, balancer) in rules.balancers.iter().enumerate() {
-            for id in &balancer.workers {
-                homes[id.0 as usize].house = house;
+        let homes = homes(rules, &houses);
+        Self { houses, homes, most, crowd: Crowd::new(most), woken: Vec::new() }
+    }
+
+    /// From now on those rules are asked for, which were made [after](Rules::after) the last ones: who is in both keeps
+    /// its counts and what is known of it, and nobody is elected any more for a member that is gone. Who asks for a
+    /// balancer that is gone is served as before: its session has not heard of it. Who waits may have another one.
+    pub fn renew(&mut self, rules: &Rules) {
+        for (number, balancer) in rules.balancers.iter().enumerate() {
+            match self.houses.get_mut(number) {
+                Some(house) => house.renew(balancer, rules),
+                None => self.houses.push(House::new(balancer, rules)),
             }
         }
-        for (number, seat) in houses.iter().flat_map(|house| house.seats.iter().enumerate()) {
-            homes[seat.id.worker.0 as usize].seats.push(number);
+        self.homes = homes(rules, &self.houses);
+        for house in &mut self.houses {
+            house.wake_all(&mut self.woken);
         }
-        Self { houses, homes, most, crowd: Crowd::new(most), woken: Vec::new() }
+    }
+
+    /// Numbers that leases have: see [`Rules::after`].
+    pub fn in_use(&self) -> InUse {
+        let seats = self.houses.iter().flat_map(|house| &house.seats);
+        let busy = seats.filter(|seat| seat.health.busy() > 0);
+        let workers = busy.map(|seat| seat.id.worker).collect();
+        InUse { workers, lines: self.crowd.lines().collect() }
     }
 
     /// Chooses a worker that may take one more session. A lease that failed comes back in the same
@@ -177,6 +193,12 @@ impl<W: Copy + Eq> Pool<W> {
         &self.houses[house].seats[seat].health
     }
 
+    /// The same, if there is such a worker: who checks it may not have heard that it is gone.
+    pub(super) fn find_health(&self, worker: WorkerId) -> Option<&Health> {
+        let Home { house, seats } = self.homes.get(worker.0 as usize)?;
+        Some(&self.houses[*house].seats[*seats.first()?].health)
+    }
+
     /// Leases out, over all workers.
     pub fn busy(&self) -> u32 {
         self.houses.iter().flat_map(|house| &house.seats).map(|seat| seat.health.busy()).sum()
@@ -274,6 +296,22 @@ impl<W: Copy + Eq> Pool<W> {
         let seat = *seats.get(id.place as usize)?;
         (self.houses[*house].seats[seat].id == id).then_some((*house, seat))
     }
+}
+
+/// Where everybody is.
+fn homes<W>(rules: &Rules, houses: &[House<W>]) -> Vec<Home> {
+    let mut homes = vec![Home::default(); rules.workers.len()];
+    for (house, balancer) in rules.balancers.iter().enumerate() {
+        for id in balancer.everybody() {
+            homes[id.0 as usize].house = house;
+        }
+    }
+    for house in houses {
+        for (number, seat) in house.seats.iter().enumerate() {
+            homes[seat.id.worker.0 as usize].seats.push(number);
+        }
+    }
+    homes
 }
 
 #[cfg(test)]

@@ -58,6 +58,11 @@ impl<W: Copy + Eq> Queue<W> {
         self.waiting.remove(place).expect("the place was found in this queue")
     }
 
+    /// Whether nobody stands in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// How many stand before `who`; none if it does not stand in the queue.
     pub(super) fn place(&self, who: W) -> Option<usize> {
         self.waiting.iter().position(|waiting| waiting.who == who)

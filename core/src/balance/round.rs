@@ -24,6 +24,8 @@ pub struct Round {
 /// The checks of one member.
 #[derive(Clone, Debug)]
 struct Beat {
+    /// What stands for the member.
+    tag: u64,
     interval: Wait,
     passes: u32,
     fails: u32,
@@ -46,17 +48,32 @@ impl Round {
     /// the first of each is due within one interval from `now`. Who serves nobody is not checked. The
     /// `chance` says which waits are drawn: machines that have the same rules draw another one each.
     pub fn new(rules: &Rules, most: NonZeroU16, chance: u64, now: Time) -> Self {
-        let numbered = (0..).map(WorkerId).zip(&rules.workers);
-        let mut beats: BTreeMap<_, _> = numbered
+        let mut beats: BTreeMap<_, _> = rules
+            .serving()
             .filter_map(|(id, worker)| {
                 let member = worker.member.as_ref()?;
                 let is_open = member.admission != Admission::Closed;
                 let check = member.check.as_ref().filter(|_| is_open)?;
-                Some((id, Beat::new(check, mix(chance ^ u64::from(id.0)))))
+                Some((id, Beat::new(worker.tag(), check, mix(chance ^ u64::from(id.0)))))
             })
             .collect();
         let first = |(id, beat): (&WorkerId, &mut Beat)| Reverse((now.after(beat.first()), *id));
         Self { due: beats.iter_mut().map(first).collect(), beats, most: most.get().into() }
+    }
+
+    /// The members are other ones from `now` on, of which `most` may be checked at once: whose checks are the same goes
+    /// on with them, where they stand. Those that were under way are given up, and due again.
+    pub fn renew(&mut self, rules: &Rules, most: NonZeroU16, chance: u64, now: Time) {
+        let mut old = std::mem::replace(self, Self::new(rules, most, chance, now));
+        let due: BTreeMap<_, _> = old.due.into_iter().map(|Reverse((at, id))| (id, at)).collect();
+        let mut begun = std::mem::take(&mut self.due).into_vec();
+        for Reverse((at, id)) in &mut begun {
+            let Some(beat) = self.beats.get_mut(id) else { continue };
+            if let Some(known) = old.beats.remove(id).filter(|known| known.is_same(beat)) {
+                (*beat, *at) = (known, due.get(id).copied().unwrap_or(now));
+            }
+        }
+        self.due = begun.into();
     }
 
     /// Whether nobody is checked.
@@ -97,7 +114,7 @@ impl Round {
         if outcome.is_err_and(Trouble::is_ours) {
             return None;
         }
-        let (health, passed) = (pool.health(worker), outcome.is_ok());
+        let (health, passed) = (pool.find_health(worker)?, outcome.is_ok());
         let is_news = if passed { !health.is_usable(now) } else { !health.is_ailing() };
         let change = beat.judge(passed, is_news)?;
         pool.checked(worker, passed, now);
@@ -115,8 +132,9 @@ pub enum Change {
 }
 
 impl Beat {
-    fn new(check: &Check, chance: u64) -> Self {
+    fn new(tag: u64, check: &Check, chance: u64) -> Self {
         Self {
+            tag,
             interval: check.interval,
             passes: check.passes,
             fails: check.fails,
@@ -124,6 +142,11 @@ impl Beat {
             chance,
             streak: Streak::default(),
         }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let all = |it: &Self| (it.tag, it.interval, it.passes, it.fails);
+        all(self) == all(other)
     }
 
     /// How long its first check waits: up to an interval, so that the members do not begin together.
@@ -181,13 +204,7 @@ mod tests {
 
     /// As many members with that check.
     fn rules(count: u32, check: &Check) -> Rules {
-        let target = Target {
-            scheme: Scheme::Ws,
-            host: "b".into(),
-            port: 80,
-            path: String::new(),
-            socket: None,
-        };
+        let target = Target::new(Scheme::Ws, "b", 80);
         let member = Member { check: Some(check.clone()), ..Member::new(target) };
         let recovery = Recovery::After(Wait::from_secs(1_000));
         let worker = Worker { recovery, member: Some(Box::new(member)), ..Worker::new("b", 80) };

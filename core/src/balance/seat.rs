@@ -51,6 +51,8 @@ pub(super) struct Seat {
     /// The clients that belong to it.
     pub(super) owner: Option<Owner>,
     pub(super) redirect: Option<RouteId>,
+    /// What stands for its URL, or for the place where it is dialled.
+    pub(super) tag: u64,
     /// Places that are kept for those who wait and have been woken.
     pub(super) kept: u32,
     /// How much it has been passed over (httpd's `lbstatus`).
@@ -66,6 +68,8 @@ pub(super) struct Seat {
 pub(super) enum Spot {
     /// All of it, whatever its addresses are.
     Whole,
+    /// All of it, but it is no member any more: nobody is elected for it.
+    Gone,
     /// That one of its addresses.
     At(IpAddr),
     /// An address that it no longer has: nobody is elected for it, and once nobody is left there the seat may be
@@ -86,11 +90,30 @@ impl Seat {
             admission: member.map_or(Admission::Open, |member| member.admission),
             owner: member.and_then(|member| member.owner(None)),
             redirect: member.and_then(|member| member.redirect),
+            tag: worker.tag(),
             kept: 0,
             score: 0,
             carried: 0,
             ready: 0,
         }
+    }
+
+    /// Other things are said of it: what is known of it stays.
+    pub(super) fn renew(&mut self, worker: &Worker) {
+        let said = Self::new(self.id.worker, worker);
+        self.health.renew(worker);
+        let owner = worker.member.as_ref().and_then(|member| member.owner(self.address()));
+        let spot = if self.spot == Spot::Gone { Spot::Whole } else { self.spot };
+        let Self { id, health, kept, score, carried, ready, .. } = self.clone();
+        *self = Self { id, spot, health, owner, kept, score, carried, ready, ..said };
+    }
+
+    /// It is no member any more, or has not that address.
+    pub(super) fn leave(&mut self) {
+        self.spot = match self.spot {
+            Spot::Whole | Spot::Gone => Spot::Gone,
+            Spot::At(address) | Spot::Left(address) => Spot::Left(address),
+        };
     }
 
     /// How many more may have it, besides those for whom a place is kept.
@@ -105,23 +128,20 @@ impl Seat {
 
     /// Whether there still is what it is for.
     pub(super) fn is_here(&self) -> bool {
-        !matches!(self.spot, Spot::Left(_))
+        matches!(self.spot, Spot::Whole | Spot::At(_))
     }
 
     /// The one address that it is for, if it is.
     pub(super) fn address(&self) -> Option<IpAddr> {
         match self.spot {
-            Spot::Whole => None,
+            Spot::Whole | Spot::Gone => None,
             Spot::At(address) | Spot::Left(address) => Some(address),
         }
     }
 
     /// What tells it from the others of its balancer, in every process.
     pub(super) fn tag(&self) -> u64 {
-        match self.owner {
-            Some(Owner::Address(route)) => route.0,
-            Some(Owner::Route(_)) | None => u64::from(self.id.worker.0),
-        }
+        if let Some(Owner::Address(route)) = self.owner { route.0 } else { self.tag }
     }
 
     /// Whether it serves those who do not belong to it.

@@ -6,6 +6,7 @@ use super::parameters::{Options, Subject, find};
 use super::paths::{expression, like, starting_with};
 use super::problem::Flaw;
 use super::proxy_pass::{name_and_value, options, set_option};
+use super::tls::BackSaid;
 use super::url;
 use super::words::Word;
 use crate::route::{Pattern, Scheme, Section, Target};
@@ -19,6 +20,8 @@ pub(super) struct Backends {
     pub(super) url: Word,
     /// The name of the balancer that they are the URLs of, if they are.
     pub(super) balancer: Option<String>,
+    /// How TLS is spoken with them.
+    pub(super) back: BackSaid,
     /// Its members.
     pub(super) members: Vec<Line>,
     /// Where the URLs begin, if they are not told by a pattern: only then is a worker meant.
@@ -54,8 +57,8 @@ impl Backends {
 
     fn new(url: &Word, beginning: Option<String>, paths: Pattern) -> Self {
         let section = Section { paths, says: Vec::new() };
-        let (balancer, members, parameters) = (None, Vec::new(), Vec::new());
-        Self { section, url: url.clone(), balancer, members, beginning, parameters }
+        let (back, members, parameters) = (BackSaid::default(), Vec::new(), Vec::new());
+        Self { section, url: url.clone(), balancer: None, back, members, beginning, parameters }
     }
 
     /// Parameters of the worker or the balancer of that URL.
@@ -92,6 +95,12 @@ impl Backends {
         flaws.extend(misplaced(&target, parameters));
         self.members.push(Line { word: word.clone(), target, options, check: None });
         Ok(())
+    }
+
+    /// Whether they are that backend, or the balancer of that name whose member it is.
+    pub(super) fn has(&self, target: &Target, balancer: Option<&str>) -> bool {
+        let is_balancers = self.balancer.is_some() && self.balancer.as_deref() == balancer;
+        is_balancers || self.section.paths.has(beginning(target).as_bytes())
     }
 
     /// How much of a rule's URL it says, if it sets parameters of its worker.

@@ -3,6 +3,8 @@
 use super::problem::Flaw;
 use super::suggest::suggest;
 use super::words::Word;
+use std::collections::BTreeMap;
+
 use crate::route::{Balancer, HashKey, Method, Sticky};
 use crate::time::Wait;
 
@@ -146,6 +148,7 @@ impl Grouping {
         Balancer {
             name: Some(name.into()),
             workers: Vec::new(),
+            former: Vec::new(),
             method: match (&self.key, method) {
                 (Some((key, _)), Method::Hash(_)) => Method::Hash(key.clone()),
                 (_, method) => method,
@@ -157,7 +160,7 @@ impl Grouping {
             forces_recovery: !self.rests,
             fails_on: self.fails_on.clone(),
             fails_late: self.fails_late,
-            routes: Vec::new(),
+            routes: BTreeMap::new(),
         }
     }
 }
@@ -188,6 +191,7 @@ pub(super) fn named(word: &Word) -> Result<&str, Flaw> {
 mod tests {
     use super::super::testing::{good, problem, warnings};
     use super::*;
+    use crate::route::RouteId;
 
     fn balancer(says: &str) -> Balancer {
         let text = format!(
@@ -209,6 +213,7 @@ mod tests {
         let expected = Balancer {
             name: Some("a".into()),
             workers: plain.workers.clone(),
+            former: Vec::new(),
             method: Method::ByRequests,
             sticky: Some(sticky),
             fails_over: true,
@@ -217,7 +222,7 @@ mod tests {
             forces_recovery: true,
             fails_on: Vec::new(),
             fails_late: false,
-            routes: vec!["r".into()],
+            routes: [(RouteId::of(b"r"), "r".into())].into(),
         };
         assert_eq!(plain, expected);
         let sticky = balancer("stickysession=S|s stickysessionsep=Off scolonpathdelim=On").sticky;

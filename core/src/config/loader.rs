@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::draft::Draft;
 use super::expand::expand;
 use super::lines::{Letter, lines};
+use super::mention::Mention;
 use super::problem::{Flaw, Place, Problem, Text};
 use super::rewrite::Conditions;
 use super::sections::{LeftOut, Open};
@@ -83,8 +84,11 @@ impl<'s> Loader<'s> {
         let texts = &self.texts;
         let located = |flaws: Vec<Flaw>| flaws.into_iter().map(|flaw| flaw.locate(texts)).collect();
         if self.flaws.is_empty() {
+            let mentions =
+                self.draft.paths_of_tls().into_iter().map(|word| Mention::of(&word, texts));
+            let mentions = mentions.collect();
             let (config, directives) = (self.draft.finish(), self.transcript);
-            return Ok(Read { config, directives, warnings: located(warnings) });
+            return Ok(Read { config, directives, warnings: located(warnings), mentions });
         }
         self.flaws.extend(warnings);
         self.flaws.truncate(PROBLEMS_MOST);

@@ -276,7 +276,10 @@ mod tests {
     fn a_member_says_the_rest_of_itself_and_its_server_what_it_does_not() {
         let member = member("lbset=3 slowstart=7 route=a redirect=a connectiontimeout=2");
         assert_eq!((member.set, member.slow_start), (3, Wait::from_secs(7)));
-        assert_eq!((member.route, member.redirect), (Some(crate::route::RouteId(0)), member.route));
+        assert_eq!(
+            (member.route, member.redirect),
+            (Some(crate::route::RouteId::of(b"a")), member.route)
+        );
         assert_eq!(member.target.to_string(), "http://b:8/x");
         let times = [member.manner.connect, member.manner.answer, member.manner.acquire];
         assert_eq!(times.map(Wait::as_secs_ceil), [2, 9, 9]);

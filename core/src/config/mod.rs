@@ -21,6 +21,7 @@ mod grouping;
 mod lines;
 mod loader;
 mod membership;
+mod mention;
 mod modules;
 mod origins;
 mod overrides;
@@ -40,6 +41,7 @@ mod suggest;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod unix;
 mod upgrade;
 mod url;
@@ -55,6 +57,7 @@ use crate::route::Rules;
 
 pub use context::Context;
 pub use directives::directives;
+pub use mention::Mention;
 pub use parameters::{Parameter, Subject, parameters};
 pub use problem::{Problem, Severity};
 pub use refused::{refused_directives, refused_parameters};
@@ -102,6 +105,8 @@ pub struct Read {
     pub directives: Vec<String>,
     /// What can be used, but is hardly what was meant.
     pub warnings: Vec<Problem>,
+    /// Where the files of TLS are named, which core does not open.
+    pub mentions: Vec<Mention>,
 }
 
 /// Where text comes from: core itself reads no file and no environment.

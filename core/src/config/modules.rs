@@ -1,7 +1,7 @@
 //! Which of httpd's modules do here what they do there: those whose directives we read.
 
 /// What stands before `_module`, and between `mod_` and `.c`.
-const BUILT_IN: [&str; 15] = [
+const BUILT_IN: [&str; 16] = [
     "authz_core",
     "env",
     "headers",
@@ -16,6 +16,7 @@ const BUILT_IN: [&str; 15] = [
     "proxy_wstunnel",
     "setenvif",
     "slotmem_shm",
+    "ssl",
     "watchdog",
 ];
 
@@ -35,6 +36,6 @@ mod tests {
     fn a_module_has_two_names() {
         assert!(is_built_in("proxy_http_module") && is_built_in("mod_proxy_http.c"));
         assert!(is_built_in("mod_authz_core.c"), "it is where `Require` comes from");
-        assert!(!is_built_in("proxy_ajp_module") && !is_built_in("mod_ssl.c"));
+        assert!(!is_built_in("proxy_ajp_module") && !is_built_in("mod_php.c"));
     }
 }

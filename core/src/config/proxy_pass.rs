@@ -218,10 +218,10 @@ mod tests {
     #[test]
     fn everything_wrong_with_a_line_is_reported() {
         assert_eq!(
-            problems("Listen 80\nProxyPass a wss://b timeuot=1 nocanno retry=-1"),
+            problems("Listen 80\nProxyPass a wsx://b timeuot=1 nocanno retry=-1"),
             [
                 "conf:2:11: the path `a` does not begin with `/`",
-                "conf:2:13: TLS to backends is not built yet (accepted are `ws://`, `http://` and `balancer://`)",
+                "conf:2:13: unknown scheme `wsx` (accepted are `ws://`, `wss://`, `http://`, `https://` and `balancer://`)",
                 "conf:2:21: unknown parameter `timeuot` (did you mean `timeout`?)",
                 "conf:2:31: unknown parameter `nocanno` (did you mean `nocanon`?)",
                 "conf:2:45: `-1` is not a time \

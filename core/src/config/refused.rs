@@ -22,6 +22,9 @@ const NO_ACCESS: &str = "is not built: it is the old way of `Require`";
 const NO_MANAGER: &str =
     "is of the balancer-manager, which is not built: members are those that are written";
 const NO_FLUSH: &str = "is for AJP and FastCGI, which are not spoken";
+const NO_CACHE: &str =
+    "is not built: sessions are resumed by tickets alone, whose keys no other process has";
+const NO_RENEGOTIATION: &str = "is not built: who a client is does not change within a connection";
 const LEAVE_OUT: &str = "leave it out";
 
 const fn refused(name: &'static str, why: &'static str, instead: &'static str) -> Refused {
@@ -38,7 +41,7 @@ const fn refused_but(
 }
 
 /// Directives.
-static DIRECTIVES: [Refused; 13] = [
+static DIRECTIVES: [Refused; 38] = [
     refused_but(
         "ProxyRequests",
         "Off",
@@ -72,6 +75,86 @@ static DIRECTIVES: [Refused; 13] = [
     refused("Allow", NO_ACCESS, "write `Require all granted` instead of `Allow from all`"),
     refused("Deny", NO_ACCESS, "write `Require all denied` instead of `Deny from all`"),
     refused("Satisfy", NO_ACCESS, LEAVE_OUT),
+    refused(
+        "SSLCertificateChainFile",
+        "has long been given up by httpd too",
+        "put those certificates behind the server's own in SSLCertificateFile",
+    ),
+    refused("SSLSessionCache", NO_CACHE, LEAVE_OUT),
+    refused("SSLSessionCacheTimeout", NO_CACHE, LEAVE_OUT),
+    refused("SSLSessionTicketKeyFile", NO_CACHE, LEAVE_OUT),
+    refused_but(
+        "SSLUseStapling",
+        "off",
+        "is not built: nothing is asked of the issuer",
+        "let `openssl ocsp -respout` ask it, and write `SSLStapleFile path`",
+    ),
+    refused(
+        "SSLStapling*",
+        "is not built: nothing is asked of the issuer",
+        "let `openssl ocsp -respout` ask it, and write `SSLStapleFile path`",
+    ),
+    refused(
+        "SSLOCSP*",
+        "is not built: nothing is asked of the issuer",
+        "write `SSLCARevocationFile path`",
+    ),
+    refused_but(
+        "SSLPassPhraseDialog",
+        "builtin",
+        "is not built: nobody can be asked for a passphrase",
+        "take it from the key by `openssl pkey`, and let nobody else read the file",
+    ),
+    refused("SSLRandomSeed", "is not built: the system's own random numbers are used", LEAVE_OUT),
+    refused("SSLCryptoDevice", "is not built: no other device has the keys", LEAVE_OUT),
+    refused_but(
+        "SSLCompression",
+        "off",
+        "is not built: how well something can be compressed gives away what is in it (CRIME)",
+        LEAVE_OUT,
+    ),
+    refused_but("SSLFIPS", "off", "is not built", LEAVE_OUT),
+    refused(
+        "SSLOptions",
+        "is not built: no program is told of TLS by its environment",
+        "leave it out: `+StrictRequire` and its like are for directives that are not built either",
+    ),
+    refused(
+        "SSLRequire",
+        "is not built",
+        "write `SSLVerifyClient require` in a `<VirtualHost>` of its own",
+    ),
+    refused(
+        "SSLRequireSSL",
+        "is not built",
+        "leave it out, and let only servers with `SSLEngine on` have the rule",
+    ),
+    refused("SSLUserName", "is not built: nobody has a user name here", LEAVE_OUT),
+    refused("SSLRenegBufferSize", NO_RENEGOTIATION, LEAVE_OUT),
+    refused_but("SSLInsecureRenegotiation", "off", NO_RENEGOTIATION, LEAVE_OUT),
+    refused(
+        "SSLCADNRequest*",
+        "is not built: clients are told the names of those whose certificates are good",
+        LEAVE_OUT,
+    ),
+    refused("SSLSRP*", "is not built: TLS with passwords is not spoken", LEAVE_OUT),
+    refused("SSLOpenSSLConfCmd", "is not built: OpenSSL is not used", LEAVE_OUT),
+    refused(
+        "SSLPolicy",
+        "is not built",
+        "write `SSLProtocol` and `SSLCipherSuite`, or leave both out",
+    ),
+    refused(
+        "SSLVHostSNIPolicy",
+        "is not built: what hosts demand of clients is always compared",
+        LEAVE_OUT,
+    ),
+    refused(
+        "SSLProxyMachineCertificatePath",
+        "is not built: one certificate is shown to a backend",
+        "write `SSLProxyMachineCertificateFile path`, in a `<Proxy>` for each",
+    ),
+    refused("SSLECHKeyDir", "is not built", LEAVE_OUT),
 ];
 
 /// Parameters of `ProxyPass`.
@@ -109,7 +192,7 @@ pub(super) fn directive(name: &Word, args: &[Word]) -> Option<Result<(), Flaw>> 
         ([only], Some(accepted)) => only.is(accepted),
         _ => false,
     };
-    let flaw = || name.flaw(format!("`{}` {}", refused.name, refused.why));
+    let flaw = || name.flaw(format!("`{name}` {}", refused.why));
     Some(if says_nothing { Ok(()) } else { Err(flaw().help(refused.instead)) })
 }
 
@@ -143,9 +226,9 @@ mod tests {
     #[test]
     fn what_is_not_built_is_refused_with_its_reason() {
         for refused in &DIRECTIVES {
-            let message =
-                format!("conf:1:1: `{}` {} ({})", refused.name, refused.why, refused.instead);
-            assert_eq!(problem(&format!("{} x", refused.name)), message);
+            let name = refused.name.replace('*', "x");
+            let message = format!("conf:1:1: `{name}` {} ({})", refused.why, refused.instead);
+            assert_eq!(problem(&format!("{name} x")), message);
         }
         for refused in &PARAMETERS {
             let name = refused.name.replace('*', "x");

@@ -42,7 +42,8 @@ pub(super) struct Mirror {
 impl Mirror {
     /// The line that one of the balancer's members would have.
     pub(super) fn of(&self, member: &Target) -> Reverse {
-        let origin = Origin { secure: false, host: bracketed(&member.host), port: member.port };
+        let secure = member.scheme.is_secure();
+        let origin = Origin { secure, host: bracketed(&member.host), port: member.port };
         let start = member.path.strip_suffix('/').unwrap_or(&member.path);
         let path = match self.target.path.as_str() {
             "" => member.path.clone(),

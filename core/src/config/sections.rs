@@ -235,29 +235,29 @@ mod tests {
                  (leave the section out, and move out of it what is to count)"
             )
         };
-        let text = "<VirtualHost *>\n<IfModule mod_ssl.c>\n# x\nSSLEngine on\n<IfModule mod_php.c>\n\
+        let text = "<VirtualHost *>\n<IfModule mod_md.c>\n# x\nMDomain a\n<IfModule mod_php.c>\n\
                     <Location />\nA b\n</Location>\n</IfModule>\nC \\\n d\n</IfModule>\n</VirtualHost>\n\
                     <IfModule rewrite_module>\nRewriteEngine On\n</IfModule>";
         let expected = [
-            told("2:11", "mod_ssl.c", "3 directives are"),
+            told("2:11", "mod_md.c", "3 directives are"),
             told("14:11", "rewrite_module", "1 directive is"),
         ];
         assert_eq!(warnings(text), expected);
         // Beside an error, and where the section is the last of its text.
-        let unclosed = problems("Listen 1\n<IfModule mod_ssl.c>\nA b");
-        assert_eq!(unclosed[1], told("2:11", "mod_ssl.c", "1 directive is"));
+        let unclosed = problems("Listen 1\n<IfModule mod_md.c>\nA b");
+        assert_eq!(unclosed[1], told("2:11", "mod_md.c", "1 directive is"));
     }
 
     #[test]
     fn what_is_skipped_on_purpose_is_not_told() {
         for text in [
-            "<IfModule mod_ssl.c>\n# only this\n</IfModule>",
-            "<IfModule mod_ssl.c>\n<Location />\n</Location>\n</IfModule>",
+            "<IfModule mod_md.c>\n# only this\n</IfModule>",
+            "<IfModule mod_md.c>\n<Location />\n</Location>\n</IfModule>",
             "<IfModule !mod_proxy.c>\nA b\n</IfModule>",
-            "<IfModule !mod_ssl.c>\nTimeout 5\n</IfModule>",
+            "<IfModule !mod_md.c>\nTimeout 5\n</IfModule>",
             "<IfModule mod_proxy.c>\nTimeout 5\n</IfModule>",
-            "<IfDefine X>\n<IfModule mod_ssl.c>\nA b\n</IfModule>\n</IfDefine>",
-            "<IfModule mod_ssl.c>\n</IfModule>\n<IfDefine X>\nA b\n</IfDefine>",
+            "<IfDefine X>\n<IfModule mod_md.c>\nA b\n</IfModule>\n</IfDefine>",
+            "<IfModule mod_md.c>\n</IfModule>\n<IfDefine X>\nA b\n</IfDefine>",
         ] {
             assert_eq!(warnings(text), [""; 0], "{text}");
         }

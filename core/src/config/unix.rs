@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(bad(&long(108)), "1:6: the path of a socket has 107 bytes at the most");
         assert!(url::target(&word(&long(107))).is_ok());
         assert!(bad("unix:/a").starts_with("1:1: `unix:/a` does not say how"));
-        assert!(bad("unix:/a|wss://h").starts_with("1:9: TLS to backends"));
+        assert!(bad("unix:/a|ftp://h").starts_with("1:9: unknown scheme"));
         assert_eq!(bad("ws:///x"), "1:6: the host is missing");
     }
 

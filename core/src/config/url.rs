@@ -38,15 +38,17 @@ pub(super) fn target_on(word: &Word, socket: Option<String>) -> Result<Target, F
 }
 
 fn scheme(word: &Word) -> Result<(Scheme, Word), Flaw> {
-    const ACCEPTED: &str = "accepted are `ws://`, `http://` and `balancer://`";
+    const ACCEPTED: &str =
+        "accepted are `ws://`, `wss://`, `http://`, `https://` and `balancer://`";
     let Some(end) = word.text().find("://") else {
         return Err(word.flaw(format!("`{word}` is not a URL")).help(ACCEPTED));
     };
     let (name, rest) = (word.part(0..end), word.part(end + 3..word.text().len()));
     match name.text().to_ascii_lowercase().as_str() {
         "http" => Ok((Scheme::Http, rest)),
+        "https" => Ok((Scheme::Https, rest)),
         "ws" => Ok((Scheme::Ws, rest)),
-        "https" | "wss" => Err(name.flaw("TLS to backends is not built yet").help(ACCEPTED)),
+        "wss" => Ok((Scheme::Wss, rest)),
         "balancer" => Ok((Scheme::Balancer, rest)),
         _ => Err(name.flaw(format!("unknown scheme `{name}`")).help(ACCEPTED)),
     }
@@ -214,18 +216,19 @@ mod tests {
         );
         assert_eq!(spelled("http://10.0.0.1:80"), Ok("http://10.0.0.1".into()));
         assert_eq!(spelled("ws://[0:0::1]:9000/"), Ok("ws://[::1]:9000/".into()));
-        assert_eq!(target(&word("ws://h")).map(|target| target.port), Ok(80));
+        for (url, port) in [("ws://h", 80), ("http://h", 80), ("WSS://h", 443), ("https://h", 443)]
+        {
+            assert_eq!(target(&word(url)).map(|target| target.port), Ok(port), "{url}");
+        }
+        assert_eq!(spelled("wss://h:443/x"), Ok("wss://h/x".into()));
     }
 
     #[test]
     fn other_schemes_are_problems() {
-        let help = "(accepted are `ws://`, `http://` and `balancer://`)";
-        for (text, message) in [
-            ("wss://h", "TLS to backends is not built yet"),
-            ("HTTPS://h", "TLS to backends is not built yet"),
-            ("ajp://h", "unknown scheme `ajp`"),
-            ("h:80", "`h:80` is not a URL"),
-        ] {
+        let help = "(accepted are `ws://`, `wss://`, `http://`, `https://` and `balancer://`)";
+        for (text, message) in
+            [("ajp://h", "unknown scheme `ajp`"), ("h:80", "`h:80` is not a URL")]
+        {
             assert_eq!(failure(target(&word(text))), format!("1:1: {message} {help}"));
         }
     }

@@ -12,8 +12,6 @@ pub struct Known<'a> {
     /// The head; none if it was too bad to be read.
     request: Option<&'a Request<'a, 'a>>,
     client: IpAddr,
-    /// How the client, or a device in front of us, speaks to us.
-    scheme: &'static str,
     /// The host that it is for.
     host: &'a Host,
     /// Its path, cleaned, so that no other spelling dodges what is said of it; as it came if it is bad.
@@ -21,17 +19,12 @@ pub struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// What is known of a request of that client's, which came to us by that scheme and is for that host.
-    pub fn of(
-        request: Option<&'a Request<'a, 'a>>,
-        client: IpAddr,
-        scheme: &'static str,
-        host: &'a Host,
-    ) -> Self {
+    /// What is known of a request of that client's, which is for that host.
+    pub fn of(request: Option<&'a Request<'a, 'a>>, client: IpAddr, host: &'a Host) -> Self {
         let raw = request.map_or(&b""[..], |request| request.path);
         let clean = CleanPath::parse(raw).ok().filter(|_| raw.starts_with(b"/"));
         let path = clean.map_or_else(|| raw.to_vec(), |clean| clean.as_bytes().to_vec());
-        Self { request, client: client.to_canonical(), scheme, host, path }
+        Self { request, client: client.to_canonical(), host, path }
     }
 
     /// The path that sections and rules are found by.
@@ -42,7 +35,7 @@ impl<'a> Known<'a> {
     /// What the client asked us by: a scheme, a host, and perhaps a port. `ServerName` says what the client does
     /// not (httpd's `UseCanonicalName Off`), and by what scheme a device in front of us is spoken to.
     pub fn origin(&self) -> String {
-        let (scheme, authority) = (self.host.scheme(self.scheme), self.authority());
+        let (scheme, authority) = (self.host.scheme(), self.authority());
         match self.host.port {
             Some(port) if named_port(&authority).is_none() && port != default_port(scheme) => {
                 format!("{scheme}://{authority}:{port}")
@@ -87,12 +80,12 @@ impl<'a> Known<'a> {
                 let query = self.request.map_or(&b""[..], |request| request.query);
                 query.strip_prefix(b"?").unwrap_or(query).into()
             }
-            Fact::Scheme => self.host.scheme(self.scheme).as_bytes().into(),
+            Fact::Scheme => self.host.scheme().as_bytes().into(),
             Fact::Server => {
                 let asked = self.request.and_then(Request::host);
                 asked.unwrap_or(&self.host.name).as_bytes().into()
             }
-            Fact::Tls => if self.scheme == "https" { &b"on"[..] } else { b"off" }.into(),
+            Fact::Tls => if self.host.tls.is_some() { &b"on"[..] } else { b"off" }.into(),
         }
     }
 
@@ -111,7 +104,7 @@ impl<'a> Known<'a> {
     /// The port that the client named, or we go by, or the scheme stands for.
     fn port(&self) -> String {
         let named = self.asked_authority().and_then(named_port).map(str::to_owned);
-        let own = || self.host.port.unwrap_or(default_port(self.host.scheme(self.scheme)));
+        let own = || self.host.port.unwrap_or(default_port(self.host.scheme()));
         named.unwrap_or_else(|| own().to_string())
     }
 }
@@ -185,6 +178,7 @@ impl Fact {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::testing::good;
     use crate::head::slots;
 
     const HEAD: &str =
@@ -194,7 +188,7 @@ mod tests {
         let mut slots = slots();
         let request = Request::parse(head.as_bytes(), &mut slots).unwrap();
         let host = Host { name: "::1".into(), ..Host::default() };
-        let known = Known::of(Some(&request), [192, 0, 2, 7].into(), "http", &host);
+        let known = Known::of(Some(&request), [192, 0, 2, 7].into(), &host);
         let say = |name: &&str| known.say(&Fact::named(name).expect("it is one")).into_owned();
         names.iter().map(|name| String::from_utf8(say(name)).unwrap()).collect()
     }
@@ -224,7 +218,7 @@ mod tests {
         let names = ["SERVER_NAME", "SERVER_PORT", "HTTP_HOST", "REQUEST_URI"];
         assert_eq!(asked(head, &names), ["::1", "80", "", "/%zz"]);
         let host = Host { name: "::1".into(), ..Host::default() };
-        let nobody = Known::of(None, [192, 0, 2, 7].into(), "http", &host);
+        let nobody = Known::of(None, [192, 0, 2, 7].into(), &host);
         assert_eq!((nobody.origin().as_str(), nobody.path()), ("http://[::1]", &b""[..]));
         assert_eq!(&*nobody.say(&Fact::Method), b"");
     }
@@ -236,7 +230,7 @@ mod tests {
             let host = Host { scheme, port, name: "app".into(), ..Host::default() };
             let mut slots = slots();
             let request = Request::parse(head.as_bytes(), &mut slots).unwrap();
-            let known = Known::of(Some(&request), [192, 0, 2, 7].into(), "http", &host);
+            let known = Known::of(Some(&request), [192, 0, 2, 7].into(), &host);
             let [scheme, port] =
                 [Fact::Scheme, Fact::Port].map(|fact| known.say(&fact).into_owned());
             assert_eq!(&*known.say(&Fact::Tls), b"off", "the device speaks it, and not we");
@@ -256,5 +250,14 @@ mod tests {
         );
         assert_eq!(by(None, Some(443), named), ["http://h:443", "http", "443"]);
         assert_eq!(by(None, None, named), ["http://h", "http", "80"]);
+    }
+
+    #[test]
+    fn a_host_that_speaks_tls_is_asked_by_https() {
+        let rules = good("SSLEngine on\nSSLCertificateFile /a").rules;
+        let known = Known::of(None, [192, 0, 2, 7].into(), rules.main());
+        let says = [Fact::Scheme, Fact::Tls, Fact::Port].map(|fact| known.say(&fact).into_owned());
+        assert_eq!(says, [b"https".to_vec(), b"on".to_vec(), b"443".to_vec()]);
+        assert_eq!(known.origin(), "https://underpass");
     }
 }

@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn holes_are_filled_in_turn() {
         let host = Host::default();
-        let known = Known::of(None, [192, 0, 2, 7].into(), "http", &host);
+        let known = Known::of(None, [192, 0, 2, 7].into(), &host);
         let mut vars = Vars::default();
         vars.set("V", b"v".to_vec());
         let variable = |name: &str| Part::Variable(name.into());
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn no_value_begins_another_field() {
         let host = Host::default();
-        let known = Known::of(None, [192, 0, 2, 7].into(), "http", &host);
+        let known = Known::of(None, [192, 0, 2, 7].into(), &host);
         for bad in ["\r\nX: y", "\n", "\0", "\x7f"] {
             let mut vars = Vars::default();
             vars.set("V", bad.into());

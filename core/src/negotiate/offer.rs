@@ -198,13 +198,7 @@ mod tests {
     const V13: &str = "Sec-WebSocket-Version: 13\r\n";
 
     fn rule(upgrade: Upgrade) -> Forward {
-        let target = Target {
-            scheme: Scheme::Ws,
-            host: "b".into(),
-            port: 80,
-            path: String::new(),
-            socket: None,
-        };
+        let target = Target::new(Scheme::Ws, "b", 80);
         Forward { upgrade, ..Forward::new(target, BalancerId(0)) }
     }
 

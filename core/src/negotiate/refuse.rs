@@ -35,6 +35,8 @@ pub enum Refusal {
     Truncated,
     /// A field would get a value from the request that it cannot hold (`RequestHeader`, `Header`): 400.
     BadValue,
+    /// The connection was made to another host, which demands other things of clients (R13): 421.
+    Misdirected,
     /// No rule matches, or one that excludes: 404.
     NoRule,
     /// Nobody may ask for this path (`Require all denied`): 403.
@@ -98,6 +100,7 @@ impl Refusal {
             Self::NoLength => 411,
             Self::TooLarge => 413,
             Self::Expectation => 417,
+            Self::Misdirected => 421,
             Self::Version | Self::UpgradeRequired => 426,
             Self::Lost(_)
             | Self::NoAnswer
@@ -147,6 +150,7 @@ impl fmt::Display for Refusal {
             Self::NoLength => "the request body has no length",
             Self::Truncated => "the request ended in its middle",
             Self::BadValue => "a field cannot hold what the request says",
+            Self::Misdirected => "this host is not asked by this connection",
             Self::NoRule => "no rule for this path",
             Self::Denied => "nobody may ask for this path",
             Self::Blocked => "nobody may go to this backend",

@@ -1,11 +1,12 @@
 //! Who stands behind a rule: one worker, or the members of a `balancer://`, and how one is chosen.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
-use super::expansion::{AddressRoute, Expansion};
+use super::expansion::{AddressRoute, Expansion, digest};
 use super::forward::Manner;
 use super::target::{Target, WorkerId};
 use crate::time::Wait;
@@ -19,8 +20,11 @@ pub struct BalancerId(pub u32);
 pub struct Balancer {
     /// The name behind `balancer://`; none for a worker that a rule names itself.
     pub name: Option<String>,
-    /// The members, in the order of their lines. No worker is in two balancers.
+    /// The members, in the order of their lines. No worker is in two balancers. A balancer that has none is one of an
+    /// earlier configuration: no rule leads to it.
     pub workers: Vec<WorkerId>,
+    /// Members that it had in earlier configurations, some of whose sessions may be left.
+    pub former: Vec<WorkerId>,
     /// How one is chosen (`lbmethod=`).
     pub method: Method,
     /// How a client says to whom it belongs (`stickysession=`), if it does.
@@ -38,15 +42,21 @@ pub struct Balancer {
     /// Whether a member fails that does not answer in time (`failontimeout=`).
     pub fails_late: bool,
     /// The routes of its members, each once.
-    pub routes: Vec<String>,
+    pub routes: BTreeMap<RouteId, String>,
 }
 
 impl Balancer {
+    /// Its members, and those that it had before.
+    pub fn everybody(&self) -> impl Iterator<Item = WorkerId> {
+        self.workers.iter().chain(&self.former).copied()
+    }
+
     /// A worker that a rule names itself.
     pub fn alone(worker: WorkerId) -> Self {
         Self {
             name: None,
             workers: vec![worker],
+            former: Vec::new(),
             method: Method::ByRequests,
             sticky: None,
             fails_over: true,
@@ -55,7 +65,7 @@ impl Balancer {
             forces_recovery: false,
             fails_on: Vec::new(),
             fails_late: false,
-            routes: Vec::new(),
+            routes: BTreeMap::new(),
         }
     }
 
@@ -66,8 +76,8 @@ impl Balancer {
 
     /// The number of that route, if a member has it. Its case matters.
     pub fn number(&self, route: &[u8]) -> Option<RouteId> {
-        let number = self.routes.iter().position(|known| known.as_bytes() == route)?;
-        u16::try_from(number).ok().map(RouteId)
+        let id = RouteId::of(route);
+        self.routes.get(&id).filter(|known| known.as_bytes() == route).map(|_| id)
     }
 
     /// To whom a client belongs that says that route: to a member that has it, or to the address that has it, if
@@ -80,7 +90,7 @@ impl Balancer {
     /// How a client says that it belongs there.
     pub fn route(&self, owner: Owner) -> Option<String> {
         match owner {
-            Owner::Route(RouteId(number)) => self.routes.get(usize::from(number)).cloned(),
+            Owner::Route(id) => self.routes.get(&id).cloned(),
             Owner::Address(route) => Some(route.to_string()),
         }
     }
@@ -137,9 +147,16 @@ pub struct Sticky {
     pub semicolon_ends: bool,
 }
 
-/// The number of a route in its [balancer](Balancer::routes).
+/// What stands for the name of a route: the same in every configuration that has such a one.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct RouteId(pub u16);
+pub struct RouteId(pub u64);
+
+impl RouteId {
+    /// That of the route of that name.
+    pub fn of(name: &[u8]) -> Self {
+        Self(digest(&[name]))
+    }
+}
 
 /// To whom a client belongs.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]

@@ -20,14 +20,16 @@ impl Expansion {
     ///
     /// A client that knows the salt finds the address by trying all that there may be.
     pub fn route(&self, address: IpAddr) -> AddressRoute {
-        let hash = Sha1::new()
-            .chain_update(&self.salt)
-            .chain_update([0])
-            .chain_update(address.to_canonical().to_string())
-            .finalize();
-        let fold = |route: u64, byte: &u8| route << 8 | u64::from(*byte);
-        AddressRoute(hash.iter().take(size_of::<u64>()).fold(0, fold))
+        let address = address.to_canonical().to_string();
+        AddressRoute(digest(&[self.salt.as_bytes(), &[0], address.as_bytes()]))
     }
+}
+
+/// A number that stands for those bytes in every process.
+pub(crate) fn digest(parts: &[&[u8]]) -> u64 {
+    let hash = parts.iter().fold(Sha1::new(), |hash, part| hash.chain_update(part)).finalize();
+    let fold = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+    hash.iter().take(size_of::<u64>()).fold(0, fold)
 }
 
 /// The route of one address; it reads as sixteen hexadecimal digits.

@@ -99,7 +99,7 @@ pub fn explain(rules: &Rules, question: &Question<'_>) -> Explained {
     steps.extend(variables::of_forwarding(host, question.path.as_bytes()));
     // Nobody's address: what depends on the client's is told.
     let client = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let known = Known::of(Some(question.request), client, "http", host);
+    let known = Known::of(Some(question.request), client, host);
     let vars = host.heads.vars(&known);
     if vars.get(NO_PROXY).is_some() {
         steps.push(Step::NotProxied);

@@ -55,7 +55,7 @@ impl Forward {
 
     /// Whether it is for upgrades only where a scope says that.
     pub fn only_upgrades(&self, scope: &Scope) -> bool {
-        self.scheme == Scheme::Ws && !scope.falls_back
+        self.scheme.inner() == Scheme::Ws && !scope.falls_back
     }
 }
 
@@ -109,8 +109,8 @@ impl Upgrade {
     /// What a rule may switch to that does not say.
     pub fn default_of(scheme: Scheme) -> Self {
         match scheme {
-            Scheme::Balancer | Scheme::Http => Self::Never,
-            Scheme::Ws => Self::Tokens(vec!["WebSocket".into()]),
+            Scheme::Balancer | Scheme::Http | Scheme::Https => Self::Never,
+            Scheme::Ws | Scheme::Wss => Self::Tokens(vec!["WebSocket".into()]),
         }
     }
 }

@@ -4,8 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::hello::Hello;
 use super::rules::Rule;
 use super::scope::{Scope, Section};
+use super::tls::Front;
 use crate::edit::Heads;
 use crate::limits::Limits;
 use crate::time::Wait;
@@ -22,6 +24,8 @@ pub struct Host {
     pub port: Option<u16>,
     /// Its further names (`ServerAlias`), in lower case; `*` stands for any letters, `?` for one.
     pub aliases: Vec<String>,
+    /// How TLS is spoken with its clients; nothing if they speak without it.
+    pub tls: Option<Box<Front>>,
     /// What becomes of `Via` (`ProxyVia`).
     pub via: Via,
     /// What `Max-Forwards` says where a request has none (`ProxyMaxForwards`); `None` adds nothing.
@@ -51,6 +55,7 @@ impl Default for Host {
             name: "underpass".into(),
             port: None,
             aliases: Vec::new(),
+            tls: None,
             via: Via::Off,
             max_forwards: None,
             limits: Limits::DEFAULT,
@@ -86,9 +91,9 @@ impl Host {
         inner
     }
 
-    /// The scheme by which a client asks for it that speaks to us by this one.
-    pub fn scheme(&self, connection: &'static str) -> &'static str {
-        self.scheme.unwrap_or(connection)
+    /// The scheme by which clients ask for it.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme.unwrap_or(if self.tls.is_some() { "https" } else { "http" })
     }
 
     /// Whether it goes by that name, in whatever case.
@@ -142,19 +147,26 @@ pub enum Via {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Door(pub u16);
 
-/// Who calls, and at which door.
+/// Who calls, at which door, and with which first words.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Caller {
     /// The client's address.
     pub client: IpAddr,
     /// Where the connection came in.
     pub door: Door,
+    /// What the client said in its hello, once its handshake is over; nothing without TLS.
+    pub hello: Option<Hello>,
 }
 
 impl Caller {
+    /// A client that has not said anything yet.
+    pub const fn new(client: IpAddr, door: Door) -> Self {
+        Self { client, door, hello: None }
+    }
+
     /// A client that calls at the main server's door.
     pub fn at_main(client: impl Into<IpAddr>) -> Self {
-        Self { client: client.into(), door: Door::default() }
+        Self::new(client.into(), Door::default())
     }
 }
 

@@ -14,5 +14,5 @@ pub struct Quota {
 }
 
 /// The number of a line that bounds tunnels.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct QuotaId(pub u16);

@@ -237,7 +237,7 @@ fn find(rules: &[Rule], scope: &Scope, asked: &Asked<'_>) -> Option<usize> {
     if (asked.accepts)(&forward.upgrade) {
         return Some(number);
     }
-    let is_plain = |forward: &Forward| forward.scheme == Scheme::Http;
+    let is_plain = |forward: &Forward| forward.scheme.inner() == Scheme::Http;
     let accepting = other(&|forward| (asked.accepts)(&forward.upgrade));
     let plain = || other(&is_plain).filter(|_| !is_plain(forward));
     accepting.or_else(plain).or(Some(number))
@@ -251,8 +251,7 @@ mod tests {
     use crate::route::Upgrade;
 
     fn to(scheme: Scheme, host: &str) -> Action {
-        let target =
-            Target { scheme, host: host.into(), port: 80, path: "/base".into(), socket: None };
+        let target = Target { path: "/base".into(), ..Target::new(scheme, host, 80) };
         Action::Forward(Box::new(Forward::new(target, BalancerId(0))))
     }
 

@@ -7,6 +7,8 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::balancer::Member;
+use super::expansion::digest;
+use super::tls::Back;
 use crate::limits::{IDLE_MOST, IDLE_TTL};
 use crate::time::{Time, Wait};
 
@@ -17,8 +19,12 @@ pub enum Scheme {
     Balancer,
     /// `http://`: ordinary HTTP; upgrades only where the rule names them.
     Http,
-    /// `ws://`: the same bytes; upgrades to WebSocket by default.
+    /// `https://`: the same through TLS.
+    Https,
+    /// `ws://`: the same bytes as `http://`; upgrades to WebSocket by default.
     Ws,
+    /// `wss://`: the same through TLS.
+    Wss,
 }
 
 impl Scheme {
@@ -26,6 +32,7 @@ impl Scheme {
     pub const fn default_port(self) -> u16 {
         match self {
             Self::Balancer | Self::Http | Self::Ws => 80,
+            Self::Https | Self::Wss => 443,
         }
     }
 
@@ -34,15 +41,31 @@ impl Scheme {
         match self {
             Self::Balancer => "balancer",
             Self::Http => "http",
+            Self::Https => "https",
             Self::Ws => "ws",
+            Self::Wss => "wss",
         }
+    }
+
+    /// What is spoken inside of TLS, or without it.
+    pub const fn inner(self) -> Self {
+        match self {
+            Self::Https => Self::Http,
+            Self::Wss => Self::Ws,
+            plain @ (Self::Balancer | Self::Http | Self::Ws) => plain,
+        }
+    }
+
+    /// Whether it is spoken through TLS.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Self::Https | Self::Wss)
     }
 }
 
 /// The URL of a `ProxyPass` rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Target {
-    /// `ws` or `http`.
+    /// How it is spoken to.
     pub scheme: Scheme,
     /// A name, or an address without brackets.
     pub host: String,
@@ -56,6 +79,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// The root of a host, at that port.
+    pub fn new(scheme: Scheme, host: impl Into<String>, port: u16) -> Self {
+        Self { scheme, host: host.into(), port, path: String::new(), socket: None }
+    }
+
     /// The authority as `Host` says it: the port only where it is not the default, an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         let host =
@@ -85,6 +113,8 @@ impl fmt::Display for Target {
 pub struct Worker {
     /// Where it is.
     pub peer: Peer,
+    /// How TLS is spoken with it; nothing of it without TLS.
+    pub tls: Option<Box<Back>>,
     /// What a failure to connect does to later requests.
     pub recovery: Recovery,
     /// How many requests and tunnels it serves at once, over all loops (`max=`); without a limit if
@@ -98,6 +128,16 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// A number that stands for its URL, or, if it is no member, for the place where it is dialled: the same in every
+    /// process.
+    pub(crate) fn tag(&self) -> u64 {
+        let place = |flag, name: String| digest(&[&[u8::from(flag)], name.as_bytes()]);
+        match &self.member {
+            Some(member) => place(member.expansion.is_some(), member.target.to_string()),
+            None => place(self.tls.is_some(), self.peer.to_string()),
+        }
+    }
+
     /// A worker of which nothing is known but its host and port.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
         Self::at(Peer::Tcp(Tcp::new(host, port)))
@@ -107,6 +147,7 @@ impl Worker {
     pub const fn at(peer: Peer) -> Self {
         Self {
             peer,
+            tls: None,
             recovery: Recovery::AtOnce,
             most: None,
             idle: Some(Idling::DEFAULT),
@@ -220,7 +261,7 @@ mod tests {
     use super::*;
 
     fn target(host: &str, port: u16) -> Target {
-        Target { scheme: Scheme::Ws, host: host.into(), port, path: "/x".into(), socket: None }
+        Target { path: "/x".into(), ..Target::new(Scheme::Ws, host, port) }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{Cx, Phase, Session, State};
 use crate::edit::Editor;
 use crate::exchange::{BadChunk, Body, Chunks, Run};
 use crate::head::{BadHead, Framing, Response, Version, slots};
-use crate::limits::INTERIM_MOST;
+use crate::limits::{INTERIM_MOST, REPLAY_MOST};
 use crate::negotiate::forward::{self, After};
 use crate::negotiate::{Answer, Consent, Needed, Offer, Refusal, judge};
 use crate::op::{Fault, Read};
@@ -45,7 +45,9 @@ impl Session {
     fn body_in(&self, deal: &Deal, from: Side) -> Option<Op> {
         let flow = &self.flows[from];
         let free = self.output[!from].is_empty() && flow.in_flight() == 0 && !flow.is_over();
-        if free { deal.bodies[from].next(from) } else { None }
+        let next = deal.bodies[from].next(from).filter(|_| free);
+        // What is kept must be seen.
+        if from == Side::Client && deal.replays { next.map(|_| Op::Fill(from)) } else { next }
     }
 
     /// Something came while the backend's head is awaited.
@@ -55,9 +57,9 @@ impl Session {
                 self.input.backend.filled(count.get() as usize);
                 self.read_answers(cx);
             }
-            Ok(Read::Eof) if self.is_stale() => self.dial_anew(cx),
-            Ok(Read::Eof) if self.may_fail_over(cx.rules) => self.fail_over(Fault::Closed, cx),
-            Ok(Read::Eof) => self.answer_ended(cx),
+            Ok(_) if self.is_stale() => self.dial_anew(cx),
+            Ok(_) if self.may_fail_over(cx.rules) => self.fail_over(Fault::Closed, cx),
+            Ok(end) => self.answer_ended(end, cx),
             Err(fault) if self.is_stale() => {
                 self.note(Side::Backend, fault);
                 self.dial_anew(cx);
@@ -115,13 +117,13 @@ impl Session {
     }
 
     /// The backend has ended: its last line may still be one that begins the body.
-    fn answer_ended(&mut self, cx: &mut Cx<'_>) {
+    fn answer_ended(&mut self, end: Read, cx: &mut Cx<'_>) {
         let State::Deal(_, deal) = &mut self.state else { return };
         let limits = deal.manner.response_limits(cx.rules.bad_header);
         match deal.scan.find_last(self.input.backend.bytes(), &limits) {
             Some(head) => {
                 self.take_answer(head, cx);
-                self.body_ended(Side::Backend, cx);
+                self.body_ended(Side::Backend, end, cx);
             }
             None => self.refuse(Refusal::NoAnswer, cx),
         }
@@ -137,7 +139,7 @@ impl Session {
     fn read_answer(&mut self, head: Range<usize>, cx: &mut Cx<'_>) -> Result<(), Refusal> {
         let (body_is_out, elapsed) = (self.body_is_out(), cx.now.since(self.began));
         let State::Deal(_, deal) = &mut self.state else { return Ok(()) };
-        self.input.client.consume(std::mem::take(&mut deal.head).end);
+        self.input.client.consume(deal.forget());
         let mut slots = slots();
         let bytes = cx.rules.bad_header.mend(&self.input.backend.bytes()[..head.end]);
         let response = Response::parse(&bytes, &mut slots).map_err(Refusal::BadAnswer)?;
@@ -217,6 +219,9 @@ impl Session {
     /// Takes what is there of that side's body; what of it goes on is on its way to the other side.
     pub(super) fn take_body(&mut self, from: Side, cx: &mut Cx<'_>) -> Result<(), BadChunk> {
         while let State::Deal(_, deal) = &mut self.state {
+            if from == Side::Client && deal.replays {
+                return self.keep_body(cx);
+            }
             match deal.bodies[from].run(self.input[from].bytes())? {
                 Run { len: 0, .. } => break,
                 Run { len, goes_on: true } => self.relay(from, len, cx),
@@ -226,12 +231,34 @@ impl Session {
         Ok(())
     }
 
+    /// Takes what is there of the body of a request that may be sent again: it goes on, and stays.
+    fn keep_body(&mut self, cx: &mut Cx<'_>) -> Result<(), BadChunk> {
+        let State::Deal(_, deal) = &mut self.state else { return Ok(()) };
+        let (body, input) = (&mut deal.bodies.client, &mut self.input.client);
+        loop {
+            let fresh = &input.bytes()[deal.kept..];
+            let Run { len, goes_on } = body.run(fresh)?;
+            if len == 0 {
+                break;
+            }
+            if goes_on {
+                self.output.backend.append(&fresh[..len], cx.buffers);
+                self.flows.client.add_pulled(narrow(len), cx.now);
+            }
+            deal.kept += len;
+        }
+        // It has outgrown what is kept, and is sent once.
+        if !body.is_done() && input.len() >= REPLAY_MOST {
+            input.consume(deal.forget());
+        }
+        Ok(())
+    }
+
     /// Moves the first `count` bytes of that side's input on their way to the other side.
     fn relay(&mut self, from: Side, count: usize, cx: &mut Cx<'_>) {
         if count > 0 {
             self.input[from].give(&mut self.output[!from], count, cx.buffers);
-            let narrow = u32::try_from(count).expect("a buffer is smaller than 4 GiB");
-            self.flows[from].add_pulled(narrow, cx.now);
+            self.flows[from].add_pulled(narrow(count), cx.now);
         }
     }
 
@@ -242,15 +269,18 @@ impl Session {
                 self.input[from].filled(count.get() as usize);
                 self.body_came(from, cx);
             }
-            Ok(Read::Eof) => self.body_ended(from, cx),
+            Ok(end) => self.body_ended(from, end, cx),
             Err(fault) => self.body_lost(from, fault, cx),
         }
     }
 
-    /// The source of a body has ended: its end, or a cut through it.
-    pub(super) fn body_ended(&mut self, from: Side, cx: &mut Cx<'_>) {
+    /// The source of a body has ended: its end, or a cut through it. Where nothing else says that a body is
+    /// whole, only an end that was said does (RFC 9112 §9.8).
+    pub(super) fn body_ended(&mut self, from: Side, end: Read, cx: &mut Cx<'_>) {
         let State::Deal(_, deal) = &mut self.state else { return };
-        if !deal.bodies[from].ended() {
+        let body = &mut deal.bodies[from];
+        let cut = end == Read::Cut && *body == Body::Close;
+        if cut || !body.ended() {
             self.body_broke(from, Refusal::Truncated, cx);
         }
     }
@@ -272,6 +302,11 @@ impl Session {
             self.finish(Close::Cut(from), cx);
         }
     }
+}
+
+/// So many bytes of a buffer.
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).expect("a buffer is smaller than 4 GiB")
 }
 
 /// Whether a response of that status is said in our own words.

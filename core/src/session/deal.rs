@@ -4,14 +4,15 @@ use std::ops::Range;
 
 use super::elect::ask;
 use super::heads;
-use super::request::SCHEME;
 use crate::balance::Ask;
 use crate::edit::{Changes, vars};
 use crate::exchange::Body;
 use crate::head::{Framing, Request, Scan, Version};
-use crate::limits::Pace;
+use crate::limits::{Pace, REPLAY_MOST};
 use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, admit_origin, hops, offer};
-use crate::route::{Asked, BadPath, Caller, CleanPath, Manner, Place, Rules, Said, Terms, Upgrade};
+use crate::route::{
+    Asked, BadPath, Caller, CleanPath, Hello, Host, Manner, Place, Rules, Said, Terms, Upgrade,
+};
 use crate::time::Time;
 use crate::tunnel::Flow;
 use crate::{Both, Dial, Side};
@@ -30,7 +31,9 @@ pub(super) struct Deal {
     pub(super) terms: Terms,
     /// Where the request head stands in the client's input, until it is dropped from there.
     pub(super) head: Range<usize>,
-    /// The request may be sent twice: its head stays where it is until the answer begins.
+    /// How much of the client's input is of this request and has been read: its head, and what of its body is kept.
+    pub(super) kept: usize,
+    /// The request may be sent twice: what has come of it stays where it is until the answer begins.
     pub(super) replays: bool,
     /// Whether the elected worker's connections may serve one request after another.
     pub(super) reuses: bool,
@@ -83,8 +86,8 @@ pub(super) struct NoDeal {
     pub(super) keeps: Option<Keeper>,
     /// The backend's connection may serve another exchange.
     pub(super) reusable: bool,
-    /// How much of the client's input it has taken.
-    pub(super) head: usize,
+    /// How much of the client's input is of this request.
+    pub(super) read: usize,
 }
 
 impl Deal {
@@ -96,22 +99,22 @@ impl Deal {
         caller: Caller,
         rules: &Rules,
     ) -> Result<Self, NoDeal> {
-        let to_head = request.method == "HEAD";
+        let (to_head, medium) = (request.method == "HEAD", Medium::of(&request.fields));
         // R7: bytes may stand behind an upgrade, granted or not; they are not parsed as a request.
         let keeper = keeper.filter(|_| !request.fields.has("upgrade"));
         let (bodiless, end) = (request.framing == Framing::None, head.end);
-        let medium = Medium::of(&request.fields);
         let (changes, good) = heads::changes(request, caller, rules);
         let no = |upgrade, keeps| {
             let changes = &changes;
             move |refusal| {
                 let (needed, changes) = (Needed::by(refusal, upgrade), changes.clone());
                 let reusable = false;
-                NoDeal { refusal, changes, needed, to_head, medium, keeps, reusable, head: end }
+                NoDeal { refusal, changes, needed, to_head, medium, keeps, reusable, read: end }
             }
         };
         let host = &rules.hosts[changes.host()];
-        admit(request, &host.limits).and(good).map_err(no(&Upgrade::Never, None))?;
+        let comes = welcome(request, caller.hello, changes.host(), rules);
+        comes.and(good).map_err(no(&Upgrade::Never, None))?;
         // R27: nor is a body that nobody has read.
         let place = place(request, &changes, rules)
             .map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
@@ -122,7 +125,8 @@ impl Deal {
         let hops = hops::onward(request, host.max_forwards).map_err(Refusal::Hops);
         let hops = hops.map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
         Ok(Self {
-            replays: may_be_repeated(request, &offer, rules.is_group(said.forward.balancer)),
+            replays: may_be_repeated(request, end, &offer, rules.is_group(said.forward.balancer)),
+            kept: end,
             reuses: false,
             dial: Dial::Address(0),
             keeps: keeper,
@@ -139,7 +143,7 @@ impl Deal {
             scan: Scan::default(),
             interims: 0,
             odd: false,
-            bodies: bodies(request.framing, host.limits.body_most),
+            bodies: Both { client: body(request, host), backend: Body::from(Framing::Close) },
             asks_again: Time::NEVER,
             manner: said.forward.manner,
             since: Time::ZERO,
@@ -147,6 +151,12 @@ impl Deal {
             place,
             changes,
         })
+    }
+
+    /// What of the client's input is kept of this request is needed no more: it is not sent again. How much that is.
+    pub(super) fn forget(&mut self) -> usize {
+        (self.head, self.replays) = (0..0, false);
+        std::mem::take(&mut self.kept)
     }
 
     /// The earliest deadline of the request and the response under way, and whose it is: the client's for
@@ -162,32 +172,49 @@ impl Deal {
     }
 }
 
+/// Whether a request may come to the host of that number, whatever it asks for.
+fn welcome(
+    request: &Request<'_, '_>,
+    hello: Option<Hello>,
+    host: usize,
+    rules: &Rules,
+) -> Result<(), Refusal> {
+    admit(request, &rules.hosts[host].limits)?;
+    rules.may_come(hello, host).then_some(()).ok_or(Refusal::Misdirected)
+}
+
 /// What a request asks for, if whoever sends it may.
 fn judged(request: &Request<'_, '_>, said: &Said<'_>) -> Result<Offer, Refusal> {
     let offer = Offer::of(request, said.forward, said.scope)?;
     if offer != Offer::None {
-        admit_origin(request, said.host.scheme(SCHEME), said.scope)?;
+        admit_origin(request, said.host.scheme(), said.scope)?;
     }
     Ok(offer)
 }
 
-/// Whether a request may be sent twice, and all of it is there to be sent again (RFC 9110 §9.2.2; other
-/// methods may be idempotent, but nobody says so).
+/// Whether a request may be sent twice (RFC 9110 §9.2.2; other methods may be idempotent, but nobody says so), and all
+/// of it can be kept to be sent again, as far as its head says, which ends there in the client's input: chunks may
+/// outgrow what is kept.
 ///
 /// A request for an upgrade goes out anew where another member may take it: nothing but its head has been sent.
-fn may_be_repeated(request: &Request<'_, '_>, offer: &Offer, is_group: bool) -> bool {
+fn may_be_repeated(request: &Request<'_, '_>, end: usize, offer: &Offer, is_group: bool) -> bool {
     let is_idempotent =
         ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(&request.method);
-    let suits = match offer {
-        Offer::None => !request.fields.has("upgrade"),
-        Offer::WebSocket(_) | Offer::Other(_) => is_group,
+    let fits = match request.framing {
+        Framing::None | Framing::Chunked => true,
+        Framing::Length(length) => length.saturating_add(end as u64) <= REPLAY_MOST as u64,
+        Framing::Close => false,
     };
-    is_idempotent && request.framing == Framing::None && suits
+    let suits = match offer {
+        Offer::None => fits && !request.fields.has("upgrade"),
+        Offer::WebSocket(_) | Offer::Other(_) => is_group && request.framing == Framing::None,
+    };
+    is_idempotent && suits
 }
 
-/// A request's body, of so many bytes at the most, and that of a response that is not known yet.
-fn bodies(framing: Framing, most: u64) -> Both<Body> {
-    Both { client: Body::from(framing).within(most), backend: Body::from(Framing::Close) }
+/// The body of a request that has not been read, within what that host allows.
+pub(super) fn body(request: &Request<'_, '_>, host: &Host) -> Body {
+    Body::from(request.framing).within(host.limits.body_most)
 }
 
 /// Where a request stands in the configuration of the host that changes it, if it is forwarded from there.

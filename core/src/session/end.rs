@@ -54,7 +54,7 @@ impl Session {
             medium: deal.map_or(Medium::Plain, |deal| deal.medium),
             keeps: deal.and_then(|deal| deal.keeps).filter(|_| self.body_is_out()),
             reusable: false,
-            head: deal.map_or(0, |deal| deal.head.end),
+            read: deal.map_or(0, |deal| deal.kept),
         }
     }
 
@@ -77,7 +77,7 @@ impl Session {
         let (medium, to_head, needed) = (no.medium, no.to_head, &no.needed);
         let page = Page { medium, to_head, after, needed, editor };
         page.write(no.refusal, &mut self.output.client, cx.buffers);
-        self.input.client.consume(no.head);
+        self.input.client.consume(no.read);
         let answer = std::mem::take(&mut self.output.client);
         let again = |keeper: Keeper| Then::Again(keeper.caller, no.reusable);
         let then = no.keeps.map_or(Then::Linger(no.reusable), again);
@@ -123,6 +123,16 @@ impl Session {
         if self.served > 0 {
             self.state = State::Closed;
         }
+    }
+
+    /// The client asks nothing more for now: it is told that it cannot. A request that is on its way is not answered by
+    /// a reset, which the client might take for another's (RFC 9112 §9.5).
+    pub(super) fn part(&mut self, cx: &mut Cx<'_>) {
+        if self.served == 0 {
+            return self.leave(Close::Unasked, cx);
+        }
+        self.state = State::Linger { shut: false, dropped: 0 };
+        self.deadline = cx.now.after(LINGER);
     }
 
     /// The response is over when all of it has gone to the client.

@@ -14,13 +14,14 @@ impl Session {
         }
         let holds = self.holds();
         match &mut self.state {
+            // There is nobody to be answered before the handshake is over.
+            State::Hello(_) => self.client_lost(Fault::TimedOut, cx),
             // Who does not take our refusal has had its report, and is not late with a request.
-            State::Hello(_) | State::Request { .. }
-                if self.input.client.is_empty() || !self.output.client.is_empty() =>
-            {
+            State::Request { .. } if !self.output.client.is_empty() => {
                 self.leave(Close::Unasked, cx);
             }
-            State::Hello(_) | State::Request { .. } => self.refuse(Refusal::Late, cx),
+            State::Request { .. } if self.input.client.is_empty() => self.part(cx),
+            State::Request { .. } => self.refuse(Refusal::Late, cx),
             State::Deal(Phase::Elect, deal) if cx.now < self.deadline => deal.ask_again(cx),
             State::Deal(phase, _) => {
                 let phase = *phase;
@@ -42,8 +43,7 @@ impl Session {
     fn deal_is_late(&mut self, phase: Phase, cx: &mut Cx<'_>) {
         match phase {
             Phase::Elect => self.refuse(Refusal::LateWorker, cx),
-            Phase::Connect => self.next_address(Fault::TimedOut, cx),
-            Phase::Secure => self.not_secured(Fault::TimedOut, cx),
+            Phase::Connect | Phase::Secure => self.next_address(Fault::TimedOut, cx),
             Phase::Offer | Phase::Answer => self.answer_is_late(cx),
             Phase::Exchange => self.exchange_is_late(cx),
         }

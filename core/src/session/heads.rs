@@ -1,6 +1,5 @@
 //! What the configuration makes of the heads of a request, before it is routed.
 
-use super::request::SCHEME;
 use crate::edit::{BadValue, Changes, Known};
 use crate::head::Request;
 use crate::negotiate::Refusal;
@@ -39,6 +38,6 @@ fn of(
     if host.heads.is_empty() {
         return Ok(Changes::none(number));
     }
-    let known = Known::of(request, caller.client, SCHEME, host);
+    let known = Known::of(request, caller.client, host);
     Changes::of(number, host, &known)
 }

@@ -2,7 +2,7 @@
 //!
 //! `request.rs` takes the session from its first byte to the head that goes to the backend,
 //! `answer.rs` from the backend's head to a tunnel or an exchange, `relay.rs` moves bodies and
-//! tunnelled bytes, `expire.rs` is what happens when a clock runs out, `end.rs` how it ends: what is
+//! tunnelled bytes, `expire.rs` is what happens when a clock runs out, `renew.rs` what becomes of it by a reload, `end.rs` how it ends: what is
 //! said, given back and told, and what comes after.
 
 mod answer;
@@ -12,6 +12,7 @@ mod end;
 mod expire;
 mod heads;
 mod relay;
+mod renew;
 mod request;
 
 use crate::balance::{Ask, Lease, SeatId};
@@ -29,7 +30,8 @@ use end::End;
 pub struct Cx<'a> {
     /// The present moment.
     pub now: Time,
-    /// The configuration that the session began with: the same snapshot in every turn.
+    /// The configuration that the session began with: the same snapshot in every turn, until it takes
+    /// [another one](Session::renew).
     pub rules: &'a Rules,
     /// The free buffers of the loop.
     pub buffers: &'a mut Buffers,
@@ -99,7 +101,7 @@ impl Session {
             lease: None,
             began: now,
             answered: Time::NEVER,
-            deadline: rules.front(caller.door).limits.head.deadline(now, 0),
+            deadline: now.after(rules.front(caller.door).limits.handshake),
             served: 0,
             status: 0,
             fault: None,

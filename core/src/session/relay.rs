@@ -11,6 +11,7 @@ use crate::report::Close;
 impl Session {
     /// Bytes that core wanted to see came from that side.
     pub(crate) fn filled(&mut self, side: Side, got: Result<Read, Fault>, cx: &mut Cx<'_>) {
+        self.note_cut(side, got);
         match (&self.state, side) {
             (State::Request { .. }, Side::Client) => self.request_filled(got, cx),
             (State::Deal(Phase::Answer, _), Side::Backend) => self.answer_filled(got, cx),
@@ -55,23 +56,25 @@ impl Session {
     }
 
     /// The backend is there, and has our head: a client that waits for our word may send its body, if
-    /// there is still somebody to send it to.
+    /// there is still somebody to send it to. It is told once, however often its request is sent.
     fn consent(&mut self, cx: &mut Cx<'_>) {
-        let ours = self.deal().is_some_and(|deal| deal.consent == Consent::Ours);
-        if ours && !self.flows.client.is_over() {
+        let State::Deal(_, deal) = &mut self.state else { return };
+        if deal.consent == Consent::Ours && !self.flows.client.is_over() {
+            deal.consent = Consent::None;
             self.output.client.append(forward::CONTINUE, cx.buffers);
         }
     }
 
     /// Bytes came from that side into the carrier.
     pub(crate) fn pulled(&mut self, from: Side, got: Result<Read, Fault>, cx: &mut Cx<'_>) {
+        self.note_cut(from, got);
         if let State::Tunnel(tunnel) = &mut self.state {
             match got {
                 Ok(Read::Moved(count)) => {
                     self.flows[from].add_pulled(count.get(), cx.now);
                     tunnel.pulled(from);
                 }
-                Ok(Read::Eof) => tunnel.finished(from, &mut self.flows, cx.now),
+                Ok(_) => tunnel.finished(from, &mut self.flows, cx.now),
                 Err(fault) => self.source_lost(from, fault, cx),
             }
             return self.finish_tunnel(cx);
@@ -83,10 +86,17 @@ impl Session {
                     deal.bodies[from].pulled(count.get().into());
                 }
             }
-            Ok(Read::Eof) => self.body_ended(from, cx),
+            Ok(end) => self.body_ended(from, end, cx),
             Err(fault) => self.body_lost(from, fault, cx),
         }
         self.finish_exchange(cx);
+    }
+
+    /// A cut is noted before all else, for it may be the reason of what the client misses.
+    fn note_cut(&mut self, side: Side, got: Result<Read, Fault>) {
+        if got == Ok(Read::Cut) {
+            self.fault = Some((side, Fault::Cut));
+        }
     }
 
     /// Bytes went from the carrier to that side.

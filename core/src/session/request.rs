@@ -1,22 +1,27 @@
 //! From the client's first byte to the head that goes to the backend.
 
-use super::deal::{Deal, Keeper};
+use super::deal::{Deal, Keeper, body};
 use super::{Cx, Phase, Session, State};
 use crate::balance::{Lease, NoWorker};
 use crate::edit::Editor;
+use crate::exchange::Body;
 use crate::head::{Request, Scan, slots};
 use crate::limits::ADDRESSES_MOST;
 use crate::negotiate::{Offer, Refusal, forward};
 use crate::op::{Fault, Read};
 use crate::report::Close;
-use crate::route::Caller;
+use crate::route::{Caller, Hello};
 use crate::time::Time;
 use crate::{Both, Dial, Side};
 
-/// How every client speaks to us, as long as no listener speaks TLS.
-pub(super) const SCHEME: &str = "http";
-
 impl Session {
+    /// The client's handshake is over, and began with that hello.
+    pub(crate) fn greeted(&mut self, hello: Option<Hello>) {
+        if let State::Hello(caller) = &mut self.state {
+            caller.hello = hello;
+        }
+    }
+
     /// That side's handshake is over.
     pub(crate) fn secured(&mut self, side: Side, got: Result<(), Fault>, cx: &mut Cx<'_>) {
         match (side, got) {
@@ -29,9 +34,10 @@ impl Session {
 
     fn await_request(&mut self, cx: &Cx<'_>) {
         if let State::Hello(caller) = self.state {
-            // The head's clock began with the connection: a slow handshake is a slow head (R50).
             self.state = State::Request { caller, scan: Scan::default() };
-            self.deadline = cx.rules.front(caller.door).limits.head.deadline(self.began, 0);
+            // The handshake had a clock of its own (R50).
+            self.began = cx.now;
+            self.deadline = cx.rules.front(caller.door).limits.head.deadline(cx.now, 0);
         }
     }
 
@@ -64,8 +70,8 @@ impl Session {
                 self.input.client.filled(count.get() as usize);
                 self.read_request(cx);
             }
-            Ok(Read::Eof) if idle => self.leave(Close::Unasked, cx),
-            Ok(Read::Eof) => self.refuse(Refusal::Truncated, cx),
+            Ok(_) if idle => self.leave(Close::Unasked, cx),
+            Ok(_) => self.refuse(Refusal::Truncated, cx),
             Err(fault) if idle => {
                 self.note(Side::Client, fault);
                 self.leave(Close::Faulted(Side::Client, fault), cx);
@@ -116,13 +122,23 @@ impl Session {
                 self.lease = Some(lease);
                 self.dial_first(cx);
             }
-            Err(none) => self.refuse(Refusal::NoWorker(none), cx),
+            Err(none) => self.refuse(self.no_worker(none), cx),
         }
     }
 
-    /// An idle connection may turn out to be stale: only what may be sent twice goes out on one.
+    /// Why nobody serves: who could be reached, but could not be spoken with, is a bad gateway's.
+    fn no_worker(&self, none: NoWorker) -> Refusal {
+        let has_tried = self.deal().is_some_and(|deal| !deal.ask.tried.is_empty());
+        match self.fault {
+            Some((Side::Backend, fault @ Fault::Tls)) if has_tried => Refusal::Lost(fault),
+            _ => Refusal::NoWorker(none),
+        }
+    }
+
+    /// An idle connection may turn out to be stale: only what can surely be sent twice goes out on one.
     fn dial_first(&mut self, cx: &Cx<'_>) {
-        let may_wait = |deal: &Deal| deal.reuses && deal.replays && deal.offer == Offer::None;
+        let is_kept = |deal: &Deal| deal.replays && !matches!(deal.bodies.client, Body::Chunked(_));
+        let may_wait = |deal: &Deal| deal.reuses && deal.offer == Offer::None && is_kept(deal);
         let reuses = self.deal().is_some_and(may_wait);
         self.dial_next(if reuses { Dial::Idle } else { Dial::Address(0) }, cx);
     }
@@ -135,22 +151,19 @@ impl Session {
         }
     }
 
-    /// The connection is there, or not.
+    /// The connection is there, or not. What is left of its time is the handshake's, which belongs to
+    /// getting a connection.
     pub(crate) fn connected(&mut self, got: Result<(), Fault>, cx: &Cx<'_>) {
-        match (got, self.deal()) {
-            (Ok(()), Some(deal)) => {
-                self.deadline = cx.now.after(deal.terms.answer);
-                self.enter(Phase::Secure);
-            }
-            (Ok(()), None) => {}
-            (Err(fault), _) => self.next_address(fault, cx),
+        match got {
+            Ok(()) => self.enter(Phase::Secure),
+            Err(fault) => self.next_address(fault, cx),
         }
     }
 
     /// There was no idle connection, or one address failed: the next one, or the next worker where
     /// there is none.
     pub(super) fn next_address(&mut self, fault: Fault, cx: &Cx<'_>) {
-        let Some((_, Dial::Address(address))) = self.dial() else {
+        let Some(Dial::Address(address)) = self.deal().map(|deal| deal.dial) else {
             return self.dial_next(Dial::Address(0), cx);
         };
         let last = matches!(fault, Fault::Exhausted | Fault::Unresolved | Fault::Resources);
@@ -200,14 +213,14 @@ impl Session {
         let (client, offer) = (deal.ask.client, &deal.offer);
         let worker = self.lease.as_ref().and_then(|it| cx.rules.worker(it.worker()));
         let target = said.target(worker.ok_or(Refusal::NoRule)?);
-        let (scheme, hops, reuses) = (said.host.scheme(SCHEME), deal.hops, deal.reuses);
+        let (scheme, hops, reuses) = (said.host.scheme(), deal.hops, deal.reuses);
         let editor = Editor::new(cx.rules, &deal.changes, cx.now.since(self.began));
         let way = forward::Way { said, target, editor, client, scheme, hops, offer, reuses };
         forward::request(&request, way, &mut self.output.backend, cx.buffers);
-        if deal.replays {
-            return Ok(());
+        (deal.kept, deal.bodies.client) = (deal.head.end, body(&request, said.host));
+        if !deal.replays {
+            self.input.client.consume(deal.forget());
         }
-        self.input.client.consume(std::mem::take(&mut deal.head).end);
         self.take_body(Side::Client, cx).map_err(Refusal::from)
     }
 }

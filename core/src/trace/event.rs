@@ -11,7 +11,7 @@ use super::seen::Seen;
 use crate::balance::NoWorker;
 use crate::op::{Dial, Fault};
 use crate::report::Report;
-use crate::route::{BalancerId, WorkerId};
+use crate::route::{BalancerId, Hello, WorkerId};
 use crate::time::Time;
 use crate::{Op, Pumped, Side};
 
@@ -77,12 +77,16 @@ pub enum Outcome {
     Pending,
     /// It is done.
     Done,
+    /// The client's handshake is done, which began with that hello.
+    Greeted(Hello),
     /// So many bytes went.
     Moved(NonZeroU32),
     /// Bytes came that core looked at.
     Saw(Seen),
     /// The peer has ended its direction.
     Eof,
+    /// It has, without saying so itself.
+    Cut,
     /// There is a lease for that worker.
     Leased(WorkerId),
     /// There is one for that address of that worker, which has a seat for each.
@@ -183,10 +187,13 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pending => f.write_str("-"),
-            Self::Done | Self::Leased(_) | Self::LeasedAt(..) => f.write_str("done"),
+            Self::Done | Self::Greeted(_) | Self::Leased(_) | Self::LeasedAt(..) => {
+                f.write_str("done")
+            }
             Self::Moved(count) => count.fmt(f),
             Self::Saw(seen) => seen.len().fmt(f),
             Self::Eof => f.write_str("eof"),
+            Self::Cut => f.write_str("cut"),
             Self::NoWorker(none) => none.fmt(f),
             Self::Broke(fault) => fault.fmt(f),
         }

@@ -34,14 +34,14 @@ impl Opening {
 
     /// The opening of a session that is recorded now.
     pub fn new(session: u64, caller: Caller, at: Time, directives: Vec<String>) -> Self {
-        let Caller { client, door } = caller;
+        let Caller { client, door, .. } = caller;
         let recorded_by = env!("CARGO_PKG_VERSION").into();
         Self { underpass_trace: Self::FORMAT, recorded_by, session, client, door, at, directives }
     }
 
     /// Who called.
     pub fn caller(&self) -> Caller {
-        Caller { client: self.client, door: self.door }
+        Caller::new(self.client, self.door)
     }
 
     /// The rules of the session.

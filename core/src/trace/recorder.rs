@@ -11,7 +11,7 @@ use crate::head::BadHeader;
 use crate::io::Io;
 use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
-use crate::route::Rules;
+use crate::route::{Hello, Rules};
 use crate::{Both, Cx, Pumped, Session, Side};
 
 /// What one session is recorded on, from its first turn to its last: the events of the turns since they
@@ -79,8 +79,14 @@ impl<I> Recorder<'_, I> {
 impl<I: Io> Io for Recorder<'_, I> {
     fn secure(&mut self, side: Side) -> Poll<Result<(), Fault>> {
         let polled = self.io.secure(side);
-        self.made(Move::Secure(side), outcome(polled, |()| Outcome::Done));
+        let hello = self.io.hello().filter(|_| side == Side::Client);
+        let done = hello.map_or(Outcome::Done, Outcome::Greeted);
+        self.made(Move::Secure(side), outcome(polled, |()| done));
         polled
+    }
+
+    fn hello(&self) -> Option<Hello> {
+        self.io.hello()
     }
 
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
@@ -88,6 +94,7 @@ impl<I: Io> Io for Recorder<'_, I> {
         let saw = |read| match read {
             Read::Moved(count) => Outcome::Saw(self.tape.saw(side, &room[..count.get() as usize])),
             Read::Eof => Outcome::Eof,
+            Read::Cut => Outcome::Cut,
         };
         let outcome = outcome(polled, saw);
         self.made(Move::Fill(side, narrow(room.len())), outcome);
@@ -148,6 +155,7 @@ impl<I: Io> Io for Recorder<'_, I> {
         let moved = |read| match read {
             Read::Moved(count) => Outcome::Moved(count),
             Read::Eof => Outcome::Eof,
+            Read::Cut => Outcome::Cut,
         };
         let outcome = outcome(polled, moved);
         if let (Outcome::Moved(count), Some(stream)) = (&outcome, &mut self.tape.streams[from]) {

@@ -9,7 +9,7 @@ use crate::balance::{Ask, Lease, NoWorker, Visit};
 use crate::io::Io;
 use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
-use crate::route::WorkerId;
+use crate::route::{Hello, WorkerId};
 use crate::{Both, Side};
 
 /// The driver of one replayed turn.
@@ -22,13 +22,15 @@ pub(super) struct Replay<'c> {
     cut: bool,
     /// Bytes in the carriers, by the side that they came from.
     carried: &'c mut Both<u64>,
+    /// What the client said in its hello, if it has said it in this turn.
+    hello: Option<Hello>,
     diverged: Option<Event>,
 }
 
 impl<'c> Replay<'c> {
     /// A driver for one turn in which those moves were made; `cut` if the recording ends with them.
     pub(super) fn new(moves: Vec<(Move, Outcome)>, cut: bool, carried: &'c mut Both<u64>) -> Self {
-        Self { moves: moves.into_iter(), cut, carried, diverged: None }
+        Self { moves: moves.into_iter(), cut, carried, hello: None, diverged: None }
     }
 
     /// Ends the turn: the recorded moves that were not made, and what was asked instead of the first of
@@ -80,7 +82,17 @@ impl<'c> Replay<'c> {
 
 impl Io for Replay<'_> {
     fn secure(&mut self, side: Side) -> Poll<Result<(), Fault>> {
-        self.plain(Move::Secure(side))
+        self.leg(Move::Secure(side), |play, outcome| {
+            if let Outcome::Greeted(hello) = outcome {
+                play.hello = Some(*hello);
+                return (side == Side::Client).then_some(());
+            }
+            (*outcome == Outcome::Done).then_some(())
+        })
+    }
+
+    fn hello(&self) -> Option<Hello> {
+        self.hello
     }
 
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
@@ -167,7 +179,8 @@ fn moved(outcome: &Outcome, most: u64) -> Option<NonZeroU32> {
 }
 
 fn ended(outcome: &Outcome) -> Option<Read> {
-    (*outcome == Outcome::Eof).then_some(Read::Eof)
+    let is = |end| (*outcome == end).then_some(());
+    is(Outcome::Eof).map(|()| Read::Eof).or(is(Outcome::Cut).map(|()| Read::Cut))
 }
 
 fn broke(outcome: &Outcome) -> Option<Fault> {

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::task::Poll;
 
-use underpass_core::Both;
 use underpass_core::balance::{Ask, Lease, NoWorker, Pool, Purpose, Resolved};
 use underpass_core::limits;
 use underpass_core::report::{Close, Report};
@@ -30,13 +29,7 @@ pub(crate) fn salted() -> Expansion {
 }
 
 pub(crate) fn worker(expansion: Option<Expansion>) -> Worker {
-    let target = Target {
-        scheme: Scheme::Ws,
-        host: "b".into(),
-        port: 80,
-        path: String::new(),
-        socket: None,
-    };
+    let target = Target::new(Scheme::Ws, "b", 80);
     let member = Member { expansion, ..Member::new(target) };
     let recovery = Recovery::After(Wait::from_secs(60));
     Worker { recovery, member: Some(Box::new(member)), ..Worker::new("b", 80) }
@@ -67,7 +60,7 @@ pub(crate) fn both(change: impl FnOnce(&mut [Worker], &mut Balancer)) -> Crowd {
     let mut workers = vec![worker(Some(salted())), worker(None)];
     let mut balancer = Balancer { retries: 9, ..Balancer::alone(MANY) };
     (balancer.name, balancer.workers) = (Some("app".into()), vec![MANY, ONE]);
-    balancer.routes = vec!["one".into()];
+    balancer.routes = [(RouteId(0), "one".into())].into();
     member(&mut workers[1]).route = Some(RouteId(0));
     change(&mut workers, &mut balancer);
     Crowd::of(workers, balancer)
@@ -128,16 +121,9 @@ impl Crowd {
     /// What a client has, or its place among those that wait.
     pub(crate) fn give_back(&mut self, lease: Option<Lease>, who: u32, close: Close) {
         let report = Report {
-            close,
             worker: lease.as_ref().map(Lease::worker),
             status: 200,
-            began: self.now,
-            answered: None,
-            ended: self.now,
-            pulled: Both::default(),
-            pushed: Both::default(),
-            reusable: false,
-            fault: None,
+            ..Report::new(close, self.now)
         };
         self.pool.release(lease, who, &report);
     }

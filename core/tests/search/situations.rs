@@ -90,7 +90,16 @@ fn requests() -> Situations {
     let chunks = "2;a=b\r\n|a|b\r\n0\r\nT: v|\r\n\r\n";
     let (none, length) = (&[[NONE, ""]], &ok(LENGTH));
     let by_length = post(LENGTH, "a|b", "ab", &(head(length) + "x|y"), &[[length, "xy"]]);
+    let put = |framing, body, passed| Script {
+        idle: 1,
+        ..send("PUT", framing, body, passed, NONE, none)
+    };
     vec![
+        ("a request by length that may be sent again", put(LENGTH, "a|b", "ab")),
+        (
+            "a request in chunks that may be sent again",
+            put(CHUNKED, chunks, "2\r\nab\r\n0\r\n\r\n"),
+        ),
         ("a request by length", Script { idle: 1, ..by_length }),
         ("a request in chunks", post(CHUNKED, chunks, "2\r\nab\r\n0\r\n\r\n", NONE, none)),
         (
@@ -176,10 +185,21 @@ fn get(says: &str, told: &[[&str; 2]]) -> Script {
     of(&head(&heads::get("")), [&heads::got("", ""), ""], says, told)
 }
 
-/// `passed` is what goes on of the body.
 fn post(framing: &str, body: &str, passed: &str, says: &str, told: &[[&str; 2]]) -> Script {
-    let ask = heads::get(framing).replace("GET", "POST");
-    let asked = heads::got("", framing).replace("GET", "POST");
+    send("POST", framing, body, passed, says, told)
+}
+
+/// `passed` is what goes on of the body.
+fn send(
+    method: &str,
+    framing: &str,
+    body: &str,
+    passed: &str,
+    says: &str,
+    told: &[[&str; 2]],
+) -> Script {
+    let ask = heads::get(framing).replace("GET", method);
+    let asked = heads::got("", framing).replace("GET", method);
     of(&(head(&ask) + body), [&asked, passed], says, told)
 }
 

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use underpass_core::balance::{Ask, Lease, NoWorker, Pool, SeatId};
 use underpass_core::report::{Close, Report};
-use underpass_core::route::{Rules, WorkerId};
+use underpass_core::route::{Hello, Rules, WorkerId};
 use underpass_core::time::Time;
 use underpass_core::{Both, Dial, Fault, Io, Op, Read, Side, limits};
 
@@ -54,6 +54,8 @@ pub(crate) struct Peer {
     pub(crate) told: bool,
     /// How much more it takes; no end of it if none.
     pub(crate) window: Option<usize>,
+    /// It ends without saying so.
+    pub(crate) is_cut: bool,
     /// It can no longer be written to.
     pub(crate) deaf: Option<Fault>,
     /// It can no longer be read from, nor written to.
@@ -82,6 +84,8 @@ pub(crate) struct Wires {
     pub(crate) idle: Vec<Peer>,
     /// Connections that are done with.
     pub(crate) past: Vec<Peer>,
+    /// What the client has said in its hello.
+    pub(crate) hello: Option<Hello>,
     pub(crate) luck: Box<dyn FnMut(Op) -> Luck>,
     /// Calls that were not `Pending`.
     pub(crate) done: usize,
@@ -119,6 +123,7 @@ impl Wires {
             dead: Vec::new(),
             idle: Vec::new(),
             past: Vec::new(),
+            hello: None,
             luck: Box::new(|_| CALM),
             done: 0,
             told: None,
@@ -229,8 +234,11 @@ impl Wires {
     }
 }
 
-fn read(count: usize) -> Read {
-    NonZeroU32::new(count as u32).map_or(Read::Eof, Read::Moved)
+impl Peer {
+    fn read(&self, count: usize) -> Read {
+        let end = if self.is_cut { Read::Cut } else { Read::Eof };
+        NonZeroU32::new(count as u32).map_or(end, Read::Moved)
+    }
 }
 
 impl Io for Wires {
@@ -242,12 +250,16 @@ impl Io for Wires {
         })
     }
 
+    fn hello(&self) -> Option<Hello> {
+        self.hello
+    }
+
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
         self.readable(Op::Fill(side), side, room.len()).map_ok(|count| {
             let taken = self.peers[side].to_come.read_exact(&mut room[..count]);
             taken.expect("so many are there");
             self.peers[side].filled += count;
-            read(count)
+            self.peers[side].read(count)
         })
     }
 
@@ -314,7 +326,7 @@ impl Io for Wires {
         let room = usize::try_from(most).unwrap_or(usize::MAX).min(limits::PULL_MOST as usize);
         self.readable(Op::Pull(from), from, room).map_ok(|count| {
             self.carriers[from].extend(self.peers[from].to_come.drain(..count));
-            read(count)
+            self.peers[from].read(count)
         })
     }
 
@@ -366,16 +378,5 @@ impl Io for Wires {
 
 /// What is told of a session that never was.
 pub(crate) fn unasked(now: Time) -> Report {
-    Report {
-        close: Close::Unasked,
-        worker: None,
-        status: 0,
-        began: now,
-        answered: None,
-        ended: now,
-        pulled: Both::default(),
-        pushed: Both::default(),
-        reusable: false,
-        fault: None,
-    }
+    Report::new(Close::Unasked, now)
 }

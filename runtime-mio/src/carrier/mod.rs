@@ -31,6 +31,8 @@ pub(crate) struct Lane<'a> {
     pub(crate) from: Side,
     pub(crate) carrier: &'a mut Carrier,
     pub(crate) store: &'a mut Store,
+    /// Both legs are plain: what goes from one to the other need not be seen.
+    pub(crate) splices: bool,
 }
 
 impl Lane<'_> {
@@ -42,7 +44,8 @@ impl Lane<'_> {
             self.carrier.0.as_deref_mut()
         {
             debug_assert!(*held == 0, "pulled into a pipe that is not empty");
-            let moved = leg.read_by(0, |leg| pipe.fill(leg, most))?;
+            let socket = leg.plain().expect("only plain legs are spliced");
+            let moved = socket.read_by(0, |socket| pipe.fill(socket, most))?;
             *held = u32::try_from(moved).expect("a pipe is smaller than 4 GiB");
             *small = if moved < SMALL { *small + 1 } else { 0 };
             return Ok(moved);
@@ -71,7 +74,8 @@ impl Lane<'_> {
         let leased = self.carrier.0.as_deref_mut().expect("core pushes what was pulled");
         match (&mut leased.via, &leased.pipe) {
             (Via::Splice { held, .. }, Some(pipe)) => {
-                let moved = leg.write_by(0, |leg| pipe.drain(leg, *held as usize))?;
+                let socket = leg.plain().expect("only plain legs are spliced");
+                let moved = socket.write_by(0, |socket| pipe.drain(socket, *held as usize))?;
                 *held -= u32::try_from(moved).expect("no more went out than was held");
                 Ok(moved)
             }
@@ -103,6 +107,7 @@ impl Lane<'_> {
 
     /// Chooses how the next bytes are carried; nothing is in flight.
     fn choose(&mut self, leg: &mut Leg) {
+        let (true, Some(leg)) = (self.splices, leg.plain()) else { return };
         match self.carrier.0.as_deref_mut() {
             Some(Leased { via: via @ Via::Splice { .. }, .. }) => {
                 if matches!(via, Via::Splice { small: TRICKLE.., .. }) {
@@ -140,7 +145,7 @@ mod tests {
     /// Moves all that comes from one wire to the other; gives how many of the pulls were spliced.
     fn relay(source: &mut Wire, sink: &mut Wire, store: &mut Store) -> io::Result<(usize, usize)> {
         let (mut carrier, mut pulls, mut spliced) = (Carrier::default(), 0, 0);
-        let mut lane = Lane { from: Side::Client, carrier: &mut carrier, store };
+        let mut lane = Lane { from: Side::Client, carrier: &mut carrier, store, splices: true };
         loop {
             let mut left = source.until(|leg| lane.pull(leg, u64::MAX))?;
             if left == 0 {
@@ -219,7 +224,8 @@ mod tests {
     fn a_pull_takes_no_more_than_it_may() -> io::Result<()> {
         let (mut wire, mut carrier, mut store) = (Wire::new()?, Carrier::default(), Store::new(0));
         wire.peer.write_all(&pattern(PULL_MOST as usize))?;
-        let mut lane = Lane { from: Side::Client, carrier: &mut carrier, store: &mut store };
+        let mut lane =
+            Lane { from: Side::Client, carrier: &mut carrier, store: &mut store, splices: false };
         assert_eq!(wire.until(|leg| lane.pull(leg, 10))?, 10);
         lane.stow();
         Ok(())

@@ -1,7 +1,7 @@
-//! A plain leg, and what is known of its readiness.
+//! A socket, and what is known of its readiness: all of a leg that is spoken on without TLS.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use underpass_core::limits::PULL_MOST;
 /// Its bits say which calls would block for certain, so that they are not made. They belong to the
 /// leg alone: core never hears of them.
 #[derive(Debug)]
-pub(crate) struct Leg {
+pub(crate) struct Plain {
     stream: Socket,
     readable: bool,
     writable: bool,
@@ -40,7 +40,7 @@ enum Peer {
 /// Full reads in a row that make a leg the source of a stream.
 const STREAM: u8 = 3;
 
-impl Leg {
+impl Plain {
     /// A leg of which nothing is known yet but that it was registered.
     pub(crate) fn new(stream: impl Into<OwnedFd>, writable: bool) -> Self {
         let stream = Socket::from(stream.into());
@@ -59,6 +59,12 @@ impl Leg {
             event.is_writable() || event.is_write_closed() || self.peer == Peer::Broken;
     }
 
+    /// The address of ours that it leads to.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        let none = || io::Error::from(io::ErrorKind::AddrNotAvailable);
+        self.stream.local_addr()?.as_socket().ok_or_else(none)
+    }
+
     /// Whether a write may not block.
     pub(crate) const fn is_writable(&self) -> bool {
         self.writable
@@ -67,13 +73,6 @@ impl Leg {
     /// Whether there may be something to read: bytes, or the end.
     pub(crate) const fn is_readable(&self) -> bool {
         self.readable
-    }
-
-    /// Whether the peer has neither sent anything more nor ended: asked of the socket where it is not
-    /// known. What was there is lost, so that a leg that was not silent is of no further use.
-    pub(crate) fn is_silent(&mut self) -> bool {
-        !self.readable
-            || self.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Lets its events come with another token from now on.
@@ -160,7 +159,7 @@ impl Leg {
     }
 }
 
-impl AsFd for Leg {
+impl AsFd for Plain {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
@@ -213,7 +212,7 @@ mod tests {
         let (mut wire, mut room) = (Wire::new()?, [0; 64]);
         wire.peer.write_all(b"bye")?;
         wire.peer.shutdown(Shutdown::Write)?;
-        while wire.leg().peer == Peer::Here {
+        while wire.leg().plain().is_some_and(|plain| plain.peer == Peer::Here) {
             wire.wait()?;
         }
         assert_eq!(wire.leg().read(&mut room)?, 3);

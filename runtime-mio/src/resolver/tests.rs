@@ -12,7 +12,9 @@ use underpass_core::time::Wait;
 
 use super::*;
 use crate::accept;
+use crate::epoch::Epoch;
 use crate::event_loop::{Ears, EventLoop};
+use crate::resolve::Ask;
 use crate::shared::Mailbox;
 
 const FIRST: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
@@ -112,7 +114,7 @@ fn rules(port: u16) -> Rules {
 impl Daemon {
     fn start() -> Self {
         let (ears, mailbox) = Ears::new().expect("ears");
-        let shared = Arc::new(Shared::new(rules(backends()), vec![mailbox.clone()]));
+        let shared = Arc::new(Shared::new(Epoch::of(rules(backends())), vec![mailbox.clone()]));
         let (lookup, oracle) = oracle();
         let asks = start(&shared, lookup).expect("a thread");
         oracle.asked.recv().expect("it asks at once");
@@ -189,15 +191,21 @@ fn a_cookie_leads_to_its_address_and_does_not_name_it() {
 
 #[test]
 fn the_thread_resolves_what_it_is_asked_for_and_posts() {
-    let shared = Arc::new(Shared::new(Rules::default(), Vec::new()));
+    let shared = Arc::new(Shared::new(Epoch::of(Rules::default()), Vec::new()));
     let asks = start(&shared, system).expect("a thread");
     let mut poll = Poll::new().expect("a poll");
     let waker = Waker::new(poll.registry(), Token(0)).expect("a waker");
     let (mailbox, inbox) = Mailbox::new(waker);
     // The mailbox outlives the question, as a loop's does: with its waker the wake would go.
     let (answer_to, worker) = (mailbox.clone(), WorkerId(0));
-    asks.send(Ask { worker, host: "localhost".into(), port: 80, answer_to })
-        .expect("the thread listens");
+    asks.send(Question::Name(Ask {
+        worker,
+        number: 0,
+        host: "localhost".into(),
+        port: 80,
+        answer_to,
+    }))
+    .expect("the thread listens");
     let mut events = mio::Events::with_capacity(1);
     poll.poll(&mut events, None).expect("it wakes us");
     let Ok(Message::Resolved { addresses, .. }) = inbox.recv() else { panic!("no answer") };

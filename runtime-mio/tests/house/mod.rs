@@ -15,6 +15,7 @@ pub(crate) mod backend;
 pub(crate) mod daemon;
 pub(crate) mod heads;
 pub(crate) mod pattern;
+pub(crate) mod secret;
 pub(crate) mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

@@ -139,6 +139,9 @@ fn show_run(
         let (name, fault) = (engine.name(), &plan.faults[*skipped]);
         writeln!(out, "{name} cannot do fault {skipped}, {fault}: it is left out")?;
     }
+    if let Some(what) = engine.leaves_out(plan) {
+        writeln!(out, "{} leaves out {what}", engine.name())?;
+    }
     let shown = show.timeline || show.html.is_some();
     let events = if shown { &run.events[..] } else { &[] };
     let lines = timeline::lines(plan, events, &run.violations);

@@ -1,6 +1,7 @@
 //! One loop of the proxy: its sessions with their connections, and the connections that it keeps idle.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use underpass_core::balance::{Idle, Ledger, SeatId};
 use underpass_core::head::Buffers;
@@ -41,6 +42,8 @@ pub(super) struct Kept {
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) session: Session,
+    /// What it lives by.
+    pub(super) rules: Rc<Rules>,
     pub(super) legs: Legs,
     pub(super) queued: bool,
     /// The moment for which it has an alarm.
@@ -140,6 +143,15 @@ impl Kept {
         speaks
     }
 
+    /// The workers are other ones.
+    pub(super) fn renew(&mut self, before: &Rules, after: &Rules, net: &mut Net) {
+        for number in self.idle.renew(&before.workers, &after.workers) {
+            if let Some((tip, _)) = self.legs.remove(&number) {
+                net.close(tip);
+            }
+        }
+    }
+
     /// Closes what has waited for too long.
     pub(super) fn expire(&mut self, now: Time, net: &mut Net) {
         while let Some(number) = self.idle.expired(now) {
@@ -152,10 +164,10 @@ impl Kept {
 
 impl Slot {
     /// What a loop keeps for a session that begins.
-    pub(super) fn new(session: Session, client: Tip, name: u64) -> Self {
+    pub(super) fn new(session: Session, rules: Rc<Rules>, client: Tip, name: u64) -> Self {
         let (backend, carriers) = (Backend::None, Both::default());
         let legs = Legs { client, backend, carriers, abrupt: false, name };
-        Self { session, legs, queued: false, armed: Time::NEVER }
+        Self { session, rules, legs, queued: false, armed: Time::NEVER }
     }
 }
 

@@ -2,7 +2,7 @@
 //! waiting. Time jumps from one event to the next.
 //!
 //! `agenda` is what is to happen, `net` the connections with their `socket`s, and `road` the ways that
-//! they go. The `proxy` has its loops
+//! they go, `secrecy` the TLS that they may speak. The `proxy` has its loops
 //! (`home`), which pump the sessions (`turn`).
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each part looks at what concerns it")]
@@ -12,6 +12,7 @@ mod home;
 mod net;
 mod proxy;
 mod road;
+mod secrecy;
 mod socket;
 mod turn;
 
@@ -97,6 +98,7 @@ fn run_by(plan: &Plan, rules: Rules, bug: Bug, keeps: bool) -> Run {
         clients: (0..).zip(&plan.clients).map(client).collect(),
         servings: BTreeMap::new(),
         hosts: vec![Host::default(); plan.backends.len()],
+        reloads: 0,
     };
     world.begin();
     world.finish()
@@ -112,6 +114,8 @@ struct World<'p> {
     /// What backends serve, by the numbers of the connections.
     servings: BTreeMap<u32, Serving<'p>>,
     hosts: Vec<Host>,
+    /// How often the proxy was reloaded.
+    reloads: u32,
 }
 
 /// Until when a backend does not take connections.
@@ -139,6 +143,9 @@ impl World<'_> {
                 self.log.oracle.busy(at);
                 break;
             }
+        }
+        if self.net.torn {
+            self.log.oracle.met("a record came in pieces");
         }
         let doing = self.clients.iter().zip(&self.plan.clients);
         let doing = doing.filter(|(client, _)| !client.is_over());
@@ -274,6 +281,7 @@ impl World<'_> {
                     self.hosts[host].refuses = until;
                 }
             }
+            Fault::Reload => self.reload(),
             Fault::Reset { leg, end } => self.reset(*leg, *end),
             Fault::Slow { link, latency, bandwidth, .. } => {
                 if let Some(route) = self.route(link) {
@@ -282,6 +290,12 @@ impl World<'_> {
                 }
             }
         }
+    }
+
+    fn reload(&mut self) {
+        self.reloads += 1;
+        let rules = self.plan.reloaded(self.reloads).expect("a plan that is run can be reloaded");
+        self.proxy.reload(rules, &mut self.net, &mut self.log);
     }
 
     fn crash(&mut self, backend: &str, until: Time) {

@@ -16,6 +16,7 @@ use super::socket::{Flight, Life, Owner, Route, Socket};
 use crate::party::{Sockets, Tip};
 use crate::plan::{Backend, Network};
 use crate::rng::Rng;
+use crate::secret::Secret;
 
 /// Every connection there ever was.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Net {
     pub(super) now: Time,
     pub(super) agenda: Agenda<Due>,
     pub(super) knobs: Network,
+    /// The proxy has found part of a record.
+    pub(super) torn: bool,
     sockets: Vec<Socket>,
     /// The ways of the clients, and of the backends.
     roads: [Vec<Road>; 2],
@@ -33,7 +36,7 @@ impl Net {
     pub(super) fn new(knobs: Network, clients: usize, backends: &[Backend]) -> Self {
         let roads = [clients, backends.len()].map(|count| vec![Road::default(); count]);
         let (now, agenda, sockets) = (Time::ZERO, Agenda::new(), Vec::new());
-        Self { now, agenda, knobs, sockets, roads, backends: backends.to_vec() }
+        Self { now, agenda, knobs, torn: false, sockets, roads, backends: backends.to_vec() }
     }
 
     /// The place of the backend of that name, and how many of its addresses refuse.
@@ -45,10 +48,18 @@ impl Net {
     /// Begins to connect; `name` is what the connection's own chance begins with.
     pub(super) fn begin(&mut self, owner: Owner, route: Route, name: u64) -> Tip {
         let tip = Tip(u32::try_from(self.sockets.len()).expect("few connections"));
-        for (end, owner) in ["dialler", "acceptor"].into_iter().zip([owner, Owner::Nobody]) {
+        let speaks = match route {
+            Route::Client(_) => self.knobs.tls.clients,
+            Route::Backend(..) => self.knobs.tls.backends,
+        };
+        let ends = [
+            ("dialler", owner, Secret::client as fn() -> _),
+            ("acceptor", Owner::Nobody, Secret::server),
+        ];
+        for (end, owner, secret) in ends {
             let chance = Rng::of(self.knobs.chance, end, name);
             let window = self.knobs.window as usize;
-            self.sockets.push(Socket::new(owner, route, chance, window));
+            self.sockets.push(Socket::new(owner, route, chance, window, speaks.then(secret)));
         }
         let at = self.arrival(tip);
         self.agenda.note(at, Due::Knocks(tip));
@@ -90,6 +101,7 @@ impl Net {
             return None;
         }
         self.at(dialler).life = Life::Up;
+        self.flush(dialler);
         Some(self.at(dialler).owner)
     }
 
@@ -106,9 +118,11 @@ impl Net {
     }
 
     /// Whether there is nothing to be read: neither bytes nor an end.
-    pub(super) fn is_silent(&self, tip: Tip) -> bool {
-        let socket = &self.sockets[tip.0 as usize];
-        socket.arrived.is_empty() && !socket.ended && socket.life == Life::Up
+    pub(super) fn is_silent(&mut self, tip: Tip) -> bool {
+        let is_quiet = self.hears_nothing(tip);
+        let socket = self.at(tip);
+        let is_empty = socket.secret.is_some() || socket.arrived.is_empty();
+        is_quiet && is_empty && !socket.ended && socket.life == Life::Up
     }
 
     /// Whose socket it is.
@@ -142,6 +156,7 @@ impl Net {
         if let Some(&(at, _)) = self.at(tip).coming.front() {
             self.agenda.note(at, Due::Arrives(tip));
         }
+        self.shakes_hands(tip);
         news.then(|| self.at(tip).owner)
     }
 
@@ -171,8 +186,9 @@ impl Net {
 
     /// The peer has read so much; gives who is to be told.
     pub(super) fn credits(&mut self, tip: Tip, count: u32) -> Option<Owner> {
+        self.at(tip).credit += count as usize;
+        self.flush(tip);
         let socket = self.at(tip);
-        socket.credit += count as usize;
         std::mem::take(&mut socket.starved).then_some(socket.owner)
     }
 
@@ -205,7 +221,37 @@ impl Net {
         }
     }
 
-    fn at(&mut self, tip: Tip) -> &mut Socket {
+    /// Takes so much of what has arrived.
+    pub(super) fn take(&mut self, tip: Tip, count: usize) -> Vec<u8> {
+        let taken: Vec<u8> = self.at(tip).arrived.drain(..count).collect();
+        let at = self.arrival(tip);
+        self.agenda.note(at, Due::Credits(tip.peer(), count as u32));
+        taken
+    }
+
+    /// Sends as many of the bytes as there is room for.
+    pub(super) fn put(&mut self, tip: Tip, bytes: &[u8]) -> usize {
+        let segment = self.knobs.segment as usize;
+        let socket = self.at(tip);
+        let count = bytes.len().min(socket.credit);
+        socket.credit -= count;
+        for piece in bytes[..count].chunks(segment) {
+            if !self.at(tip).holed {
+                self.at(tip.peer()).coming_bytes.extend(piece);
+                self.send(tip, Flight::Bytes(piece.len() as u32));
+            }
+        }
+        count
+    }
+
+    /// A FIN goes out, once nothing is to be sent before it.
+    pub(super) fn fin(&mut self, tip: Tip) {
+        if self.at(tip).ends && !std::mem::replace(&mut self.at(tip).shut, true) {
+            self.send(tip, Flight::Fin);
+        }
+    }
+
+    pub(super) fn at(&mut self, tip: Tip) -> &mut Socket {
         &mut self.sockets[tip.0 as usize]
     }
 
@@ -259,16 +305,19 @@ impl Sockets for Net {
     }
 
     fn read(&mut self, tip: Tip, room: &mut [u8]) -> Poll<Result<usize, Fault>> {
-        let socket = self.at(tip);
-        let count = room.len().min(socket.arrived.len());
-        if count > 0 {
-            for (place, byte) in room.iter_mut().zip(socket.arrived.drain(..count)) {
-                *place = byte;
+        if self.at(tip).secret.is_some() {
+            if let Some(count) = self.read_secret(tip, room) {
+                return Poll::Ready(count);
             }
-            let at = self.arrival(tip);
-            self.agenda.note(at, Due::Credits(tip.peer(), count as u32));
-            return Poll::Ready(Ok(count));
+        } else {
+            let count = room.len().min(self.at(tip).arrived.len());
+            if count > 0 {
+                let arrived = self.take(tip, count);
+                room[..count].copy_from_slice(&arrived);
+                return Poll::Ready(Ok(count));
+            }
         }
+        let socket = self.at(tip);
         match (socket.ended, socket.error.take(), socket.life) {
             (true, error, _) => {
                 socket.error = error;
@@ -281,42 +330,39 @@ impl Sockets for Net {
     }
 
     fn write(&mut self, tip: Tip, bytes: &[u8]) -> Poll<Result<usize, Fault>> {
-        let segment = self.knobs.segment as usize;
         let socket = self.at(tip);
         if let Some(fault) = socket.error.take() {
             return Poll::Ready(Err(fault));
         }
-        if socket.shut || socket.life == Life::Dead {
+        if socket.shut || socket.ends || socket.life == Life::Dead {
             return Poll::Ready(Err(Fault::Closed));
         }
-        let count = bytes.len().min(socket.credit);
-        socket.credit -= count;
-        socket.starved = count < bytes.len();
-        if count == 0 {
-            return Poll::Pending;
-        }
-        for piece in bytes[..count].chunks(segment) {
-            if !self.at(tip).holed {
-                self.at(tip.peer()).coming_bytes.extend(piece);
-                self.send(tip, Flight::Bytes(piece.len() as u32));
-            }
-        }
-        Poll::Ready(Ok(count))
+        let count = match socket.secret {
+            Some(_) => self.write_secret(tip, bytes),
+            None => self.put(tip, bytes),
+        };
+        self.at(tip).starved = count < bytes.len();
+        if count == 0 { Poll::Pending } else { Poll::Ready(Ok(count)) }
     }
 
     fn shut(&mut self, tip: Tip) -> Result<(), Fault> {
         if self.at(tip).life != Life::Up {
             return Err(Fault::Closed);
         }
-        if !std::mem::replace(&mut self.at(tip).shut, true) {
-            self.send(tip, Flight::Fin);
+        if !std::mem::replace(&mut self.at(tip).ends, true) {
+            self.say_end(tip);
         }
+        self.flush(tip);
         Ok(())
     }
 
     fn close(&mut self, tip: Tip) {
         if !self.at(tip).arrived.is_empty() {
             return self.abort(tip);
+        }
+        if let Owner::Session(_) | Owner::Idle(_) = self.owner(tip) {
+            // The proxy has said what it had to say, or has nothing to say.
+            self.at(tip).ends = true;
         }
         // What is dead has nobody to be told.
         let _ = self.shut(tip);

@@ -1,7 +1,10 @@
 //! The proxy: its loops, each with its sessions and idle connections, and the pool that they share.
 
+use std::iter;
+use std::rc::Rc;
+
 use underpass_core::balance::Pool;
-use underpass_core::route::{Caller, Rules};
+use underpass_core::route::{Caller, Door, Rules};
 use underpass_core::time::{Time, Wait};
 use underpass_core::{Cx, Pumped, Session, limits, pump};
 
@@ -19,7 +22,8 @@ use crate::telling::Telling;
 /// The proxy.
 #[derive(Debug)]
 pub(super) struct Proxy {
-    rules: Rules,
+    /// By what connections are accepted.
+    rules: Rc<Rules>,
     homes: Vec<Home>,
     pool: Pool<u32>,
     /// How far its clock is ahead.
@@ -38,7 +42,7 @@ impl Proxy {
         Self {
             homes: (0..loops).map(|_| Home::new(&rules)).collect(),
             pool: Pool::new(&rules, limits::PENDING),
-            rules,
+            rules: Rc::new(rules),
             ahead: Wait::ZERO,
             most: u32::MAX,
             bug,
@@ -71,7 +75,8 @@ impl Proxy {
         let caller = Caller::at_main(client.address());
         let session = Session::new(caller, &self.rules, self.clock(net));
         let name = u64::from(client.id) << 32 | u64::from(tip.connection()) << 8;
-        self.homes[home as usize].slots.insert(number, Slot::new(session, tip, name));
+        let slot = Slot::new(session, Rc::clone(&self.rules), tip, name);
+        self.homes[home as usize].slots.insert(number, slot);
         self.queue(number, net);
     }
 
@@ -105,6 +110,30 @@ impl Proxy {
             // Every alarm was set by the clock as it was.
             home.slots.values_mut().for_each(|slot| slot.armed = Time::NEVER);
             home.wake(place, net);
+        }
+    }
+
+    /// It reads its configuration again, which says that now.
+    pub(super) fn reload(&mut self, said: Rules, net: &mut Net, log: &mut Log) {
+        let now = self.clock(net);
+        let slots = self.homes.iter().flat_map(|home| home.slots.values());
+        let live = iter::once(&self.rules).chain(slots.map(|slot| &slot.rules));
+        let live: Vec<_> = live.map(|rules| &**rules).collect();
+        let rules = said.after(&live, &self.pool.in_use()).expect("a plan has few lines");
+        let before = std::mem::replace(&mut self.rules, Rc::new(rules));
+        self.pool.renew(&self.rules);
+        for home in &mut self.homes {
+            home.kept.renew(&before, &self.rules, net);
+            if !home.kept.legs.is_empty() {
+                log.oracle.met("an idle connection outlived a reload");
+            }
+            home.ledger.renew(&self.rules);
+            for slot in home.slots.values_mut() {
+                leave(slot, &self.rules, now, log);
+            }
+        }
+        for number in self.pool.take_woken() {
+            self.queue(number, net);
         }
     }
 
@@ -150,11 +179,11 @@ impl Proxy {
         let home = &mut self.homes[place as usize];
         let Some(slot) = home.slots.get_mut(&number) else { return };
         slot.queued = false;
-        let at = net.now;
+        let (at, rules) = (net.now, Rc::clone(&slot.rules));
         let io = Turn {
             number,
             now,
-            rules: &self.rules,
+            rules: &rules,
             pool: &mut self.pool,
             ledger: &mut home.ledger,
             kept: &mut home.kept,
@@ -165,8 +194,9 @@ impl Proxy {
             net,
         };
         let mut turn = Telling { io, log, at, session: number };
-        let mut cx = Cx { now, rules: &self.rules, buffers: &mut home.buffers };
+        let mut cx = Cx { now, rules: &rules, buffers: &mut home.buffers };
         let pumped = pump(&mut slot.session, &mut turn, &mut cx, limits::BUDGET);
+        leave(slot, &self.rules, now, log);
         let session = &slot.session;
         let rest = Rest {
             state: session.state(),
@@ -234,6 +264,24 @@ impl Proxy {
             buffers: sum(|home| home.buffers.leased()),
             idle: sum(|home| home.kept.legs.len()),
         }
+    }
+}
+
+/// A session leaves the rules that it began with for those, if it can.
+fn leave(slot: &mut Slot, rules: &Rc<Rules>, now: Time, log: &mut Log) {
+    if Rc::ptr_eq(&slot.rules, rules) {
+        return;
+    }
+    let was = slot.session.state();
+    if slot.session.renew(&slot.rules, rules, Door::default, now) {
+        slot.rules = Rc::clone(rules);
+        log.oracle.met(match was {
+            "Tunnel" => "a tunnel outlived a reload",
+            "Request" => "a kept connection left the rules that it had",
+            _ => return,
+        });
+    } else {
+        log.oracle.met("a request went on by the rules from before a reload");
     }
 }
 

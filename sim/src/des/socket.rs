@@ -6,6 +6,7 @@ use underpass_core::Fault;
 use underpass_core::time::Time;
 
 use crate::rng::Rng;
+use crate::secret::Secret;
 
 /// Who is told when something happens to a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,11 +73,21 @@ pub(super) struct Socket {
     pub(super) starved: bool,
     /// What it sends is lost.
     pub(super) holed: bool,
+    /// The TLS that is spoken at this end, if it is.
+    pub(super) secret: Option<Box<Secret>>,
+    /// A FIN goes out behind what is still to be sent.
+    pub(super) ends: bool,
 }
 
 impl Socket {
     /// A socket that is not connected yet, and may send so many bytes.
-    pub(super) fn new(owner: Owner, route: Route, chance: Rng, credit: usize) -> Self {
+    pub(super) fn new(
+        owner: Owner,
+        route: Route,
+        chance: Rng,
+        credit: usize,
+        secret: Option<Secret>,
+    ) -> Self {
         Self {
             owner,
             route,
@@ -92,6 +103,8 @@ impl Socket {
             credit,
             starved: false,
             holed: false,
+            secret: secret.map(Box::new),
+            ends: false,
         }
     }
 }

@@ -65,7 +65,8 @@ impl Turn<'_> {
         let tip = ready!(self.hesitates(side));
         let most = self.call(room.len());
         let got = self.net.read(tip, &mut room[..most]);
-        got.map_ok(|count| moved(count).map_or(Read::Eof, Read::Moved))
+        let end = if self.net.is_cut(tip) { Read::Cut } else { Read::Eof };
+        got.map_ok(|count| moved(count).map_or(end, Read::Moved))
     }
 
     fn write(&mut self, to: Side, bytes: &[u8]) -> Poll<Result<NonZeroU32, Fault>> {
@@ -111,7 +112,8 @@ impl Turn<'_> {
 
 impl Io for Turn<'_> {
     fn secure(&mut self, side: Side) -> Poll<Result<(), Fault>> {
-        self.hesitates(side).map(|_| Ok(()))
+        let tip = ready!(self.hesitates(side));
+        self.net.secure(tip)
     }
 
     fn fill(&mut self, side: Side, room: &mut [u8]) -> Poll<Result<Read, Fault>> {
@@ -186,7 +188,11 @@ impl Io for Turn<'_> {
 
     fn shut(&mut self, side: Side) -> Poll<Result<(), Fault>> {
         let tip = ready!(self.hesitates(side));
-        Poll::Ready(if self.bug == Bug::ForgetsEnd { Ok(()) } else { self.net.shut(tip) })
+        if self.bug == Bug::ForgetsEnd {
+            return Poll::Ready(Ok(()));
+        }
+        self.net.shut(tip)?;
+        if self.net.is_flushed(tip) { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn watch(&mut self, side: Side) -> Poll<Fault> {

@@ -4,14 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use underpass_core::Op;
 use underpass_core::report::{Close, Report};
 use underpass_core::route::{Role, Rules, WorkerId};
 use underpass_core::time::{Time, Wait};
+use underpass_core::{Dial, Op};
 
 use super::links::Links;
-use super::requests::{is_calm, is_quick};
+use super::requests::{is_calm, is_quick, says_too_much};
 use super::team::{Owner, Team};
+use super::vain::Vain;
 use super::{Each, Found, Kind};
 use crate::event::{Event, What, Who};
 use crate::outcome::Outcome;
@@ -26,10 +27,12 @@ pub(super) struct Balancing {
     requests: BTreeMap<Name, Request>,
     /// The connections of backends: whose they are, and the request that each got last.
     behind: Each<(u32, Option<Name>)>,
-    /// Since when somebody waits for a member although it has a place, and nobody is served.
-    vain: Option<Time>,
+    /// Somebody waits for a member although it has a place.
+    vain: Vain,
     /// How late a session may be told.
     tick: Wait,
+    /// What some backend says too much may be taken for the answer to the next request on its connection.
+    says_too_much: bool,
 }
 
 /// A request, by its client and its place in the client's script.
@@ -45,6 +48,8 @@ struct Guest {
     /// The worker that it has, and the member that has got its request.
     leased: Option<WorkerId>,
     at: Option<usize>,
+    /// Its request is on a connection that has served.
+    reuses: bool,
     /// It waits for a worker.
     waits: bool,
 }
@@ -82,8 +87,9 @@ impl Balancing {
             live: Each::new(),
             requests: BTreeMap::new(),
             behind: Each::new(),
-            vain: None,
+            vain: Vain::default(),
             tick,
+            says_too_much: plan.asks().any(says_too_much),
         })
     }
 
@@ -92,7 +98,7 @@ impl Balancing {
         self.team.suffers(fault, &self.plan, at);
         if matches!(fault, Fault::Crash { .. }) {
             for name in self.live.values().filter_map(Guest::request) {
-                let once = self.plan.ask(name.0, name.1).is_some_and(|ask| !may_fail_over(ask));
+                let once = self.plan.ask(name.0, name.1).is_some_and(|ask| !can_fail_over(ask));
                 self.requests.entry(name).or_default().is_lost |= once;
             }
         }
@@ -116,6 +122,10 @@ impl Balancing {
             (Who::Session(number), What::Gone) => drop(self.live.remove(&number)),
             (Who::Session(number), What::Makes(Op::Elect, outcome)) => {
                 self.elects(number, *outcome, event, found);
+            }
+            (Who::Session(number), What::Dials(dial, outcome)) => {
+                let guest = self.live.entry(number).or_default();
+                guest.reuses = (*dial, *outcome) == (Dial::Idle, Outcome::Done);
             }
             (Who::Session(number), What::Reports(told)) => {
                 self.reports(number, &told.0, event, found);
@@ -146,7 +156,7 @@ impl Balancing {
             self.team.remember_election(outcome, found);
         }
         let Outcome::Elected(worker) = outcome else { return };
-        self.vain = None;
+        self.vain.ends();
         name.into_iter().for_each(|it| self.requests.entry(it).or_default().elected += 1);
         self.live.entry(number).or_default().leased = Some(worker);
         let most = self.team.of_worker(worker).map(|it| self.team.members[it].most);
@@ -216,12 +226,13 @@ impl Balancing {
     fn reports(&mut self, number: u32, report: &Report, event: &Event, found: &mut Found) {
         let Some(guest) = self.live.get_mut(&number) else { return };
         let (name, leased) = (guest.request(), guest.leased.take());
+        let fooled = guest.reuses && self.says_too_much;
         (guest.at, guest.waits, guest.over) = (None, false, guest.over + 1);
         let refused = matches!(report.close, Close::Refused(_)) && report.status >= 502;
         let (true, Some(name), Some(ask)) = (refused, name, self.ask(name)) else { return };
         let lost = self.requests.get(&name).is_some_and(|it| self.may_lose(it, leased));
         let comes = is_quick(ask) && self.sends_all(name.0, ask);
-        if comes && !lost && self.team.serves(self.team.owner(ask)) {
+        if comes && !lost && !fooled && self.team.serves(self.team.owner(ask)) {
             let why = format!("request {} of c{}: {}", name.1, name.0, report.close);
             found.violate(Kind::Refused, event, why);
         }
@@ -245,12 +256,8 @@ impl Balancing {
 
     /// Nobody waits for a member that has a place, but for as long as it takes to be told.
     fn queue(&mut self, event: &Event, found: &mut Found) {
-        if !self.live.values().any(|guest| guest.waits && self.is_in_vain(guest)) {
-            self.vain = None;
-            return;
-        }
-        let since = *self.vain.get_or_insert(event.at);
-        if event.at.since(since) > self.tick.plus(self.tick).plus(Wait::from_millis(1)) {
+        let in_vain = self.live.values().any(|guest| guest.waits && self.is_in_vain(guest));
+        if let Some(since) = self.vain.look(in_vain, event.at, self.tick) {
             let why = format!("somebody waits since {since} for a member that has a place");
             found.violate(Kind::Late, event, why);
         }
@@ -291,7 +298,13 @@ impl Request {
     }
 }
 
-/// Whether a request may go to another member when the first one breaks off: nothing but its head has been sent.
+/// Whether a request may go to another member when the first one breaks off: of an upgrade, nothing but its head has
+/// been sent.
 fn may_fail_over(ask: &Ask) -> bool {
     ask.may_be_sent_twice() || matches!(ask.kind, plan::Kind::Upgrade(_))
+}
+
+/// Whether it does.
+fn can_fail_over(ask: &Ask) -> bool {
+    ask.can_be_sent_twice() || matches!(ask.kind, plan::Kind::Upgrade(_))
 }

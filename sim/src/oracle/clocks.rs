@@ -21,6 +21,7 @@ pub(super) struct Clocks {
 /// How long each thing may take, where it may take longest.
 #[derive(Debug)]
 struct Most {
+    handshake: Wait,
     /// A head, or the silence before it.
     head: Wait,
     acquire: Wait,
@@ -58,6 +59,7 @@ impl Clocks {
         let most =
             |of: fn(&Terms) -> Wait| terms().map(|terms| of(&terms)).max().unwrap_or(Wait::FOREVER);
         let most = Most {
+            handshake: host.limits.handshake,
             head: host.limits.head.most.max(host.limits.keep_alive),
             acquire: most(|terms| terms.acquire),
             connect: most(|terms| terms.connect),
@@ -121,10 +123,12 @@ impl Seen {
     /// When the next alarm must ring at the latest.
     fn latest(&self, rest: &Rest, most: &Most) -> Time {
         match rest.state {
-            "Hello" | "Request" => self.head.after(most.head),
+            "Hello" => self.head.after(most.handshake),
+            "Request" => self.head.after(most.head),
             "Elect" => self.moved.after(most.acquire),
-            "Connect" => self.moved.after(most.connect),
-            "Secure" | "Offer" | "Answer" | "Exchange" => self.moved.after(most.answer),
+            // The handshake has what the connect has left of its time.
+            "Connect" | "Secure" => self.moved.after(most.connect),
+            "Offer" | "Answer" | "Exchange" => self.moved.after(most.answer),
             "Linger" => self.moved.after(LINGER),
             "Tunnel" => {
                 self.moved.after(self.silence(rest, most)).min(self.entered.after(most.lifetime))

@@ -27,7 +27,7 @@ impl Bound {
             "Hello" | "Closed" => 0,
             // The client is not read any further.
             "Linger" => OWN,
-            "Request" | "Elect" | "Connect" | "Secure" | "Offer" | "Release" => self.buffer + OWN,
+            "Request" | "Elect" | "Connect" | "Secure" | "Release" => self.buffer + OWN,
             _ => 2 * self.buffer + OWN,
         }
     }

@@ -13,6 +13,7 @@
 mod balancing;
 mod clocks;
 mod crowd;
+mod cuts;
 mod edits;
 mod guard;
 mod heads;
@@ -27,6 +28,7 @@ mod sessions;
 mod streams;
 mod tally;
 mod team;
+mod vain;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,6 +43,7 @@ use crate::plan::{Fault, Plan};
 use balancing::Balancing;
 use clocks::Clocks;
 use crowd::Crowd;
+use cuts::Cuts;
 use heads::Heads;
 use links::Links;
 pub use met::{MARKS, Met};
@@ -130,6 +133,7 @@ pub struct Oracle {
     /// Of a plan that has a balancer.
     balancing: Option<Balancing>,
     crowd: Crowd,
+    cuts: Cuts,
     heads: Heads,
     missed: Missed,
     streams: Streams,
@@ -158,11 +162,12 @@ impl Oracle {
             links: Links::default(),
             balancing: Balancing::of(plan, rules, manners.tick),
             crowd: Crowd::new(plan, rules),
+            cuts: Cuts::default(),
             heads: Heads::new(plan),
             missed: Missed::new(prompt.missed),
             streams: Streams::new(prompt),
             reports: Reports::default(),
-            requests: Requests::new(plan),
+            requests: Requests::new(plan, rules),
             sessions: Sessions::new(plan, rules, manners),
             clocks: Clocks::new(rules, manners.tick),
             tally: Tally::new(rules),
@@ -196,6 +201,7 @@ impl Oracle {
         self.tally.see(event, &mut self.found);
         self.links.see(event);
         self.crowd.see(event, &self.links, &mut self.found);
+        self.cuts.see(event, &mut self.found);
         if let Some(balancing) = &mut self.balancing {
             balancing.see(event, &self.links, &mut self.found);
         }

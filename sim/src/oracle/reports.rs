@@ -78,16 +78,10 @@ mod tests {
         let (mut links, mut reports, mut found) =
             (Links::default(), Reports::default(), Found::default());
         let report = |status: &u16| Report {
-            close: Close::Answered,
-            worker: None,
             status: *status,
-            began: Time::ZERO,
-            answered: None,
-            ended: Time::ZERO,
             pulled: Both { client: 0, backend: pulled },
             pushed: Both { client: 0, backend: 3 },
-            reusable: false,
-            fault: None,
+            ..Report::new(Close::Answered, Time::ZERO)
         };
         let mut see = |who, what| {
             let event = Event { at: Time::ZERO, who, what };

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use underpass_core::route::Rules;
+
 use super::guard;
 use super::{Each, Found, Kind};
 use crate::event::{Event, What, Who};
-use crate::plan::{self, Answer, Ask, Client, Framing, Op, Plan, Then};
+use crate::plan::{self, Answer, Ask, Client, Fault, Framing, Op, Plan, Then};
 
 /// The requests of a run.
 #[derive(Debug)]
@@ -38,16 +40,18 @@ struct Asker {
 }
 
 impl Requests {
-    pub(super) fn new(plan: &Plan) -> Self {
-        let mut ops = plan.clients.iter().flat_map(|client| &client.script);
-        let spoken = ops.any(|op| matches!(op, Op::Ask(ask) if speaks(ask)));
+    pub(super) fn new(plan: &Plan, rules: &Rules) -> Self {
+        let spoken = plan.asks().any(speaks);
         let full = plan.config.iter().any(|line| line.contains("max="));
-        let calm = plan.faults.is_empty() && !spoken && !full;
+        // Nobody notices a reload.
+        let nothing = plan.faults.iter().all(|timed| timed.fault == Fault::Reload);
+        // An end that is not said may be taken for what it is not.
+        let calm = nothing && !spoken && !full && plan.network.tls.rude == 0;
         let clients = plan
             .clients
             .iter()
             .map(|client| (client.id, Asker::new(client, plan, calm && is_routed(client, plan))));
-        let fails_over = plan.config.iter().any(|line| line.contains(" balancer://"));
+        let fails_over = rules.balancers.iter().any(|balancer| balancer.workers.len() > 1);
         let (clients, got, used) = (clients.collect(), BTreeMap::new(), BTreeSet::new());
         Self { clients, got, fails_over, used }
     }
@@ -68,6 +72,7 @@ impl Requests {
     fn gets(&mut self, number: u32, (client, at): (u32, usize), event: &Event, found: &mut Found) {
         let count = &mut self.got.entry((client, at)).or_default().0;
         *count += 1;
+        let count = *count;
         let used = !self.used.insert(number);
         let Some(asker) = self.clients.get(&client) else { return };
         let Some(ask) = asker.ask(at) else { return };
@@ -76,12 +81,15 @@ impl Requests {
             found.violate(Kind::Foreign, event, why);
         }
         let most = if ask.may_be_sent_twice() { 2 } else { 1 };
-        if *count > most && !self.fails_over {
+        let has_body = ask.upload().is_some_and(|upload| upload.bytes > 0);
+        found.meet("a request with a body was sent once more", has_body && count > 1);
+        if count > most && !self.fails_over {
             let why = format!("request {at} of c{client} came {count} times");
             found.violate(Kind::Repeated, event, why);
         }
         // It might be stale, and what was sent could not be sent again.
-        if used && !ask.may_be_sent_twice() {
+        let is_kept = ask.says_that_it_may_be_sent_twice() || ask.may_be_sent_twice() && count > 1;
+        if used && !is_kept {
             let why = format!("request {at} of c{client} came on a connection that has served");
             found.violate(Kind::Repeated, event, why);
         }
@@ -223,6 +231,11 @@ pub(super) fn is_quick(ask: &Ask) -> bool {
 /// Whether a backend says something unasked, which may be taken for the answer to anybody's next request.
 fn speaks(ask: &Ask) -> bool {
     matches!(ask.reply.answer, Answer::Body { then: Then::Speak(_), .. })
+}
+
+/// Whether it does, perhaps in the same breath with its answer.
+pub(super) fn says_too_much(ask: &Ask) -> bool {
+    speaks(ask) || matches!(ask.reply.answer, Answer::Body { then: Then::Excess, .. })
 }
 
 /// Whether a client does nothing for which its requests may fail.

@@ -11,6 +11,7 @@ use underpass_core::time::{Time, Wait};
 use underpass_core::{Both, Dial, Fault, Op, Side};
 
 use super::held::Bound;
+use super::vain::Vain;
 use super::{Each, Found, Kind};
 use crate::engine::Manners;
 use crate::event::{Counts, Event, Rest, What, Who};
@@ -28,8 +29,8 @@ pub(super) struct Sessions {
     bound: Bound,
     /// As many sessions as each worker takes at least; of the members of balancers, `Balancing` knows more.
     most: u32,
-    /// Since when somebody waits for a worker although each has a place, and nobody is served.
-    idle: Option<Time>,
+    /// Somebody waits for a worker although each has a place.
+    vain: Vain,
 }
 
 /// A session that is not over.
@@ -65,7 +66,7 @@ impl Sessions {
             tick: manners.tick,
             bound: Bound::of(plan),
             most: least(rules),
-            idle: None,
+            vain: Vain::default(),
         }
     }
 
@@ -103,8 +104,7 @@ impl Sessions {
         match &event.what {
             What::Makes(op, outcome) => {
                 if matches!(outcome, Outcome::Elected(_)) {
-                    // The places are handed on, one after the other.
-                    self.idle = None;
+                    self.vain.ends();
                 }
                 live.makes(*op, *outcome, clock, event, found);
             }
@@ -127,12 +127,8 @@ impl Sessions {
     fn queue(&mut self, counts: &Counts, event: &Event, found: &mut Found) {
         let waits =
             |live: &Live| live.rest.is_some_and(|rest| rest.state == "Elect" && !rest.again);
-        if counts.busy >= self.most || !self.live.values().any(waits) {
-            self.idle = None;
-            return;
-        }
-        let since = *self.idle.get_or_insert(event.at);
-        if event.at.since(since) > self.tick.plus(self.tick).plus(Wait::from_millis(1)) {
+        let in_vain = counts.busy < self.most && self.live.values().any(waits);
+        if let Some(since) = self.vain.look(in_vain, event.at, self.tick) {
             let why = format!("somebody waits for a worker since {since}, and each has a place");
             found.violate(Kind::Late, event, why);
         }

@@ -55,7 +55,7 @@ impl Http {
                 self.since = hand.net.now();
                 self.inbox.extend(&room[..count.get() as usize]);
             }
-            Poll::Ready(Ok(Read::Eof)) => {
+            Poll::Ready(Ok(Read::Eof | Read::Cut)) => {
                 hand.tell(What::Ends);
                 self.far = Far::Ended;
             }

@@ -120,7 +120,7 @@ impl<'p> Serving<'p> {
                 Poll::Ready(Ok(Read::Moved(count))) => {
                     self.inbox.extend(&room[..count.get() as usize]);
                 }
-                Poll::Ready(Ok(Read::Eof)) => {
+                Poll::Ready(Ok(Read::Eof | Read::Cut)) => {
                     hand.tell(What::Ends);
                     self.ended = true;
                 }

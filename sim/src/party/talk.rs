@@ -149,7 +149,7 @@ impl<'p> Talk<'p> {
                 Poll::Ready(Ok(Read::Moved(count))) => {
                     self.hear(&room[..count.get() as usize], hand)
                 }
-                Poll::Ready(Ok(Read::Eof)) => {
+                Poll::Ready(Ok(Read::Eof | Read::Cut)) => {
                     if self.own != Own::Broken {
                         hand.tell(What::Ends);
                     }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
+use underpass_core::limits::REPLAY_MOST;
 
 use super::reply::{Answer, Framing, Pace, Reply};
 
@@ -112,13 +113,29 @@ impl Op {
 }
 
 impl Ask {
-    /// Whether a proxy may send it to a backend twice (RFC 9110 §9.2.2): it has nothing to send again.
+    /// Whether a proxy may send it to a backend twice (RFC 9110 §9.2.2), from no more memory than it has for that: of
+    /// chunks it knows only those that have come.
     pub fn may_be_sent_twice(&self) -> bool {
         match &self.kind {
             Kind::Get => true,
-            Kind::Put(upload) => upload.framing == Framing::Length && upload.bytes == 0,
+            Kind::Put(upload) => {
+                upload.framing == Framing::Chunks || upload.bytes as usize <= REPLAY_MOST
+            }
             Kind::Post(_) | Kind::Upgrade(_) => false,
         }
+    }
+
+    /// Whether its head says so.
+    pub fn says_that_it_may_be_sent_twice(&self) -> bool {
+        let is_told = |upload: &Upload| upload.framing == Framing::Length;
+        self.may_be_sent_twice() && self.upload().is_none_or(is_told)
+    }
+
+    /// Whether a proxy can send it to a backend twice for as long as nothing of an answer was seen: with any head
+    /// that we draw it is smaller than what is kept, and no 100 comes before its body.
+    pub fn can_be_sent_twice(&self) -> bool {
+        let is_small = |upload: &Upload| upload.bytes as usize <= REPLAY_MOST / 4 && !upload.waits;
+        self.may_be_sent_twice() && self.upload().is_none_or(is_small)
     }
 
     /// Whether a proxy that nothing hinders relays what is answered.

@@ -63,6 +63,8 @@ pub enum Fault {
         /// For how many milliseconds.
         lasts: u32,
     },
+    /// The proxy reads its configuration again, in which the same is said among other things.
+    Reload,
     /// Somebody in between resets a connection.
     Reset {
         /// Which.
@@ -145,7 +147,11 @@ impl Timed {
                 | Fault::Hang { lasts, .. }
                 | Fault::Refuse { lasts, .. }
                 | Fault::Slow { lasts, .. } => u64::from(*lasts),
-                Fault::BlackHole(_) | Fault::ClockJump(_) | Fault::Drain | Fault::Reset { .. } => 0,
+                Fault::BlackHole(_)
+                | Fault::ClockJump(_)
+                | Fault::Drain
+                | Fault::Reload
+                | Fault::Reset { .. } => 0,
             }
     }
 }
@@ -190,6 +196,7 @@ impl fmt::Display for Fault {
             Self::Drain => f.write_str("the proxy drains"),
             Self::Hang { backend, lasts } => write!(f, "{backend} hangs for {lasts} ms"),
             Self::Refuse { backend, lasts } => write!(f, "{backend} refuses for {lasts} ms"),
+            Self::Reload => f.write_str("the proxy reloads its configuration"),
             Self::Reset { leg, end } => write!(f, "{leg} is reset, and {end} told"),
             Self::Slow { link, latency, bandwidth, lasts } => {
                 write!(f, "{link} is slow for {lasts} ms: {latency} ms longer")?;

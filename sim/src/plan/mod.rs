@@ -63,8 +63,23 @@ pub struct Network {
     pub call: u32,
     /// The proxy's sockets say "not now" once in so many times although they could; 0 is never.
     pub hesitates: u32,
+    /// Whose connections speak TLS.
+    #[serde(default)]
+    pub tls: Tls,
     /// How long a loop of the proxy sleeps on, in microseconds, after what should wake it.
     pub lag: u32,
+}
+
+/// Whose connections with the proxy speak TLS.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The clients'.
+    pub clients: bool,
+    /// The backends'.
+    pub backends: bool,
+    /// Clients and backends end without saying so once in so many times; 0 is never.
+    pub rude: u32,
 }
 
 /// A backend.
@@ -144,6 +159,30 @@ impl Plan {
         }
     }
 
+    /// What the configuration says after so many reloads: the same, but other things stand before it, and they are others
+    /// each time. So nothing of it has the number that it would have by itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`rules`](Self::rules).
+    pub fn reloaded(&self, times: u32) -> Result<Rules, BadPlan> {
+        let others = [
+            format!("<Location /other{times}>"),
+            "ProxyWebsocketMaxTunnels 1".to_owned(),
+            "</Location>".to_owned(),
+            format!("<Proxy balancer://other{times}>"),
+            format!("BalancerMember http://other{times}/ route=other"),
+            "BalancerMember http://other/".to_owned(),
+            "ProxySet stickysession=OTHER".to_owned(),
+            "</Proxy>".to_owned(),
+            format!("ProxyPass /other{times}/ balancer://other{times}/"),
+            format!("ProxyPass /alone/ http://alone{times}/"),
+        ];
+        let (config, faults) =
+            (others.into_iter().chain(self.config.clone()).collect(), Vec::new());
+        Self { config, faults, ..self.clone() }.rules()
+    }
+
     /// What the plan says about that client.
     pub fn client(&self, id: u32) -> Option<&Client> {
         self.clients.iter().find(|client| client.id == id)
@@ -152,6 +191,12 @@ impl Plan {
     /// The request that stands at that place of that client's script.
     pub fn ask(&self, client: u32, at: usize) -> Option<&Ask> {
         if let Op::Ask(ask) = self.client(client)?.script.get(at)? { Some(ask) } else { None }
+    }
+
+    /// All requests of all clients.
+    pub fn asks(&self) -> impl Iterator<Item = &Ask> {
+        let ops = self.clients.iter().flat_map(|client| &client.script);
+        ops.filter_map(|op| if let Op::Ask(ask) = op { Some(&**ask) } else { None })
     }
 
     fn check(&self) -> Result<(), BadPlan> {
@@ -217,6 +262,7 @@ impl Default for Network {
             window: 65_536,
             call: 65_536,
             hesitates: 0,
+            tls: Tls::default(),
             lag: 0,
         }
     }

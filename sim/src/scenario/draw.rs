@@ -1,7 +1,7 @@
 //! What scripts and networks are made of.
 
 use super::step;
-use crate::plan::{Answer, Ask, Framing, Kind, Network, Op, Pace, Reply, Then, Upload};
+use crate::plan::{Answer, Ask, Framing, Kind, Network, Op, Pace, Reply, Then, Tls, Upload};
 use crate::rng::Rng;
 
 /// Draws from one entity's stream of chance.
@@ -31,7 +31,14 @@ impl Draw {
             call: rng.pick(&[65_536, 65_536, 4_096, 7]).max(if bulk { 1_000 } else { 1 }),
             hesitates: rng.pick(&[0, 0, 3, 10]),
             lag: rng.pick(&[0, 0, 100, 2_000]),
+            tls: Tls::default(),
         }
+    }
+
+    /// TLS with the clients, with the backends, or with both; sometimes with those who end without a word.
+    pub(super) fn tls(&mut self) -> Tls {
+        let (clients, backends) = self.0.pick(&[(true, false), (false, true), (true, true)]);
+        Tls { clients, backends, rude: self.0.pick(&[0, 0, 2, 5]) }
     }
 
     /// A number of bytes of any order of magnitude, perhaps none.
@@ -197,9 +204,9 @@ impl Draw {
 
     /// One exchange, and perhaps a pause behind it.
     pub(super) fn exchange(&mut self) -> Vec<Op> {
-        let kind = match self.0.below(5) {
-            0 => Kind::Put(self.upload()),
-            1 => Kind::Post(self.upload()),
+        let kind = match self.0.below(6) {
+            0 | 1 => Kind::Put(self.upload()),
+            2 => Kind::Post(self.upload()),
             _ => Kind::Get,
         };
         let status = self.0.pick(&[200, 200, 200, 200, 500]);
@@ -220,7 +227,8 @@ impl Draw {
 
     fn upload(&mut self) -> Upload {
         let framing = self.0.pick(&[Framing::Length, Framing::Chunks]);
-        Upload { framing, bytes: self.size(5_000), waits: self.0.one_in(3) }
+        let most = self.0.pick(&[900, 900, 5_000, 10_000]);
+        Upload { framing, bytes: self.size(most), waits: self.0.one_in(4) }
     }
 
     /// A client that takes its time with its head, or has nothing to say.

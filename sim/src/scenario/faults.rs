@@ -13,12 +13,13 @@ pub(super) enum Wrong {
     Hole,
     Jump,
     Refuse,
+    Reload,
     Reset,
     Slow,
 }
 
 impl Wrong {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Crash,
         Self::Cut,
         Self::Descriptors,
@@ -26,6 +27,7 @@ impl Wrong {
         Self::Hole,
         Self::Jump,
         Self::Refuse,
+        Self::Reload,
         Self::Reset,
         Self::Slow,
     ];
@@ -59,6 +61,7 @@ impl Draw {
             Wrong::Hole => Fault::BlackHole(leg),
             Wrong::Jump => Fault::ClockJump(rng.pick(&[1, 1_000, 50_000, 3_600_000])),
             Wrong::Refuse => Fault::Refuse { backend, lasts },
+            Wrong::Reload => Fault::Reload,
             Wrong::Reset => {
                 Fault::Reset { leg, end: rng.pick(&[End::Both, End::Peer, End::Proxy]) }
             }

@@ -9,7 +9,7 @@ mod faults;
 mod heads;
 mod members;
 
-use crate::plan::{Ask, Backend, Client, Op, Plan, Timed, VERSION};
+use crate::plan::{Ask, Backend, Client, Network, Op, Plan, Timed, VERSION};
 use crate::rng::Rng;
 use draw::Draw;
 use faults::Wrong;
@@ -43,11 +43,13 @@ pub enum Scenario {
     Storm,
     /// Everything at once.
     Swarm,
+    /// Tunnels and exchanges by TLS, on either side.
+    Tls,
 }
 
 impl Scenario {
     /// Every scenario there is.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Balancer,
         Self::Bulk,
         Self::Crowd,
@@ -61,6 +63,7 @@ impl Scenario {
         Self::Slowloris,
         Self::Storm,
         Self::Swarm,
+        Self::Tls,
     ];
 
     /// Its name on the command line.
@@ -79,6 +82,7 @@ impl Scenario {
             Self::Slowloris => "slowloris",
             Self::Storm => "storm",
             Self::Swarm => "swarm",
+            Self::Tls => "tls",
         }
     }
 
@@ -101,11 +105,20 @@ impl Scenario {
             seed,
             config: self.config(&mut whole, backends.len()),
             loops: if self == Self::Crowd { 2 } else { whole.0.within(1, 2) },
-            network: whole.network(self == Self::Bulk),
+            network: self.network(&mut whole),
             faults: self.faults(&mut Draw(Rng::of(seed, "faults", 0)), &clients, &backends),
             backends,
             clients,
         }
+    }
+
+    fn network(self, whole: &mut Draw) -> Network {
+        let network = whole.network(self == Self::Bulk);
+        if self != Self::Tls {
+            return network;
+        }
+        // The flight of a server takes few round trips: it is no fault that a handshake takes its time.
+        Network { tls: whole.tls(), window: network.window.max(2_000), ..network }
     }
 
     /// How many clients there are, at the least and at the most.
@@ -121,7 +134,8 @@ impl Scenario {
             | Self::Partition
             | Self::Restart
             | Self::Slowloris
-            | Self::Swarm => (1, 5),
+            | Self::Swarm
+            | Self::Tls => (1, 5),
         }
     }
 
@@ -166,6 +180,10 @@ impl Scenario {
             Self::Slowloris => {
                 let read = rng.pick(&["header=20-40,MinRate=500", "header=3-9,MinRate=100 body=5"]);
                 lines.push(format!("RequestReadTimeout {read}"));
+            }
+            Self::Tls => {
+                let most = rng.within(1, 9);
+                lines.extend(rng.one_in(2).then(|| format!("RequestReadTimeout handshake={most}")));
             }
             Self::Balancer | Self::Bulk | Self::Hostile | Self::Partition | Self::Storm => {}
         }
@@ -216,7 +234,7 @@ impl Scenario {
                     script.extend(draw.tunnel(draw::Talk::Short));
                 }
             }
-            Self::Crowd | Self::Heads | Self::Partition | Self::Swarm => {
+            Self::Crowd | Self::Heads | Self::Partition | Self::Swarm | Self::Tls => {
                 for _ in 0..draw.0.within(1, 3) {
                     script.extend(self.errand(&mut draw));
                 }
@@ -244,19 +262,22 @@ impl Scenario {
     fn faults(self, draw: &mut Draw, clients: &[Client], backends: &[Backend]) -> Vec<Timed> {
         let kinds = match self {
             Self::Balancer => {
-                &[Wrong::Crash, Wrong::Refuse, Wrong::Hang, Wrong::Crash, Wrong::Reset, Wrong::Cut]
+                &[Wrong::Crash, Wrong::Refuse, Wrong::Hang, Wrong::Reload, Wrong::Reset, Wrong::Cut]
                     [..]
             }
-            Self::Bulk => &[Wrong::Reset, Wrong::Cut, Wrong::Hole, Wrong::Slow],
-            Self::Crowd => &[Wrong::Reset, Wrong::Refuse, Wrong::Crash],
+            Self::Bulk => &[Wrong::Reset, Wrong::Cut, Wrong::Hole, Wrong::Slow, Wrong::Reload],
+            Self::Crowd => &[Wrong::Reset, Wrong::Refuse, Wrong::Crash, Wrong::Reload],
             Self::HalfClose => &[Wrong::Reset, Wrong::Cut],
             Self::Heads | Self::Hostile | Self::Slowloris => &[Wrong::Reset],
-            Self::KeepAlive => &[Wrong::Crash, Wrong::Reset],
-            Self::LongIdle => &[Wrong::Jump, Wrong::Hole, Wrong::Reset, Wrong::Cut],
+            Self::KeepAlive => &[Wrong::Crash, Wrong::Reset, Wrong::Reload],
+            Self::LongIdle => &[Wrong::Jump, Wrong::Hole, Wrong::Reset, Wrong::Cut, Wrong::Reload],
             Self::Partition => &[Wrong::Cut, Wrong::Hole, Wrong::Hang, Wrong::Slow],
-            Self::Restart => &[Wrong::Crash, Wrong::Refuse],
+            Self::Restart => &[Wrong::Crash, Wrong::Refuse, Wrong::Reload],
             Self::Storm => &[Wrong::Refuse, Wrong::Hang, Wrong::Descriptors, Wrong::Reset],
             Self::Swarm => &Wrong::ALL,
+            Self::Tls => {
+                &[Wrong::Reset, Wrong::Cut, Wrong::Hole, Wrong::Crash, Wrong::Slow, Wrong::Reload]
+            }
         };
         // A third of the runs goes well.
         if draw.0.one_in(3) {

@@ -166,7 +166,8 @@ fn tone(what: &What) -> Tone {
 /// What kind of thing a move is that came to that.
 fn tone_of(op: Op, outcome: Outcome) -> Tone {
     match (op, outcome) {
-        (_, Outcome::Broke(_) | Outcome::Eof | Outcome::None(_)) | (Op::Shut(_), _) => Tone::End,
+        (_, Outcome::Broke(_) | Outcome::Cut | Outcome::Eof | Outcome::None(_))
+        | (Op::Shut(_), _) => Tone::End,
         (_, Outcome::Moved(_)) => Tone::Bytes,
         _ => Tone::Proxy,
     }

@@ -14,7 +14,8 @@ use crate::plan::{Fault, Link, Plan, Timed, Way};
 
 /// Whether turmoil can do that fault of the plan. It resets no connection, loses nothing for good, and
 /// slows nothing down and up again; it cuts hosts off and not clients, so that a client can be cut off only
-/// where it has a host of its own.
+/// where it has a host of its own. A reload is the other engine's, too: here each session has a task of its own, that
+/// borrows the rules.
 pub fn supports(plan: &Plan, fault: &Fault) -> bool {
     match fault {
         Fault::ClockJump(_)
@@ -26,7 +27,11 @@ pub fn supports(plan: &Plan, fault: &Fault) -> bool {
         Fault::Cut { link: Link::Client(_), way, .. } => {
             *way == Way::Both && plan.clients.len() <= CLIENT_HOSTS
         }
-        Fault::BlackHole(_) | Fault::Drain | Fault::Reset { .. } | Fault::Slow { .. } => false,
+        Fault::BlackHole(_)
+        | Fault::Drain
+        | Fault::Reload
+        | Fault::Reset { .. }
+        | Fault::Slow { .. } => false,
     }
 }
 
@@ -116,7 +121,11 @@ fn begin(world: &World, timed: &Timed, cuts: &mut Cuts, sim: &mut Sim<'_>) {
                 world.hosts[place].changed.notify_one();
             }
         }
-        Fault::BlackHole(_) | Fault::Drain | Fault::Reset { .. } | Fault::Slow { .. } => {
+        Fault::BlackHole(_)
+        | Fault::Drain
+        | Fault::Reload
+        | Fault::Reset { .. }
+        | Fault::Slow { .. } => {
             unreachable!("what is not supported is left out")
         }
     }

@@ -86,7 +86,7 @@ impl Model {
             }
             Move::Release => {
                 let lease = self.lease(who);
-                self.pool.release(lease, who, &Report::testing(Close::Idle));
+                self.pool.release(lease, who, &Report::new(Close::Idle, Time::ZERO));
                 self.queue.retain(|&waiting| waiting != who);
                 self.has[who] = Has::Nothing;
             }

@@ -48,7 +48,7 @@ impl Pool<char> {
     }
 
     fn over(&mut self, lease: Option<Lease>, who: char) {
-        self.release(lease, who, &Report::testing(Close::Idle));
+        self.release(lease, who, &Report::new(Close::Idle, Time::ZERO));
     }
 }
 

@@ -31,13 +31,7 @@ fn probe(check: &Check) -> Probe<'_> {
 }
 
 fn probe_with(check: &Check, bad_header: BadHeader) -> Probe<'_> {
-    let target = Target {
-        scheme: Scheme::Ws,
-        host: "b".into(),
-        port: 81,
-        path: String::new(),
-        socket: None,
-    };
+    let target = Target::new(Scheme::Ws, "b", 81);
     let manner =
         Manner { connect: Wait::from_secs(2), answer: Wait::from_secs(5), ..Manner::DEFAULT };
     Probe::new(&Member { manner, ..Member::new(target) }, check, bad_header, CHANCE, at(0))

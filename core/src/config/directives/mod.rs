@@ -13,6 +13,9 @@ mod response;
 mod reverse;
 mod sections;
 mod server;
+mod tls_back;
+mod tls_front;
+mod tls_trust;
 mod tunnel;
 mod variables;
 
@@ -35,6 +38,9 @@ pub fn directives() -> impl Iterator<Item = &'static Directive> {
         variables::DIRECTIVES,
         handshake::DIRECTIVES,
         tunnel::DIRECTIVES,
+        tls_front::DIRECTIVES,
+        tls_trust::DIRECTIVES,
+        tls_back::DIRECTIVES,
         record::DIRECTIVES,
     ];
     parts.into_iter().flatten()
@@ -60,7 +66,9 @@ mod tests {
             Some(_) => ("", ""),
             None => ("<VirtualHost *>", "</VirtualHost>"),
         };
-        good(&format!("ProxyPass / ws://b\n{open}\n{line}\n{end}\n{close}"))
+        // What is said of keys and of TLS as a whole is nothing without a certificate.
+        let common = "ProxyPass / ws://b\nSSLCertificateFile /a.pem";
+        good(&format!("{common}\n{open}\n{line}\n{end}\n{close}"))
     }
 
     #[test]

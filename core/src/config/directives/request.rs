@@ -1,7 +1,7 @@
 //! What a client may send, how long it may take, and how often it may ask.
 
 use crate::config::context::Context;
-use crate::config::pace::{Stage, clock};
+use crate::config::pace::clock;
 use crate::config::problem::Flaw;
 use crate::config::table::{Directive, Origin};
 use crate::config::values::{number, some_wait, switch};
@@ -52,21 +52,18 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "RequestReadTimeout",
-        args: "[header=first[-most][,MinRate=bytes]] [body=first[-most][,MinRate=bytes]]",
-        default: Some("header=20-40,MinRate=500 body=20,MinRate=500"),
+        args: "[handshake=time] [header=first[-most][,MinRate=bytes]] [body=first[-most][,MinRate=bytes]]",
+        default: Some("handshake=20 header=20-40,MinRate=500 body=20,MinRate=500"),
         contexts: Context::HOSTS,
         origin: Origin::Httpd,
-        summary: "How long a request's head and body may take, and how many bytes buy a \
-                  second more; 0 switches the clock off.",
-        example: "RequestReadTimeout header=10-30,MinRate=500 body=0",
-        count: 1..=2,
+        summary: "How long a TLS handshake (httpd's default is 0), and a request's head and body behind \
+                  it may take, and how many bytes buy a second more; 0 switches the clock off.",
+        example: "RequestReadTimeout handshake=5 header=10-30,MinRate=500 body=0",
+        count: 1..=3,
         apply: |loader, args| {
             for word in args {
                 let clock = clock(word);
-                let said = loader.draft.say(clock, |host, (stage, pace)| match stage {
-                    Stage::Head => host.limits.head = pace,
-                    Stage::Body => host.limits.body = pace,
-                });
+                let said = loader.draft.say(clock, |host, clock| clock.set(&mut host.limits));
                 loader.flaws.extend(said.err());
             }
             Ok(())

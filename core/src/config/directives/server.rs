@@ -7,6 +7,7 @@ use crate::config::LogLevel;
 use crate::config::context::Context;
 use crate::config::problem::Flaw;
 use crate::config::table::{Directive, Origin};
+use crate::config::tls::one_of;
 use crate::config::url;
 use crate::config::values::{number, some_wait};
 use crate::config::words::Word;
@@ -14,14 +15,21 @@ use crate::config::words::Word;
 pub(super) static DIRECTIVES: &[Directive] = &[
     Directive {
         name: "Listen",
-        args: "[address:]port",
+        args: "[address:]port [http|https]",
         default: None,
         contexts: Context::SERVER,
         origin: Origin::Httpd,
-        summary: "An address on which clients are awaited; all addresses if none is given.",
+        summary: "An address on which clients are awaited; all addresses if none is given. Whether TLS is spoken \
+                  there is said by SSLEngine; `http` and `https` are checked against that.",
         example: "Listen 127.0.0.1:8080",
-        count: 1..=1,
-        apply: |loader, args| loader.draft.listen(url::listen(&args[0])?, &args[0]),
+        count: 1..=2,
+        apply: |loader, args| {
+            loader.draft.listen(url::listen(&args[0])?, &args[0])?;
+            let Some(word) = args.get(1) else { return Ok(()) };
+            let is_secure = one_of(word, &[("http", false), ("https", true)])?;
+            loader.draft.listen_for(is_secure, word);
+            Ok(())
+        },
     },
     Directive {
         name: "ServerName",

@@ -2,7 +2,9 @@
 
 use super::Settings;
 use super::groups::Group;
-use crate::route::{Balancer, BalancerId, Method, Scheme, Target, Upgrade, Worker, WorkerId};
+use crate::route::{
+    Balancer, BalancerId, Method, RouteId, Scheme, Target, Upgrade, Worker, WorkerId,
+};
 use crate::time::Wait;
 
 /// The balancers and workers so far.
@@ -48,7 +50,8 @@ impl Backing {
         let only_upgrades = settings.only_upgrades(scheme);
         let plain = if only_upgrades { Method::LeastTunnels } else { Method::ByRequests };
         let mut balancer = group.says.balancer(&group.name, group.attempts(), plain);
-        balancer.routes = group.routes();
+        let routes = group.routes().into_iter();
+        balancer.routes = routes.map(|name| (RouteId::of(name.as_bytes()), name)).collect();
         let manners = group.members.iter().map(|line| settings.manner(&line.options));
         let acquire = manners.map(|manner| manner.acquire).max().unwrap_or(settings.timeout);
         // Who is to wait for a member so long must not be sent away before.

@@ -102,7 +102,7 @@ impl Group {
     fn discord(&self) -> Option<Flaw> {
         let (scheme, upgrade) = self.speaks()?;
         let other = self.members.iter().find(|line| speaks(line) != (scheme, upgrade.clone()))?;
-        let is_spelled = other.target.scheme == scheme;
+        let is_spelled = other.target.scheme.inner() == scheme;
         let (what, help) = match is_spelled {
             true => ("is upgraded", "give all of them the same `upgrade=`"),
             false => ("is spoken to", "give all of them the same scheme"),
@@ -113,7 +113,7 @@ impl Group {
 }
 
 fn speaks(line: &Line) -> (Scheme, Upgrade) {
-    let scheme = line.target.scheme;
+    let scheme = line.target.scheme.inner();
     (scheme, line.options.upgrade.clone().unwrap_or_else(|| Upgrade::default_of(scheme)))
 }
 

@@ -5,6 +5,7 @@
 
 mod backing;
 mod groups;
+mod securing;
 mod server;
 mod settings;
 mod warnings;
@@ -19,6 +20,7 @@ use super::parameters::Subject;
 use super::problem::Flaw;
 use super::proxy_pass::Pass;
 use super::reverse::Mirror;
+use super::tls::{BackSaid, FrontSaid};
 use super::words::Word;
 use super::{Config, Listen, LogLevel, Recording};
 use crate::edit::{Heads, Of};
@@ -36,6 +38,8 @@ const CHECKS: NonZeroU16 = NonZeroU16::new(16).expect("16 is not 0");
 pub(super) struct Draft {
     /// `Listen`.
     pub(super) listens: Vec<Listen>,
+    /// The listeners for which it is said whether TLS is spoken, and where.
+    speech: Vec<(Listen, bool, Word)>,
     /// `Threads`.
     pub(super) threads: Option<NonZeroU16>,
     /// `LogLevel`.
@@ -75,6 +79,7 @@ impl Default for Draft {
     fn default() -> Self {
         Self {
             listens: Vec::new(),
+            speech: Vec::new(),
             threads: None,
             log_level: LogLevel::default(),
             recording: Recording::default(),
@@ -100,6 +105,22 @@ impl Draft {
         }
         self.listens.push(listen);
         Ok(())
+    }
+
+    /// Whether TLS is spoken at the last address to listen on, as that word says.
+    pub(super) fn listen_for(&mut self, is_secure: bool, word: &Word) {
+        let last = self.listens.last().copied();
+        self.speech.extend(last.map(|listen| (listen, is_secure, word.clone())));
+    }
+
+    /// Every path of TLS, as it is written.
+    pub(super) fn paths_of_tls(&self) -> Vec<Word> {
+        let of_server = |server: &Server| {
+            let backs = server.backends.iter().map(|backends| &backends.back);
+            let backs = backs.chain([&server.back]).flat_map(BackSaid::paths).cloned();
+            server.front.paths().cloned().chain(backs).collect::<Vec<_>>()
+        };
+        self.hosts.iter().flat_map(of_server).collect()
     }
 
     /// A virtual host begins, for those addresses.
@@ -140,6 +161,20 @@ impl Draft {
     /// What the present server says of checks by name.
     pub(super) fn checks_by_name(&mut self) -> &mut Named {
         &mut self.hosts[self.host].checks
+    }
+
+    /// What the present server says of TLS with clients.
+    pub(super) fn front(&mut self) -> &mut FrontSaid {
+        &mut self.hosts[self.host].front
+    }
+
+    /// What the present section of backends, or the present server, says of TLS with backends.
+    pub(super) fn back(&mut self) -> &mut BackSaid {
+        let host = &mut self.hosts[self.host];
+        match host.backends.last_mut().filter(|_| self.inside == Inside::Backends) {
+            Some(backends) => &mut backends.back,
+            None => &mut host.back,
+        }
     }
 
     /// The section of paths or backends ends.
@@ -260,6 +295,7 @@ impl Draft {
             }
         }
         flaws.extend(dealt.flaws());
+        flaws.extend(securing::secure(&mut self.hosts, &mut groups, &self.speech));
         for (number, server) in self.hosts.iter_mut().enumerate() {
             flaws.extend(server.reflect(number, &groups));
         }

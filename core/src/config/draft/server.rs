@@ -8,6 +8,7 @@ use crate::config::checking::Named;
 use crate::config::problem::Flaw;
 use crate::config::proxy_pass::Pass;
 use crate::config::reverse::Mirror;
+use crate::config::tls::{BackSaid, FrontSaid};
 use crate::config::words::Word;
 use crate::edit::{Heads, Of};
 use crate::route::{Address, Entrance, Host, Section};
@@ -28,6 +29,10 @@ pub(super) struct Server {
     pub(super) mirrors: Vec<(usize, Of<Mirror>)>,
     /// `ProxyHCExpr` and `ProxyHCTemplate`.
     pub(super) checks: Named,
+    /// `SSL…`.
+    pub(super) front: FrontSaid,
+    /// `SSLProxy…` outside of sections.
+    pub(super) back: BackSaid,
 }
 
 /// What one line does to the settings of a server.
@@ -87,7 +92,9 @@ impl Server {
         let said = own().flat_map(|server| &server.backends).map(|backends| &backends.section);
         let backends = said.filter(|said| !said.says.is_empty()).cloned().collect();
         let heads: Vec<_> = own().map(|server| &server.heads).collect();
-        settings.host(sections, backends, rules, Heads::all_of(&heads))
+        let front = own().fold(FrontSaid::default(), |far, server| server.front.over(&far)).front();
+        let host = settings.host(sections, backends, rules, Heads::all_of(&heads));
+        Host { tls: front.ok().flatten().map(Box::new), ..host }
     }
 }
 

@@ -93,6 +93,7 @@ impl Settings {
             name: self.name,
             port: self.port,
             aliases: self.aliases,
+            tls: None,
             via: self.via,
             max_forwards: self.max_forwards,
             limits: Limits { requests, ..self.limits },
@@ -181,7 +182,7 @@ impl Settings {
 
     /// Whether a balancer of such members only carries upgrades.
     pub(super) fn only_upgrades(&self, scheme: Scheme) -> bool {
-        scheme == Scheme::Ws && !self.scope.falls_back
+        scheme.inner() == Scheme::Ws && !self.scope.falls_back
     }
 
     /// How the backend of a line is spoken to.
@@ -205,6 +206,7 @@ impl Settings {
     fn worker(&self, target: &Target, options: &Options) -> Worker {
         Worker {
             peer: options.dialling.peer(target, &self.dials),
+            tls: options.back.clone().map(Box::new),
             recovery: options.recovery.unwrap_or(Recovery::AtOnce),
             most: options.pooling.most,
             idle: options.pooling.idling(),

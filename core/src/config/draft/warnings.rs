@@ -7,6 +7,7 @@ use super::{Draft, Server, Settings};
 use crate::config::membership::Line;
 use crate::config::problem::Flaw;
 use crate::config::proxy_pass::Pass;
+use crate::config::tls::BackSaid;
 use crate::route::{Pattern, Scheme};
 
 impl Draft {
@@ -24,6 +25,9 @@ impl Draft {
             let inner = server.sections.iter().flat_map(|paths| &paths.passes);
             flaws.extend(own.chain(inner).filter_map(slashes));
             flaws.extend(self.unheard(server));
+            flaws.extend(server.front.warnings());
+            let backs = server.backends.iter().map(|backends| &backends.back);
+            flaws.extend(backs.chain([&server.back]).flat_map(BackSaid::warnings));
         }
         flaws.extend(self.groups.iter().flat_map(Group::warnings));
         flaws.extend(self.groups.iter().filter(|it| it.says.beats()).flat_map(silent));
@@ -81,11 +85,12 @@ fn takes_all(
     scheme: &dyn Fn(&Pass) -> Option<Scheme>,
 ) -> bool {
     // Two rules for the same paths are for the same requests as well: else they share the paths.
-    let shares_nothing = scheme(first).is_none() || scheme(first) == scheme(pass);
+    let shares_nothing = scheme(first).is_none()
+        || scheme(first).map(Scheme::inner) == scheme(pass).map(Scheme::inner);
     let (Pattern::Below(_), Pattern::Below(prefix)) = (&first.paths, &pass.paths) else {
         return first.paths == pass.paths && shares_nothing;
     };
-    let only_upgrades = scheme(first) == Some(Scheme::Ws) && !falls_back;
+    let only_upgrades = scheme(first).map(Scheme::inner) == Some(Scheme::Ws) && !falls_back;
     let is_within = first.paths.has(prefix.as_bytes());
     is_within && !only_upgrades && (first.paths != pass.paths || shares_nothing)
 }

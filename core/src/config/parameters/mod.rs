@@ -14,7 +14,7 @@ use super::membership::Membership;
 use super::pooling::Pooling;
 use super::problem::Flaw;
 use super::words::Word;
-use crate::route::{Mapping, Recovery, Upgrade};
+use crate::route::{Back, Mapping, Recovery, Upgrade};
 use crate::time::Wait;
 
 /// One parameter of `ProxyPass`, `BalancerMember` or `ProxySet`: `name=value`, or a name alone.
@@ -135,6 +135,8 @@ pub(super) struct Options {
     pub(super) piece: Option<NonZeroU32>,
     /// `max=`, `acquire=`, `smax=`, `ttl=`, `min=`, `disablereuse=`, `enablereuse=`.
     pub(super) pooling: Pooling,
+    /// How TLS is spoken with the backend, once all is read.
+    pub(super) back: Option<Back>,
     /// `upgrade=`.
     pub(super) upgrade: Option<Upgrade>,
     /// `protocol=`.
@@ -172,6 +174,7 @@ impl Default for Options {
             response_line: None,
             piece: None,
             pooling: Pooling::default(),
+            back: None,
             upgrade: None,
             protocols: None,
             mapping: Mapping::Decoded,

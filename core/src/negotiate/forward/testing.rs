@@ -65,7 +65,7 @@ impl Told<'_> {
 
 /// A rule that forwards to a base path, and switches to whatever is asked for.
 pub(super) fn rule() -> Forward {
-    let (scheme, host, port) = (Scheme::Ws, "back.example".into(), 9000);
-    let target = Target { scheme, host, port, path: "/base/".into(), socket: None };
+    let target = Target::new(Scheme::Ws, "back.example", 9000);
+    let target = Target { path: "/base/".into(), ..target };
     Forward { upgrade: Upgrade::Any, ..Forward::new(target, BalancerId(0)) }
 }

@@ -1,7 +1,9 @@
 //! The members of the balancer that a request falls to, as `check --explain` says them.
 
+use std::collections::BTreeMap;
+
 use super::Step;
-use crate::route::{Admission, Member, Role, Rules, Said, Target};
+use crate::route::{Admission, Member, Role, RouteId, Rules, Said, Target};
 
 /// One step for each member of the balancer behind a rule, if there is a balancer.
 pub(super) fn of(rules: &Rules, said: &Said<'_>) -> Vec<Step> {
@@ -23,8 +25,8 @@ fn authority(target: &Target) -> String {
 }
 
 /// When and whom a member serves.
-fn serves(member: &Member, routes: &[String]) -> String {
-    let route = member.route.and_then(|route| routes.get(usize::from(route.0)));
+fn serves(member: &Member, routes: &BTreeMap<RouteId, String>) -> String {
+    let route = member.route.and_then(|route| routes.get(&route));
     let role = match member.role {
         Role::Regular => None,
         Role::Spare => Some("in the place of one that cannot"),

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::Failure;
 use super::patch::Mutant;
+use super::{Failure, steps};
 use crate::plan::Plan;
 
 /// A copy of the workspace, and where it is built.
@@ -48,7 +48,7 @@ impl Copy {
     /// Plants a bug, looks for it with so many seeds of each scenario, and takes it out again.
     pub(super) fn hunt(&self, mutant: &Mutant, count: u64) -> Result<Option<Caught>, Failure> {
         self.apply(mutant, &[])?;
-        let caught = self.build().and_then(|()| self.find(&self.finds.join(&mutant.name), count));
+        let caught = self.build().and_then(|()| self.find_small(mutant, count));
         self.apply(mutant, &["--reverse"])?;
         caught.map_err(|failure| of(mutant, &failure))
     }
@@ -69,12 +69,32 @@ impl Copy {
         succeed(cargo).map(drop)
     }
 
-    fn find(&self, finds: &Path, count: u64) -> Result<Option<Caught>, Failure> {
+    /// The first of a few finds that is cut down as far as it should be, or else the smallest of them: some seeds find
+    /// a bug by a plan of which nothing can be left out, although there are shorter ones.
+    fn find_small(&self, mutant: &Mutant, count: u64) -> Result<Option<Caught>, Failure> {
+        const FINDS: u32 = 5;
+        let (mut smallest, mut first) = (None::<Caught>, 0);
+        for _ in 0..FINDS {
+            let found = self.find(&self.finds.join(&mutant.name), first, count - first)?;
+            let Some(caught) = found else { break };
+            first = caught.plan.seed + 1;
+            let size = |caught: &Caught| (caught.plan.clients.len(), steps(&caught.plan));
+            if smallest.as_ref().is_none_or(|known| size(&caught) < size(known)) {
+                smallest = Some(caught);
+            }
+            if first >= count || smallest.as_ref().is_some_and(|it| mutant.is_small(&it.plan)) {
+                break;
+            }
+        }
+        Ok(smallest)
+    }
+
+    fn find(&self, finds: &Path, first: u64, count: u64) -> Result<Option<Caught>, Failure> {
         remove(finds).map_err(|error| Failure::file(finds, &error))?;
         let program = self.target.join(PROFILE).join("underpass-sim");
         let mut hunt = Command::new(&program);
-        hunt.args(["hunt", "--scenario", "all", "--count", &count.to_string(), "--failures"]);
-        let said = run(hunt.arg(finds))?;
+        hunt.args(["hunt", "--scenario", "all", "--from", &first.to_string()]);
+        let said = run(hunt.args(["--count", &count.to_string(), "--failures"]).arg(finds))?;
         match said.status.code() {
             Some(0) => return Ok(None),
             Some(1) => {}

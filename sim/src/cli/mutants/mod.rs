@@ -81,9 +81,7 @@ impl Fate {
     /// Whether it was found, and by a plan as small as it should be.
     fn is_good(&self, mutant: &Mutant) -> bool {
         match self {
-            Self::Caught(caught) => {
-                caught.plan.clients.len() <= mutant.clients && steps(&caught.plan) <= mutant.steps
-            }
+            Self::Caught(caught) => mutant.is_small(&caught.plan),
             Self::Alike(_) | Self::Survived(_) => false,
         }
     }

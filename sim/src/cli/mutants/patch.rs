@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, steps};
+use crate::plan::Plan;
 
 /// A planted bug.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -42,6 +43,11 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 impl Mutant {
+    /// Whether a plan that it is found by is as small as it should be.
+    pub(super) fn is_small(&self, plan: &Plan) -> bool {
+        plan.clients.len() <= self.clients && steps(plan) <= self.steps
+    }
+
     fn read(path: PathBuf) -> Result<Self, Failure> {
         let text = fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
         let (clients, steps) = needs(&text)

@@ -151,7 +151,7 @@ fn the_recipe_of_httpds_manual_is_read() {
         ProxyPass        \"/test\" \"balancer://mycluster\"\nProxyPassReverse \"/test\" \"balancer://mycluster\"";
     let rules = good(text).rules;
     assert_eq!(members(&rules, 0), [["http://192.168.1.50", "http://192.168.1.51"]]);
-    assert_eq!(rules.balancers[0].routes, ["1", "2"]);
+    assert!(rules.balancers[0].routes.values().eq(["1", "2"]));
     let reverse = rules.main().heads.reverse.iter().map(|line| {
         let Real { origin, path } = &line.says.real;
         (origin.as_ref().map(|origin| origin.host.clone()), path.clone())
