@@ -6,7 +6,6 @@ use std::task::Poll;
 use std::thread;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use underpass_core::Both;
 use underpass_core::balance::{Ask, Pool, Purpose};
 use underpass_core::limits;
 use underpass_core::report::{Close, Report};
@@ -18,8 +17,7 @@ use underpass_core::time::Time;
 fn pool(members: u32, method: Method) -> Pool<u32> {
     let worker = |number: u32| {
         let host = format!("b{number}");
-        let (path, socket) = (String::new(), None);
-        let target = Target { scheme: Scheme::Ws, host: host.clone(), port: 80, path, socket };
+        let target = Target::new(Scheme::Ws, host.clone(), 80);
         Worker { member: Some(Box::new(Member::new(target))), ..Worker::new(host, 80) }
     };
     let balancer = Balancer {
@@ -43,18 +41,7 @@ fn tunnel(pool: &Mutex<Pool<u32>>, ask: &Ask, who: u32, report: &Report) {
 }
 
 fn report() -> Report {
-    Report {
-        close: Close::Idle,
-        worker: None,
-        status: 101,
-        began: Time::ZERO,
-        answered: None,
-        ended: Time::ZERO,
-        pulled: Both::default(),
-        pushed: Both::default(),
-        reusable: false,
-        fault: None,
-    }
+    Report { status: 101, ..Report::new(Close::Idle, Time::ZERO) }
 }
 
 fn elect(criterion: &mut Criterion) {

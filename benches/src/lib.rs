@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arguments;
+pub mod compare;
 pub mod daemon;
 pub mod mix;
 pub mod pattern;

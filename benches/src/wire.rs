@@ -14,7 +14,7 @@ const AHEAD: usize = 2048;
 
 /// One end of a connection.
 #[derive(Debug)]
-pub struct Wire(BufReader<TcpStream>);
+pub struct Wire<S = TcpStream>(BufReader<S>);
 
 impl Wire {
     /// A connection to that address.
@@ -35,12 +35,33 @@ impl Wire {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self(BufReader::with_capacity(AHEAD, stream)))
+        Ok(Self::over(stream))
+    }
+}
+
+impl<S: Read> Wire<S> {
+    /// An end that speaks by that stream.
+    pub fn over(stream: S) -> Self {
+        Self(BufReader::with_capacity(AHEAD, stream))
     }
 
-    /// The socket below.
-    pub fn stream(&self) -> &TcpStream {
+    /// The stream below.
+    pub fn stream(&self) -> &S {
         self.0.get_ref()
+    }
+
+    /// The stream below, from which nothing has been read ahead.
+    ///
+    /// # Errors
+    ///
+    /// If something has.
+    pub fn into_stream(self) -> io::Result<S> {
+        let ahead = self.0.buffer().len();
+        if ahead == 0 {
+            Ok(self.0.into_inner())
+        } else {
+            Err(failure(format!("{ahead} bytes too many")))
+        }
     }
 
     /// The next head; none if the peer has ended instead.
@@ -68,24 +89,24 @@ impl Wire {
     }
 
     /// The body of that framing, which comes next.
-    pub fn body(&mut self, framing: Framing) -> Body<'_> {
+    pub fn body(&mut self, framing: Framing) -> Body<'_, S> {
         Body { wire: &mut self.0, framing, left: 0 }
     }
 }
 
-impl Read for Wire {
+impl<S: Read> Read for Wire<S> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         self.0.read(room)
     }
 }
 
-impl Write for Wire {
+impl<S: Write> Write for Wire<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.get_mut().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.0.get_mut().flush()
     }
 }
 
@@ -127,14 +148,14 @@ pub enum Framing {
 
 /// A body, without its framing.
 #[derive(Debug)]
-pub struct Body<'w> {
-    wire: &'w mut BufReader<TcpStream>,
+pub struct Body<'w, S = TcpStream> {
+    wire: &'w mut BufReader<S>,
     framing: Framing,
     /// What is still to come of the present chunk.
     left: u64,
 }
 
-impl Read for Body<'_> {
+impl<S: Read> Read for Body<'_, S> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         match &mut self.framing {
             Framing::Length(left) => read_of(self.wire, left, room),
