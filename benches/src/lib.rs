@@ -22,7 +22,7 @@ use underpass_core::report::Report;
 use underpass_core::route::{Caller, Rules};
 use underpass_core::time::Time;
 use underpass_core::trace::{self, Event, Tape};
-use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, pump};
+use underpass_core::{Both, Call, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, pump};
 
 /// What a browser sends to open a WebSocket.
 pub const BROWSER: &[u8] = b"GET /ws/chat?room=lobby HTTP/1.1\r\n\
@@ -210,9 +210,9 @@ impl Io for Null {
         self.pool.elect(ask, failed, (), Time::ZERO)
     }
 
-    fn connect(&mut self, _: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
+    fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
         // There is an idle connection once there has been an exchange.
-        let missing = dial == Dial::Idle && !self.kept;
+        let missing = call.dial == Dial::Idle && !self.kept;
         Poll::Ready(if missing { Err(Fault::Exhausted) } else { Ok(()) })
     }
 

@@ -1,13 +1,32 @@
 //! What a driver must be able to do: the seam between what decides and what acts.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::Side;
-use crate::balance::{Ask, Lease, NoWorker, SeatId};
+use crate::balance::{Ask, Destination, Lease, NoWorker, SeatId};
 use crate::op::{Dial, Fault, Read};
 use crate::report::Report;
 use crate::route::Hello;
+
+/// A connection that is wanted, for [`Op::Connect`](crate::Op::Connect).
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'s> {
+    /// To whom.
+    pub lease: &'s Lease,
+    /// Which one.
+    pub dial: Dial,
+    /// By which name the worker is asked in TLS, if that is not [its own](crate::route::Back::name).
+    pub name: Option<&'s Arc<str>>,
+}
+
+impl Call<'_> {
+    /// Where an idle connection must lead to serve.
+    pub fn destination(&self) -> Destination {
+        Destination { seat: self.lease.seat(), name: self.name.cloned() }
+    }
+}
 
 /// A driver of sessions: one method for each [`Op`](crate::Op).
 ///
@@ -45,7 +64,7 @@ pub trait Io {
     /// Asked for an idle connection where there is none, or for an address that the worker does not
     /// have, it answers [`Fault::Exhausted`]; asked for a further address while its name is still
     /// being resolved, [`Fault::Unresolved`].
-    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>>;
+    fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>>;
 
     /// Tells the pool that the worker has answered ([`Pool::confirm`](crate::balance::Pool::confirm)).
     fn confirm(&mut self, lease: &mut Lease);

@@ -78,7 +78,7 @@
 //!     fn elect(&mut self, ask: &Ask, failed: Option<Lease>) -> Poll<Result<Lease, NoWorker>> {
 //!         self.pool.elect(ask, failed, (), Time::ZERO)
 //!     }
-//!     fn connect(&mut self, _: &Lease, _: Dial) -> Poll<Result<(), Fault>> { Poll::Ready(Ok(())) }
+//!     fn connect(&mut self, _: Call<'_>) -> Poll<Result<(), Fault>> { Poll::Ready(Ok(())) }
 //!     fn confirm(&mut self, lease: &mut Lease) { self.pool.confirm(lease) }
 //!     fn release(&mut self, lease: Option<Lease>, report: &Report) {
 //!         self.pool.release(lease, (), report);
@@ -147,7 +147,7 @@ pub mod time;
 pub mod trace;
 pub mod tunnel;
 
-pub use io::Io;
+pub use io::{Call, Io};
 pub use op::{Dial, Fault, Op, OpSet, Read};
 pub use pump::{Pumped, pump};
 pub use session::{Cx, Session};

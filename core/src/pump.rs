@@ -103,8 +103,8 @@ fn make(
             io.elect(ask, failed).map(|got| session.elected(got, cx))
         }
         Op::Connect => {
-            let (lease, dial) = session.dial().expect("Connect is asked for in Connect only");
-            io.connect(lease, dial).map(|got| session.connected(got, cx))
+            let call = session.call().expect("Connect is asked for in Connect only");
+            io.connect(call).map(|got| session.connected(got, cx))
         }
         Op::Confirm => {
             let lease = session.lease_mut().expect("Confirm is asked for with a lease only");

@@ -2,8 +2,12 @@
 
 mod world;
 
+use std::task::Poll;
+
+use underpass_core::balance::{Ask, Purpose};
+use underpass_core::negotiate::Refusal;
 use underpass_core::report::Close;
-use underpass_core::route::Rules;
+use underpass_core::route::{BalancerId, Rules, WorkerId};
 use underpass_core::time::Wait;
 use underpass_core::{Dial, Fault, Op, Side};
 use world::wires::CALM;
@@ -86,4 +90,52 @@ fn a_handshake_with_a_backend_belongs_to_getting_a_connection() {
     assert_eq!(world.wires.dialled[..2], [Dial::Address(0), Dial::Address(1)]);
     assert_eq!(world.report().fault, Some((Backend, Fault::TimedOut)));
     assert!(!world.heard(Backend).contains("GET"), "nothing was sent before the handshake");
+}
+
+const NAMED: &str = "Listen 80\nSSLProxyEngine on\nProxyPreserveHost On\n\
+                     ProxyPass / balancer://both/\n<Proxy balancer://both>\n\
+                     BalancerMember wss://own.example/ retry=60\nBalancerMember ws://plain.example/ status=+H\n</Proxy>";
+
+/// By which names backends are asked for that host.
+fn asked_for(rules: &Rules, host: &str) -> Vec<Option<String>> {
+    let mut world = World::new(rules);
+    world.hear(Client, &heads::ask("").replace("Host: h", &format!("Host: {host}")));
+    world.wires.asked.clone()
+}
+
+/// httpd 2.4.10, PR 55782: the name in the hello is the one in `Host`. A port is no part of it, and what cannot be a
+/// name is not said.
+#[test]
+fn who_preserves_the_host_asks_backends_by_it() {
+    let rules = rules(NAMED);
+    let named = |host: &str| asked_for(&rules, host);
+    assert_eq!(named("App.example:8443"), [Some("app.example".to_owned())]);
+    assert_eq!(named("[::1]:8443"), [Some("::1".to_owned())]);
+    assert_eq!(named("OWN.example"), [None], "that is its own name");
+    assert_eq!(named("-.example"), [None], "that is nobody's name");
+}
+
+#[test]
+fn backends_have_their_own_names_unless_the_host_is_preserved() {
+    let own = NAMED.replace("ProxyPreserveHost On", "ProxyPreserveHost Off");
+    assert_eq!(asked_for(&rules(&own), "app.example"), [None]);
+    let plain = NAMED.replace("wss", "ws");
+    assert_eq!(asked_for(&rules(&plain), "app.example"), [None]);
+}
+
+/// Or a client could put every member out by asking for what nobody is.
+#[test]
+fn a_backend_is_not_blamed_for_a_name_that_the_client_has_chosen() {
+    let rules = rules(NAMED);
+    let mut world = World::new(&rules);
+    world.wires.luck =
+        Box::new(|op| if op == Op::Secure(Backend) { Luck::Break(Fault::Tls) } else { CALM });
+    world.hear(Client, &heads::ask("").replace("Host: h", "Host: nobody.example"));
+    assert_eq!(world.close(), Some(Close::Refused(Refusal::Unproven(Fault::Tls))));
+    assert_eq!(world.wires.dialled, [Dial::Address(0)], "nobody else was asked");
+    let client = "192.0.2.7".parse().expect("an address");
+    let ask = Ask::new(BalancerId(0), client, Purpose::Exchange);
+    let lease =
+        world.wires.pool.elect(&ask, None, 0, world.wires.now).map(|got| got.map(|it| it.worker()));
+    assert_eq!(lease, Poll::Ready(Ok(WorkerId(0))), "it still serves");
 }

@@ -29,7 +29,9 @@ const MORE: &str = "LimitRequestLine 80\nLimitRequestFieldSize 9000\nLimitReques
 
 fn strict() -> Rules {
     // Rules are tried in their order.
-    rules(&["ProxyPass /blocked http://is.blocked\n", CONF, MORE].concat())
+    let first = "SSLProxyEngine on\nProxyPass /blocked http://is.blocked\nProxyPass /named https://own/\n\
+                 <Location /named>\nProxyPreserveHost On\n</Location>\n";
+    rules(&[first, CONF, MORE].concat())
 }
 
 /// What makes us refuse, and with which status.
@@ -149,6 +151,11 @@ fn backends() -> Vec<Case> {
     let blocked = |world: &mut World<'_>| {
         world.wires.luck = Box::new(|op| if op == Op::Elect { Luck::Block } else { CALM });
     };
+    let strange = |world: &mut World<'_>| {
+        let fails = Luck::Break(Fault::Tls);
+        world.wires.luck = Box::new(move |op| if op == Op::Secure(Backend) { fails } else { CALM });
+    };
+    let named = heads::get("").replace("/page", "/named");
     let waits = |world: &mut World<'_>| world.pass(Wait::from_secs(60));
     let teapot = "HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n";
     let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
@@ -159,6 +166,7 @@ fn backends() -> Vec<Case> {
             world.wires.peers.backend.lost = Some(Fault::Reset);
             let _ = world.settle();
         }),
+        Case { before: strange, ..Case::new(Refusal::Unproven(Fault::Tls), 502, named) },
         get(Refusal::NoAnswer, 502).then(|world| world.end(Backend)),
         Case::says(Refusal::BadAnswer(BadHead::Syntax), 502, "nonsense\r\n\r\n"),
         Case::says(Refusal::BadBody(BadChunk::Malformed), 502, chunks + "+5\r\n"),
@@ -203,7 +211,8 @@ fn place(refusal: Refusal) -> usize {
         Refusal::Blocked => 27,
         Refusal::Origin(_) => 28,
         Refusal::Misdirected => 29,
-        Refusal::Overridden(_) => 30,
+        Refusal::Unproven(_) => 30,
+        Refusal::Overridden(_) => 31,
     }
 }
 

@@ -182,8 +182,8 @@ fn must_be_alike(lines: &Loaded, file: &Loaded) {
     }
 }
 
-/// Whether a line is accepted, and what is wrong with it, depends on no other line, but for variables
-/// and for addresses that are listened on twice.
+/// Whether a line is accepted, and what is wrong with it, depends on no other line, but for variables,
+/// for addresses that are listened on twice, and for what several lines together describe: TLS and balancers.
 fn must_mean_by_themselves_what_they_mean_together(text: &str, loaded: &Loaded) {
     let problems = loaded.as_ref().err().map(Vec::as_slice).unwrap_or_default();
     if problems.len() == PROBLEMS_MOST {
@@ -198,7 +198,8 @@ fn must_mean_by_themselves_what_they_mean_together(text: &str, loaded: &Loaded) 
     for (number, text) in (1..).zip(text.split('\n')) {
         let text_lower = text.to_ascii_lowercase();
         // What a RewriteCond says is told of the rule behind it.
-        if text.contains("${") || ["include", "rewrite"].iter().any(|it| text_lower.contains(it)) {
+        let others = ["${", "include", "rewrite", "ssl", "https", "wss", "balancer"];
+        if others.iter().any(|it| text_lower.contains(it)) {
             continue;
         }
         let here = problems.iter().filter(is_own).filter(|problem| problem.line == number);

@@ -12,7 +12,7 @@ use underpass_core::limits::{self, Limits};
 use underpass_core::report::Report;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
-use underpass_core::{Both, Dial, Fault, Io, Read, Side};
+use underpass_core::{Both, Call, Dial, Fault, Io, Read, Side};
 
 use crate::chunks::Plain;
 
@@ -262,8 +262,8 @@ impl Io for Wires<'_> {
         }
     }
 
-    fn connect(&mut self, _: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
-        if dial == Dial::Idle {
+    fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
+        if call.dial == Dial::Idle {
             let idle = self.idle.pop();
             return Ready(self.change(idle, true));
         }

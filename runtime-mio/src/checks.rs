@@ -262,7 +262,7 @@ impl Checks {
         let dialled = place.take_if(|leg| leg.is_writable() || leg.plain().is_none());
         let leg = dialled.ok_or(io::ErrorKind::WouldBlock)?;
         leg.take_error()?.map_or(Ok(()), Err)?;
-        let leg = place.insert(self.epoch.secured(leg, worker)?);
+        let leg = place.insert(self.epoch.secured(leg, worker, None)?);
         leg.secure(&|_, _| None)
     }
 

@@ -51,14 +51,21 @@ impl Epoch {
         Some((hello, self.keys().front(hello)?))
     }
 
-    /// A leg to that worker, which is up, with TLS spoken on it if the worker speaks that.
-    pub(crate) fn secured(&self, leg: Leg, worker: WorkerId) -> io::Result<Leg> {
+    /// A leg to that worker, which is up, with TLS spoken on it if the worker speaks that: by that name, if it is
+    /// asked by another one than its own.
+    pub(crate) fn secured(
+        &self,
+        leg: Leg,
+        worker: WorkerId,
+        name: Option<&Arc<str>>,
+    ) -> io::Result<Leg> {
         if self.rules.worker(worker).is_none_or(|worker| worker.tls.is_none()) {
             return Ok(leg);
         }
         let none = || io::Error::other("there are no keys for this backend");
-        let (config, name) = self.keys().back(&self.rules, worker).ok_or_else(none)?;
-        leg.secured(config, name)
+        let (config, server) =
+            self.keys().back(&self.rules, worker, name.map(|name| &**name)).ok_or_else(none)?;
+        leg.secured(config, server, name.cloned())
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use mio::event::Event;
 use mio::{Registry, Token};
 use slab::Slab;
-use underpass_core::balance::{Idle, SeatId};
+use underpass_core::balance::{Destination, Idle, SeatId};
 use underpass_core::route::Worker;
 use underpass_core::time::Time;
 
@@ -23,7 +23,7 @@ pub(crate) struct IdleLegs {
 #[derive(Debug)]
 struct Waiting {
     leg: Leg,
-    to: SeatId,
+    seat: SeatId,
     generation: u32,
 }
 
@@ -41,22 +41,22 @@ impl IdleLegs {
 
     /// Keeps a leg on which an exchange has ended well. One that has something to say already, or
     /// that cannot be watched, is closed.
-    pub(crate) fn keep(&mut self, mut leg: Leg, to: SeatId, now: Time, registry: &Registry) {
+    pub(crate) fn keep(&mut self, mut leg: Leg, to: Destination, now: Time, registry: &Registry) {
         let place = Key::new(self.legs.vacant_key(), self.generation);
         if !leg.is_silent() || leg.register_again(registry, place.token(Seat::Idle)).is_err() {
             return;
         }
         self.generation = place.next_generation();
-        self.legs.insert(Waiting { leg, to, generation: place.generation });
+        self.legs.insert(Waiting { leg, seat: to.seat, generation: place.generation });
         if let Some(surplus) = self.idle.keep(to, place, now) {
             self.close(surplus);
         }
     }
 
-    /// Takes a leg to that seat, which from now on has events for that token.
+    /// Takes a leg that leads there, which from now on has events for that token.
     pub(crate) fn take(
         &mut self,
-        to: SeatId,
+        to: &Destination,
         now: Time,
         registry: &Registry,
         token: Token,
@@ -75,8 +75,8 @@ impl IdleLegs {
         }
         waiting.leg.note(event);
         if !waiting.leg.is_silent() {
-            let to = waiting.to;
-            self.idle.forget(to, place);
+            let seat = waiting.seat;
+            self.idle.forget(seat, place);
             self.close(place);
         }
     }
@@ -105,8 +105,8 @@ mod tests {
     use std::io::Write as _;
     use underpass_core::route::WorkerId;
 
-    fn to() -> SeatId {
-        WorkerId(0).into()
+    fn to() -> Destination {
+        SeatId::from(WorkerId(0)).into()
     }
 
     #[test]
@@ -114,8 +114,9 @@ mod tests {
         let (mut wire, mut idle) = (Wire::new()?, IdleLegs::new(&[Worker::new("b", 80)]));
         let leg = wire.take_leg();
         idle.keep(leg, to(), Time::ZERO, wire.registry());
-        let taken = idle.take(to(), Time::ZERO, wire.registry(), Token(0)).expect("it was kept")?;
-        assert!(idle.take(to(), Time::ZERO, wire.registry(), Token(0)).is_none());
+        let taken =
+            idle.take(&to(), Time::ZERO, wire.registry(), Token(0)).expect("it was kept")?;
+        assert!(idle.take(&to(), Time::ZERO, wire.registry(), Token(0)).is_none());
         wire.put_leg(taken);
         wire.peer.write_all(b"hello")?;
         assert_eq!(wire.until(|leg| leg.read(&mut [0; 9]))?, 5);
@@ -140,7 +141,7 @@ mod tests {
             }
             assert!(
                 idle.legs.is_empty()
-                    && idle.take(to(), Time::ZERO, wire.registry(), Token(0)).is_none()
+                    && idle.take(&to(), Time::ZERO, wire.registry(), Token(0)).is_none()
             );
         }
         Ok(())

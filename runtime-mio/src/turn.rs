@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 use std::task::Poll;
 
 use mio::{Registry, Token};
-use underpass_core::balance::{Ask, Lease, Ledger, NoWorker, Pool, SeatId};
+use underpass_core::balance::{Ask, Destination, Lease, Ledger, NoWorker, Pool, SeatId};
 use underpass_core::negotiate::Refusal;
 use underpass_core::report::{Close, Report};
 use underpass_core::route::{Hello, Rules};
 use underpass_core::time::Time;
-use underpass_core::{Both, Dial, Fault, Io, Read, Side};
+use underpass_core::{Both, Call, Dial, Fault, Io, Read, Side};
 
 use crate::carrier::{Carrier, Lane, Store};
 use crate::dial::Dialler;
@@ -94,20 +94,20 @@ impl Turn<'_> {
     }
 
     /// Takes an idle leg, if there is one.
-    fn take_idle(&mut self, lease: &Lease) -> Result<(), Fault> {
+    fn take_idle(&mut self, call: Call<'_>) -> Result<(), Fault> {
         let token = self.who.key.token(Seat::Session(Side::Backend));
-        let taken = self.idle.take(lease.seat(), self.now, self.registry, token);
+        let taken = self.idle.take(&call.destination(), self.now, self.registry, token);
         let leg = taken.ok_or(Fault::Exhausted)?.map_err(|error| fault(&error))?;
         (*self.backend, *self.dialling) = (Some(leg), None);
         Ok(())
     }
 
-    fn dial_address(&mut self, lease: &Lease, number: u8) -> Poll<Result<(), Fault>> {
+    fn dial_address(&mut self, call: Call<'_>, number: u8) -> Poll<Result<(), Fault>> {
         if let (Some(leg), true) = (&self.backend, *self.dialling == Some(number)) {
-            return if leg.is_writable() { self.rise(lease) } else { Poll::Pending };
+            return if leg.is_writable() { self.rise(call) } else { Poll::Pending };
         }
         let (key, token) = (self.who.key, self.hang_up());
-        let (shared, registry, now) = (self.shared, self.registry, self.now);
+        let (lease, shared, registry, now) = (call.lease, self.shared, self.registry, self.now);
         let rules = &self.epoch.rules;
         let mut dialler = Dialler { shared, rules, names: self.names, registry, now };
         match dialler.dial(lease.worker(), lease.address(), number, key, token) {
@@ -127,13 +127,13 @@ impl Turn<'_> {
     }
 
     /// The dialled socket has had its event: it is up, or says why not.
-    fn rise(&mut self, lease: &Lease) -> Poll<Result<(), Fault>> {
+    fn rise(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
         let Some(leg) = self.backend.take() else { return Poll::Pending };
         *self.dialling = None;
         let error = leg.take_error().unwrap_or_else(Some);
         let leg = match error {
             Some(error) => Err(error),
-            None => self.epoch.secured(leg, lease.worker()),
+            None => self.epoch.secured(leg, call.lease.worker(), call.name),
         };
         Poll::Ready(match leg {
             Ok(leg) => {
@@ -185,10 +185,10 @@ impl Io for Turn<'_> {
         self.with_pool(|pool| pool.elect(ask, failed, who, now))
     }
 
-    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
-        match dial {
-            Dial::Idle => Poll::Ready(self.take_idle(lease)),
-            Dial::Address(number) => self.dial_address(lease, number),
+    fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
+        match call.dial {
+            Dial::Idle => Poll::Ready(self.take_idle(call)),
+            Dial::Address(number) => self.dial_address(call, number),
         }
     }
 
@@ -200,7 +200,8 @@ impl Io for Turn<'_> {
         // Core has done with the backend: its connection need not wait for the client's to linger.
         let backend = self.backend.take().filter(|_| self.dialling.is_none());
         if let (Some(lease), true, Some(leg)) = (&lease, report.reusable, backend) {
-            self.idle.keep(leg, lease.seat(), self.now, self.registry);
+            let to = Destination { seat: lease.seat(), name: leg.name().cloned() };
+            self.idle.keep(leg, to, self.now, self.registry);
         }
         let who = self.who;
         self.with_pool(|pool| pool.release(lease, who, report));

@@ -1,5 +1,6 @@
 //! The engines that run plans, and what each of them can do.
 
+use underpass_core::route::Rules;
 use underpass_core::time::Wait;
 
 use crate::des::{self, Bug};
@@ -52,7 +53,8 @@ impl Engine {
 
     /// What it leaves out of that plan, beside faults.
     pub fn leaves_out(self, plan: &Plan) -> Option<&'static str> {
-        let speaks = plan.network.tls.clients || plan.network.tls.backends;
+        let with_backends = |rules: Rules| rules.workers.iter().any(|worker| worker.tls.is_some());
+        let speaks = plan.network.tls.clients || plan.rules().is_ok_and(with_backends);
         (self == Self::Turmoil && speaks).then_some("TLS: all connections are plain")
     }
 

@@ -68,6 +68,8 @@ pub enum What {
     Forgets(u32),
     /// A session is over.
     Gone,
+    /// The request is for another host than the one that the connection was made to.
+    Mistaken,
     /// The session was asked to make that move.
     Makes(Op, Outcome),
     /// A report.
@@ -189,6 +191,7 @@ impl fmt::Display for What {
             }
             Self::Rests(rest) => rest.fmt(f),
             Self::Says(count) => write!(f, "says {count}"),
+            Self::Mistaken => f.write_str("gets a request for another host"),
             Self::Smuggled(count) => write!(f, "gets {count} smuggled bytes"),
             Self::Switches(client, ask) => write!(f, "switches for request {ask} of c{client}"),
             Self::Unanswered(ask) => write!(f, "has no answer to request {ask}"),

@@ -11,6 +11,9 @@ const TAG: usize = 16;
 /// Bytes that one record carries at the most (RFC 8446 §5.1).
 pub(crate) const RECORD_MOST: usize = 16_384;
 
+/// Bytes of a hello before the name in it.
+const HELLO: usize = 230;
+
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const DATA: u8 = 23;
@@ -25,6 +28,8 @@ pub(crate) struct Secret {
     plain: VecDeque<u8>,
     /// What is to be sent.
     going: VecDeque<u8>,
+    /// By which name the server was asked, once that is known.
+    pub(crate) asked: Option<String>,
     /// The peer has said that nothing more comes.
     pub(crate) has_ended: bool,
     /// So have we.
@@ -54,16 +59,16 @@ impl Secret {
         Self::at(Stage::Hello)
     }
 
-    /// Who has dialled, and speaks first.
-    pub(crate) fn client() -> Self {
-        let mut client = Self::at(Stage::Answer);
-        client.record(HANDSHAKE, &[1; 230]);
+    /// Who has dialled a server of that name, and speaks first.
+    pub(crate) fn client(name: &str) -> Self {
+        let mut client = Self { asked: Some(name.to_owned()), ..Self::at(Stage::Answer) };
+        client.record(HANDSHAKE, &[&[1; HELLO], name.as_bytes()].concat());
         client
     }
 
     fn at(stage: Stage) -> Self {
         let (coming, plain, going) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        Self { stage, coming, plain, going, has_ended: false, said_end: false }
+        Self { stage, coming, plain, going, asked: None, has_ended: false, said_end: false }
     }
 
     /// Whether the handshake is over.
@@ -107,6 +112,8 @@ impl Secret {
     fn hear(&mut self, kind: u8, carried: &[u8]) -> Result<(), Nonsense> {
         match (kind, self.stage) {
             (HANDSHAKE, Stage::Hello) => {
+                let name = carried.get(HELLO..).ok_or(Nonsense)?;
+                self.asked = Some(String::from_utf8_lossy(name).into_owned());
                 self.record(HANDSHAKE, &[2; 90]);
                 self.record(HANDSHAKE, &[11; 1_400]);
                 self.stage = Stage::Finished;
@@ -181,7 +188,7 @@ mod tests {
     }
 
     fn met(size: usize) -> (Secret, Secret) {
-        let (mut client, mut server) = (Secret::client(), Secret::server());
+        let (mut client, mut server) = (Secret::client("a.example"), Secret::server());
         for _ in 0..2 {
             carry(&mut client, &mut server, size).expect("a good client");
             carry(&mut server, &mut client, size).expect("a good server");
@@ -194,6 +201,7 @@ mod tests {
         for size in [1, 7, 1_460, 100_000] {
             let (mut client, mut server) = met(size);
             assert!(client.is_secure() && server.is_secure());
+            assert_eq!(server.asked.as_deref(), Some("a.example"));
             assert_eq!(client.say(&[b'x'; 20_000]), RECORD_MOST);
             carry(&mut client, &mut server, size).expect("good words");
             let mut room = [0; 20_000];

@@ -133,10 +133,11 @@ impl Cutter<'_> {
 
     /// Makes one step of a script, and what the backend does with it, as plain as can be.
     fn simplify(&mut self, client: usize, at: usize) {
-        let edits: [fn(&mut Op); 9] = [
+        let edits: [fn(&mut Op); 10] = [
             |op| on_ask(op, |ask| ask.pipelined = false),
             |op| on_ask(op, |ask| (ask.old, ask.last) = (false, false)),
             |op| on_ask(op, |ask| ask.tail.clear()),
+            |op| on_ask(op, |ask| ask.host = None),
             |op| on_ask(op, |ask| ask.reply.delay = 0),
             |op| on_ask(op, |ask| ask.reply.interims = 0),
             |op| on_ask(op, |ask| ask.reply.pace = None),

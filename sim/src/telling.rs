@@ -7,7 +7,7 @@ use underpass_core::balance::{Ask, Lease, NoWorker, SeatId};
 use underpass_core::report::Report;
 use underpass_core::route::Hello;
 use underpass_core::time::Time;
-use underpass_core::{Dial, Fault, Io, Op, Read, Side};
+use underpass_core::{Call, Fault, Io, Op, Read, Side};
 
 use crate::event::{Event, Told, What, Who};
 use crate::log::Log;
@@ -73,10 +73,10 @@ impl<I: Io> Io for Telling<'_, I> {
         elected
     }
 
-    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
-        let up = self.io.connect(lease, dial);
+    fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
+        let up = self.io.connect(call);
         if up.is_ready() {
-            self.tell(What::Dials(dial, up.into()));
+            self.tell(What::Dials(call.dial, up.into()));
         }
         up
     }

@@ -26,6 +26,7 @@ pub mod results;
 pub mod site;
 pub mod stalled;
 pub mod stream;
+pub mod stuck;
 pub mod table;
 pub mod tasks;
 pub mod visit;

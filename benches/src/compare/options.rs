@@ -15,7 +15,7 @@ pub struct Options {
     #[arg(long, value_delimiter = ',', value_parser = Peer::named)]
     pub peers: Vec<&'static Peer>,
     /// What is measured, by comma, instead of everything: idle, upgrade, echo, many, bulk, get, beside, latency,
-    /// calls, stalled.
+    /// stuck, calls, stalled.
     #[arg(long, value_delimiter = ',', value_parser = task)]
     only: Vec<&'static str>,
     /// A minute instead of a quarter of an hour: it shows that everything works, and no more.

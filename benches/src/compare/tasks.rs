@@ -47,7 +47,7 @@ pub const CROWDS: [usize; 2] = [5_000, 100];
 const BOTH: &[Front] = &[Front::Plain, Front::Tls];
 
 /// All that can be measured.
-pub const TASKS: [Task; 10] = [
+pub const TASKS: [Task; 11] = [
     Task { name: "idle", fronts: BOTH, rounds: [1, 1], turn: memory::idle },
     Task { name: "upgrade", fronts: BOTH, rounds: [3, 2], turn: upgrade },
     Task { name: "echo", fronts: BOTH, rounds: [3, 2], turn: echo },
@@ -56,6 +56,7 @@ pub const TASKS: [Task; 10] = [
     Task { name: "get", fronts: BOTH, rounds: [3, 2], turn: get },
     Task { name: "beside", fronts: BOTH, rounds: [1, 1], turn: memory::beside },
     Task { name: "latency", fronts: BOTH, rounds: [3, 2], turn: latency::added },
+    Task { name: "stuck", fronts: &[Front::Tls], rounds: [3, 1], turn: latency::beside_stuck },
     Task { name: "calls", fronts: BOTH, rounds: [1, 1], turn: calls::count },
     Task { name: "stalled", fronts: &[Front::Plain], rounds: [1, 1], turn: stalled::held },
 ];

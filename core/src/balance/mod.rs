@@ -33,7 +33,7 @@ pub(crate) use crowd::Visit;
 pub use expand::Resolved;
 pub use health::Health;
 pub use heartbeats::Heartbeats;
-pub use idle::Idle;
+pub use idle::{Destination, Idle};
 pub use lease::{Ask, Lease, NoWorker, Purpose};
 pub use ledger::Ledger;
 pub use lookups::Lookups;

@@ -65,6 +65,9 @@ pub enum Refusal {
     LateWorker,
     /// The backend broke off before it answered: 502.
     Lost(Fault),
+    /// The backend did not speak TLS with us as the host that the request is for (`ProxyPreserveHost`): 502. That
+    /// says nothing of the backend, for the client has chosen the name.
+    Unproven(Fault),
     /// The backend ended before it answered: 502.
     NoAnswer,
     /// The backend did not answer in time: 504.
@@ -103,6 +106,7 @@ impl Refusal {
             Self::Misdirected => 421,
             Self::Version | Self::UpgradeRequired => 426,
             Self::Lost(_)
+            | Self::Unproven(_)
             | Self::NoAnswer
             | Self::BadAnswer(_)
             | Self::BadBody(_)
@@ -166,6 +170,9 @@ impl fmt::Display for Refusal {
             Self::LateWorker => "no backend could be found in time",
             Self::Lost(fault) => {
                 return write!(f, "the backend was lost before it answered ({fault})");
+            }
+            Self::Unproven(fault) => {
+                return write!(f, "the backend does not answer for this host ({fault})");
             }
             Self::NoAnswer => "the backend closed before it answered",
             Self::LateAnswer => "the backend did not answer in time",

@@ -1,6 +1,8 @@
 //! TLS as the configuration describes it, on both sides: plain data, of which a driver makes its keys and
 //! certificates. Core itself opens none of the files.
 
+use std::net::IpAddr;
+
 use super::suite::Suite;
 
 /// How a host speaks TLS with its clients (`SSLEngine on`).
@@ -156,6 +158,27 @@ pub struct Back {
     pub dialect: Dialect,
 }
 
+impl Back {
+    /// Whether a backend can be asked by that name: an address, or a name of DNS without the dot at its end (RFC 1123
+    /// §2.1; underscores stand in many, and are let be).
+    pub fn is_name(host: &str) -> bool {
+        let is_good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(is_good)
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+        let is_dns = || {
+            host.len() <= 253
+                && host.split('.').all(is_label)
+                && !host.split('.').next_back().is_some_and(is_number)
+        };
+        host.parse::<IpAddr>().is_ok() || is_dns()
+    }
+}
+
 /// Our own certificate for backends.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Machine {
@@ -163,4 +186,21 @@ pub struct Machine {
     pub file: String,
     /// The file of those that lead from it to a root (`SSLProxyMachineCertificateChainFile`).
     pub chain: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_dns_and_addresses_can_be_asked_by() {
+        let long = "a".repeat(63);
+        let good = ["a", "a.example", "_x.a-b.1.example", "192.0.2.7", "2001:db8::7", &long];
+        assert!(good.iter().all(|name| Back::is_name(name)));
+        let (longer, deep) = ("a".repeat(64), format!("{}a", "a.".repeat(126)));
+        assert!(Back::is_name(&deep));
+        let bad = ["", ".", "a.", "a..b", "-a", "a-", "a b", "a:80", "a.1", "1", "ä", &longer];
+        assert!(bad.iter().all(|name| !Back::is_name(name)));
+        assert!(!Back::is_name(&format!("b{deep}a")) && !Back::is_name("1.2.3.256"));
+    }
 }

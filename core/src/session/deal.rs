@@ -1,6 +1,7 @@
 //! What has been agreed on before a tunnel opens or a response is over: one request, its rule, its bodies.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::elect::ask;
 use super::heads;
@@ -11,7 +12,8 @@ use crate::head::{Framing, Request, Scan, Version};
 use crate::limits::{Pace, REPLAY_MOST};
 use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, admit_origin, hops, offer};
 use crate::route::{
-    Asked, BadPath, Caller, CleanPath, Hello, Host, Manner, Place, Rules, Said, Terms, Upgrade,
+    Asked, Back, BadPath, Caller, CleanPath, Hello, Host, Manner, Place, Rules, Said, Scope, Terms,
+    Upgrade,
 };
 use crate::time::Time;
 use crate::tunnel::Flow;
@@ -39,6 +41,10 @@ pub(super) struct Deal {
     pub(super) reuses: bool,
     /// The connection that it goes out on, once a worker is elected.
     pub(super) dial: Dial,
+    /// By which name the elected worker is asked in TLS, if not by its own.
+    pub(super) name: Option<Arc<str>>,
+    /// The host that it is for, where workers are asked by that.
+    pub(super) preserved: Option<Arc<str>>,
     /// Whose connection is kept after the exchange, if it is.
     pub(super) keeps: Option<Keeper>,
     /// The backend means to keep its connection, and has done nothing odd on it.
@@ -129,6 +135,8 @@ impl Deal {
             kept: end,
             reuses: false,
             dial: Dial::Address(0),
+            name: None,
+            preserved: preserved(request, said.scope),
             keeps: keeper,
             reusable: false,
             ask: ask(request, &offer, &said, caller, rules),
@@ -170,6 +178,13 @@ impl Deal {
         let body = self.pace.deadline(self.since, flows.client.pulled());
         answer.min((body, Side::Client))
     }
+}
+
+/// The host by whose name workers are asked in TLS, where that is the one of the request (`ProxyPreserveHost`), and it
+/// can be named there.
+fn preserved(request: &Request<'_, '_>, scope: &Scope) -> Option<Arc<str>> {
+    let host = request.host().filter(|_| scope.preserve_host)?;
+    Back::is_name(host).then(|| host.to_ascii_lowercase().into())
 }
 
 /// Whether a request may come to the host of that number, whatever it asks for.

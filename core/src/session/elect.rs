@@ -1,5 +1,7 @@
 //! What is asked of the pool for a request, and what the answer changes.
 
+use std::sync::Arc;
+
 use super::Cx;
 use super::deal::Deal;
 use crate::balance::{Ask, Lease, Purpose, sticky};
@@ -42,6 +44,9 @@ impl Deal {
             return;
         };
         let manner = said.manner(worker);
+        let differs =
+            |name: &&Arc<str>| worker.tls.as_ref().is_some_and(|tls| *tls.name != ***name);
+        self.name = self.preserved.as_ref().filter(differs).cloned();
         self.reuses = worker.idle.is_some() && !self.changes.is_set(vars::NO_KEEP_ALIVE);
         (self.terms.connect, self.terms.answer) = (manner.connect, manner.answer);
         self.manner = manner;

@@ -21,7 +21,7 @@ use crate::op::Fault;
 use crate::route::{Caller, Rules};
 use crate::time::Time;
 use crate::tunnel::{Flow, Tunnel};
-use crate::{Both, Dial, Op, OpSet, Side};
+use crate::{Both, Call, Op, OpSet, Side};
 use deal::Deal;
 use end::End;
 
@@ -214,10 +214,11 @@ impl Session {
         Some((&deal.ask, self.lease.take()))
     }
 
-    /// The lease, and which connection is wanted, for [`Op::Connect`].
-    pub(crate) fn dial(&self) -> Option<(&Lease, Dial)> {
+    /// Which connection is wanted, for [`Op::Connect`].
+    pub(crate) fn call(&self) -> Option<Call<'_>> {
         let State::Deal(Phase::Connect, deal) = &self.state else { return None };
-        Some((self.lease.as_ref()?, deal.dial))
+        let Deal { dial, name, .. } = &**deal;
+        Some(Call { lease: self.lease.as_ref()?, dial: *dial, name: name.as_ref() })
     }
 
     /// Who has the session.

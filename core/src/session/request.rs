@@ -174,13 +174,19 @@ impl Session {
         self.dial_next(Dial::Address(address + 1), cx);
     }
 
-    /// The backend's handshake failed: an idle connection says nothing of its worker.
-    pub(super) fn not_secured(&mut self, fault: Fault, cx: &Cx<'_>) {
-        if self.deal().is_some_and(|deal| deal.dial == Dial::Idle) {
-            self.note(Side::Backend, fault);
-            self.dial_next(Dial::Address(0), cx);
-        } else {
-            self.next_worker(fault, cx);
+    /// The backend's handshake failed: an idle connection says nothing of its worker, nor does a name that the
+    /// client has chosen, or it could have every worker left alone.
+    pub(super) fn not_secured(&mut self, fault: Fault, cx: &mut Cx<'_>) {
+        match self.deal() {
+            Some(deal) if deal.dial == Dial::Idle => {
+                self.note(Side::Backend, fault);
+                self.dial_next(Dial::Address(0), cx);
+            }
+            Some(deal) if deal.name.is_some() => {
+                self.note(Side::Backend, fault);
+                self.refuse(Refusal::Unproven(fault), cx);
+            }
+            _ => self.next_worker(fault, cx),
         }
     }
 

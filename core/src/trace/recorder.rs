@@ -8,8 +8,8 @@ use super::seen::Seen;
 use super::stream::Stream;
 use crate::balance::{Ask, Lease, NoWorker, SeatId};
 use crate::head::BadHeader;
-use crate::io::Io;
-use crate::op::{Dial, Fault, Read};
+use crate::io::{Call, Io};
+use crate::op::{Fault, Read};
 use crate::report::Report;
 use crate::route::{Hello, Rules};
 use crate::{Both, Cx, Pumped, Session, Side};
@@ -128,10 +128,10 @@ impl<I: Io> Io for Recorder<'_, I> {
         polled
     }
 
-    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
+    fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
         self.tape.streams.backend = None;
-        let polled = self.io.connect(lease, dial);
-        self.made(Move::Connect(dial), outcome(polled, |()| Outcome::Done));
+        let polled = self.io.connect(call);
+        self.made(Move::Connect(call.dial), outcome(polled, |()| Outcome::Done));
         polled
     }
 

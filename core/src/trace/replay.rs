@@ -6,8 +6,8 @@ use std::task::Poll;
 use super::event::{Event, Move, Outcome};
 use super::recorder::narrow;
 use crate::balance::{Ask, Lease, NoWorker, Visit};
-use crate::io::Io;
-use crate::op::{Dial, Fault, Read};
+use crate::io::{Call, Io};
+use crate::op::{Fault, Read};
 use crate::report::Report;
 use crate::route::{Hello, WorkerId};
 use crate::{Both, Side};
@@ -125,9 +125,9 @@ impl Io for Replay<'_> {
         })
     }
 
-    fn connect(&mut self, _: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
+    fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
         *self.carried = Both::default();
-        self.plain(Move::Connect(dial))
+        self.plain(Move::Connect(call.dial))
     }
 
     fn confirm(&mut self, lease: &mut Lease) {

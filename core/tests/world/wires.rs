@@ -9,7 +9,7 @@ use underpass_core::balance::{Ask, Lease, NoWorker, Pool, SeatId};
 use underpass_core::report::{Close, Report};
 use underpass_core::route::{Hello, Rules, WorkerId};
 use underpass_core::time::Time;
-use underpass_core::{Both, Dial, Fault, Io, Op, Read, Side, limits};
+use underpass_core::{Both, Call, Dial, Fault, Io, Op, Read, Side, limits};
 
 /// What happens to one call of the driver.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,6 +77,8 @@ pub(crate) struct Wires {
     /// What dialling each address gives; behind the last is `Exhausted`.
     pub(crate) addresses: Vec<Result<(), Fault>>,
     pub(crate) dialled: Vec<Dial>,
+    /// By which names workers were asked, of those connections.
+    pub(crate) asked: Vec<Option<String>>,
     /// Workers that cannot be dialled at all.
     pub(crate) dead: Vec<WorkerId>,
     /// Connections that earlier exchanges have left, the one used last at the end; one that has
@@ -120,6 +122,7 @@ impl Wires {
             reports: Vec::new(),
             addresses: vec![Ok(())],
             dialled: Vec::new(),
+            asked: Vec::new(),
             dead: Vec::new(),
             idle: Vec::new(),
             past: Vec::new(),
@@ -283,9 +286,11 @@ impl Io for Wires {
         }
     }
 
-    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
+    fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
+        let Call { lease, dial, name } = call;
         self.plain(Op::Connect).map(|got| {
             self.dialled.push(dial);
+            self.asked.push(name.map(|name| name.to_string()));
             self.put_away();
             got?;
             if self.dead.contains(&lease.worker()) {

@@ -39,15 +39,27 @@ impl Leg {
         Self::Tls(Box::new(Tls::accepted(Plain::new(stream, true), door)))
     }
 
-    /// This leg, which was dialled and is up, with TLS spoken on it to a backend of that name.
+    /// This leg, which was dialled and is up, with TLS spoken on it to a backend that proves to be
+    /// that server; by which name it was asked, if not by its own, is kept.
     pub(crate) fn secured(
         self,
         config: Arc<ClientConfig>,
-        name: ServerName<'static>,
+        server: ServerName<'static>,
+        name: Option<Arc<str>>,
     ) -> io::Result<Self> {
         match self {
-            Self::Plain(socket) => Ok(Self::Tls(Box::new(Tls::dialled(socket, config, name)?))),
+            Self::Plain(socket) => {
+                Ok(Self::Tls(Box::new(Tls::dialled(socket, config, server, name)?)))
+            }
             Self::Tls(_) => Ok(self),
+        }
+    }
+
+    /// By which name the backend at its other end was asked, if not by its own.
+    pub(crate) fn name(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.name.as_ref(),
         }
     }
 

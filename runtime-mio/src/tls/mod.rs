@@ -134,15 +134,16 @@ impl Keys {
         self.fronts.get(usize::from(hello.host))?.clone()
     }
 
-    /// By what that worker is spoken to, and under which name unless a request has another one (`name`).
+    /// By what that worker is spoken to, and by which name it is asked: that one, or its own.
     pub(crate) fn back(
         &self,
         rules: &Rules,
         worker: WorkerId,
+        asked: Option<&str>,
     ) -> Option<(Arc<ClientConfig>, ServerName<'static>)> {
         let config = self.backs.get(worker.0 as usize)?.clone()?;
         let tls = rules.worker(worker)?.tls.as_deref()?;
-        Some((config, name(&tls.name)?))
+        Some((config, name(asked.unwrap_or(&tls.name))?))
     }
 }
 

@@ -38,7 +38,7 @@ fn back(folder: &Folder, lines: &str) -> Client {
     let rules = folder.rules(&format!("ProxyPass / wss://b\nSSLProxyEngine on\n{lines}"));
     let (keys, troubles) = Keys::load(&rules);
     assert!(troubles.iter().all(|it| it.severity == Severity::Warning), "{troubles:?}");
-    keys.back(&rules, WorkerId(0)).expect("it speaks TLS")
+    keys.back(&rules, WorkerId(0), None).expect("it speaks TLS")
 }
 
 const CA: &str = "SSLProxyCACertificateFile %/ca.pem\n";

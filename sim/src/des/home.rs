@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use underpass_core::balance::{Idle, Ledger, SeatId};
+use underpass_core::balance::{Destination, Idle, Ledger, SeatId};
 use underpass_core::head::Buffers;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
@@ -55,6 +56,8 @@ pub(super) struct Slot {
 pub(super) struct Legs {
     pub(super) client: Tip,
     pub(super) backend: Backend,
+    /// By which name the backend was asked, if not by its own.
+    pub(super) asked: Option<Arc<str>>,
     /// Bytes under way, by the side that they come from.
     pub(super) carriers: Both<VecDeque<u8>>,
     /// The client's connection is to be reset when it is closed.
@@ -111,23 +114,23 @@ impl Home {
 
 impl Kept {
     /// Keeps a connection on which an exchange has ended well, unless it has something to say already.
-    pub(super) fn keep(&mut self, tip: Tip, seat: SeatId, now: Time, net: &mut Net) {
+    pub(super) fn keep(&mut self, tip: Tip, to: Destination, now: Time, net: &mut Net) {
         if !net.is_silent(tip) {
             return net.close(tip);
         }
         let number = tip.0;
         net.give(tip, Owner::Idle(number));
-        self.legs.insert(number, (tip, seat));
-        if let Some(surplus) = self.idle.keep(seat, number, now)
+        self.legs.insert(number, (tip, to.seat));
+        if let Some(surplus) = self.idle.keep(to, number, now)
             && let Some((tip, _)) = self.legs.remove(&surplus)
         {
             net.close(tip);
         }
     }
 
-    /// Takes a connection to that seat.
-    pub(super) fn take(&mut self, seat: SeatId, now: Time) -> Option<Tip> {
-        let number = self.idle.take(seat, now)?;
+    /// Takes a connection that leads there.
+    pub(super) fn take(&mut self, to: &Destination, now: Time) -> Option<Tip> {
+        let number = self.idle.take(to, now)?;
         self.legs.remove(&number).map(|(tip, _)| tip)
     }
 
@@ -166,7 +169,7 @@ impl Slot {
     /// What a loop keeps for a session that begins.
     pub(super) fn new(session: Session, rules: Rc<Rules>, client: Tip, name: u64) -> Self {
         let (backend, carriers) = (Backend::None, Both::default());
-        let legs = Legs { client, backend, carriers, abrupt: false, name };
+        let legs = Legs { client, backend, asked: None, carriers, abrupt: false, name };
         Self { session, rules, legs, queued: false, armed: Time::NEVER }
     }
 }

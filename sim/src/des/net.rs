@@ -45,21 +45,24 @@ impl Net {
         Some((place as u32, self.backends[place].dead))
     }
 
-    /// Begins to connect; `name` is what the connection's own chance begins with.
-    pub(super) fn begin(&mut self, owner: Owner, route: Route, name: u64) -> Tip {
+    /// Begins to connect; `name` is what the connection's own chance begins with. Where TLS is spoken, the acceptor
+    /// is asked by a name.
+    pub(super) fn begin(
+        &mut self,
+        owner: Owner,
+        route: Route,
+        name: u64,
+        asked: Option<&str>,
+    ) -> Tip {
         let tip = Tip(u32::try_from(self.sockets.len()).expect("few connections"));
-        let speaks = match route {
-            Route::Client(_) => self.knobs.tls.clients,
-            Route::Backend(..) => self.knobs.tls.backends,
-        };
         let ends = [
-            ("dialler", owner, Secret::client as fn() -> _),
-            ("acceptor", Owner::Nobody, Secret::server),
+            ("dialler", owner, asked.map(Secret::client)),
+            ("acceptor", Owner::Nobody, asked.map(|_| Secret::server())),
         ];
         for (end, owner, secret) in ends {
             let chance = Rng::of(self.knobs.chance, end, name);
             let window = self.knobs.window as usize;
-            self.sockets.push(Socket::new(owner, route, chance, window, speaks.then(secret)));
+            self.sockets.push(Socket::new(owner, route, chance, window, secret));
         }
         let at = self.arrival(tip);
         self.agenda.note(at, Due::Knocks(tip));
@@ -292,7 +295,12 @@ impl Sockets for Net {
     }
 
     fn dial(&mut self, place: u32, name: u64) -> Tip {
-        self.begin(Owner::Client(place), Route::Client(place), name)
+        let asked = self.knobs.tls.clients.then_some("proxy");
+        self.begin(Owner::Client(place), Route::Client(place), name, asked)
+    }
+
+    fn asked(&self, tip: Tip) -> Option<&str> {
+        self.sockets[tip.0 as usize].secret.as_ref()?.asked.as_deref()
     }
 
     fn connected(&mut self, dialler: Tip) -> Poll<Result<(), Fault>> {

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::task::{Poll, ready};
 
-use underpass_core::balance::{Ask, Lease, Ledger, NoWorker, Pool, SeatId};
+use underpass_core::balance::{Ask, Destination, Lease, Ledger, NoWorker, Pool, SeatId};
 use underpass_core::report::Report;
 use underpass_core::route::Rules;
 use underpass_core::time::{Time, Wait};
-use underpass_core::{Dial, Fault, Io, Read, Side};
+use underpass_core::{Call, Dial, Fault, Io, Read, Side};
 
 use super::home::{Backend, Kept, Legs};
 use super::net::Net;
@@ -75,15 +75,15 @@ impl Turn<'_> {
         Poll::Ready(moved(put).ok_or(Fault::Closed))
     }
 
-    fn take_idle(&mut self, lease: &Lease) -> Result<(), Fault> {
+    fn take_idle(&mut self, call: Call<'_>) -> Result<(), Fault> {
         self.legs.backend.close(self.net);
-        let tip = self.kept.take(lease.seat(), self.now).ok_or(Fault::Exhausted)?;
+        let tip = self.kept.take(&call.destination(), self.now).ok_or(Fault::Exhausted)?;
         self.net.give(tip, Owner::Session(self.number));
         self.legs.backend = Backend::Up(tip);
         Ok(())
     }
 
-    fn dial(&mut self, lease: &Lease, address: u8) -> Poll<Result<(), Fault>> {
+    fn dial(&mut self, call: Call<'_>, address: u8) -> Poll<Result<(), Fault>> {
         if let Backend::Dialling(dialled, tip) = self.legs.backend
             && dialled == address
         {
@@ -92,8 +92,8 @@ impl Turn<'_> {
             return Poll::Ready(Ok(()));
         }
         self.free = self.free.saturating_add(self.legs.backend.close(self.net).into());
-        let peer = &self.rules.workers[lease.worker().0 as usize].peer;
-        let Some((place, dead)) = self.net.host(peer.name()) else {
+        let worker = &self.rules.workers[call.lease.worker().0 as usize];
+        let Some((place, dead)) = self.net.host(worker.peer.name()) else {
             return Poll::Ready(Err(Fault::Unresolved));
         };
         if address > dead {
@@ -104,7 +104,9 @@ impl Turn<'_> {
         }
         self.legs.name += 1;
         let (owner, route) = (Owner::Session(self.number), Route::Backend(place, address));
-        let tip = self.net.begin(owner, route, self.legs.name);
+        let own = worker.tls.as_ref().map(|tls| &*tls.name);
+        let asked = own.map(|own| call.name.map_or(own, |name| &**name));
+        let tip = self.net.begin(owner, route, self.legs.name, asked);
         self.legs.backend = Backend::Dialling(address, tip);
         Poll::Pending
     }
@@ -131,10 +133,11 @@ impl Io for Turn<'_> {
         self.pool.elect(ask, failed, self.number, self.now)
     }
 
-    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
-        match dial {
-            Dial::Idle => Poll::Ready(self.take_idle(lease)),
-            Dial::Address(address) => self.dial(lease, address),
+    fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
+        self.legs.asked = call.name.cloned();
+        match call.dial {
+            Dial::Idle => Poll::Ready(self.take_idle(call)),
+            Dial::Address(address) => self.dial(call, address),
         }
     }
 
@@ -146,7 +149,8 @@ impl Io for Turn<'_> {
         let reusable = report.reusable || self.bug == Bug::KeepsAll;
         if let (Some(lease), true, Backend::Up(tip)) = (&lease, reusable, self.legs.backend) {
             self.legs.backend = Backend::None;
-            self.kept.keep(tip, lease.seat(), self.now, self.net);
+            let to = Destination { seat: lease.seat(), name: self.legs.asked.take() };
+            self.kept.keep(tip, to, self.now, self.net);
         }
         self.legs.backend.close(self.net);
         self.legs.abrupt |= report.close.is_abrupt();

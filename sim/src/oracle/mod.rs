@@ -93,6 +93,8 @@ pub enum Kind {
     Late,
     /// Bytes are missing from what ended well.
     Lost,
+    /// A request went over a connection that was made to another host.
+    Mistaken,
     /// An assertion of core's, or of the engine's, failed.
     Panic,
     /// A request that nothing hinders got no answer.
@@ -190,6 +192,10 @@ impl Oracle {
             }
             What::Wrong(good) => {
                 self.found.violate(Kind::Wrong, event, format!("behind {good} good bytes"));
+            }
+            What::Mistaken => {
+                let why = "the connection was made to another host".into();
+                self.found.violate(Kind::Mistaken, event, why);
             }
             What::Smuggled(count) => {
                 self.found.violate(Kind::Smuggled, event, format!("{count} bytes"));

@@ -171,8 +171,8 @@ pub(crate) fn head(client: u32, at: usize, ask: &Ask) -> String {
     let upgrade = if matches!(ask.kind, Kind::Upgrade(_)) { HANDSHAKE } else { "" };
     let more = http::lines(&ask.fields);
     let fields = [upgrade, last, keeps, expect, &more, &body.unwrap_or_default()].concat();
-    let (to, tail) = (&ask.to, &ask.tail);
-    format!("{method} /{to}/{client}/{at}{tail} HTTP/{version}\r\nHost: h\r\n{fields}\r\n")
+    let (to, tail, host) = (&ask.to, &ask.tail, ask.host.as_deref().unwrap_or("h"));
+    format!("{method} /{to}/{client}/{at}{tail} HTTP/{version}\r\nHost: {host}\r\n{fields}\r\n")
 }
 
 /// What asks for a WebSocket (RFC 6455 §1.3).

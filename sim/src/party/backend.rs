@@ -236,6 +236,9 @@ impl<'p> Serving<'p> {
             return Next::On;
         };
         hand.tell(What::Gets(client, at));
+        if hand.net.asked(self.tip).is_some_and(|name| Some(name) != http::field(&head, "Host")) {
+            hand.tell(What::Mistaken);
+        }
         if ask.has_fields() {
             hand.tell(What::Bears(at, http::bears(&head)));
         }

@@ -33,6 +33,11 @@ pub(crate) trait Sockets {
     /// How connecting went, once it is known.
     fn connected(&mut self, dialler: Tip) -> Poll<Result<(), Fault>>;
 
+    /// By which name the acceptor was asked in TLS, if that is spoken.
+    fn asked(&self, _: Tip) -> Option<&str> {
+        None
+    }
+
     /// Reads what has arrived; 0 is the end.
     fn read(&mut self, tip: Tip, room: &mut [u8]) -> Poll<Result<usize, Fault>>;
 

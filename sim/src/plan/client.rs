@@ -54,6 +54,9 @@ pub enum Op {
 pub struct Ask {
     /// The first segment of the path, by which a rule is found.
     pub to: String,
+    /// Which host it is for, if not `h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// What is asked.
     pub kind: Kind,
     /// The next step does not wait for the answer.

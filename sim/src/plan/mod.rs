@@ -63,21 +63,19 @@ pub struct Network {
     pub call: u32,
     /// The proxy's sockets say "not now" once in so many times although they could; 0 is never.
     pub hesitates: u32,
-    /// Whose connections speak TLS.
+    /// Whose connections speak TLS, and how.
     #[serde(default)]
     pub tls: Tls,
     /// How long a loop of the proxy sleeps on, in microseconds, after what should wake it.
     pub lag: u32,
 }
 
-/// Whose connections with the proxy speak TLS.
+/// Whose connections with the proxy speak TLS; of backends the configuration says it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The clients'.
     pub clients: bool,
-    /// The backends'.
-    pub backends: bool,
     /// Clients and backends end without saying so once in so many times; 0 is never.
     pub rude: u32,
 }

@@ -35,10 +35,18 @@ impl Draw {
         }
     }
 
-    /// TLS with the clients, with the backends, or with both; sometimes with those who end without a word.
+    /// TLS with the clients, or not; sometimes with those who end without a word.
     pub(super) fn tls(&mut self) -> Tls {
-        let (clients, backends) = self.0.pick(&[(true, false), (false, true), (true, true)]);
-        Tls { clients, backends, rude: self.0.pick(&[0, 0, 2, 5]) }
+        Tls { clients: self.0.pick(&[true, true, false]), rude: self.0.pick(&[0, 0, 2, 5]) }
+    }
+
+    /// For which hosts the requests are.
+    pub(super) fn name(&mut self, script: &mut [Op]) {
+        for op in script {
+            if let Op::Ask(ask) = op {
+                ask.host = self.0.pick(&[None, Some("i"), Some("b0")]).map(str::to_owned);
+            }
+        }
     }
 
     /// A number of bytes of any order of magnitude, perhaps none.
@@ -53,6 +61,7 @@ impl Draw {
     fn ask(&mut self, kind: Kind, reply: Reply) -> Ask {
         Ask {
             to: self.to(),
+            host: None,
             kind,
             pipelined: false,
             old: false,

@@ -151,7 +151,7 @@ impl Scenario {
         let rng = &mut whole.0;
         let mut lines = vec!["Listen 80".to_owned()];
         let mut parameters = String::new();
-        let mut protocol = "";
+        let (mut protocol, mut scheme) = ("", "ws");
         match self {
             Self::Crowd => {
                 let most = rng.within(1, 2);
@@ -184,6 +184,9 @@ impl Scenario {
             Self::Tls => {
                 let most = rng.within(1, 9);
                 lines.extend(rng.one_in(2).then(|| format!("RequestReadTimeout handshake={most}")));
+                lines.push("SSLProxyEngine on".to_owned());
+                lines.extend(rng.one_in(2).then(|| "ProxyPreserveHost On".to_owned()));
+                scheme = rng.pick(&["ws", "wss", "wss"]);
             }
             Self::Balancer | Self::Bulk | Self::Hostile | Self::Partition | Self::Storm => {}
         }
@@ -195,7 +198,9 @@ impl Scenario {
         let connect = whole.0.pick(&["", "", " connectiontimeout=2"]);
         for name in ["b0", "b1"] {
             let protocol = if name == "b1" { protocol } else { "" };
-            lines.push(format!("ProxyPass /{name}/ ws://{name}/{parameters}{connect}{protocol}"));
+            lines.push(format!(
+                "ProxyPass /{name}/ {scheme}://{name}/{parameters}{connect}{protocol}"
+            ));
         }
         lines
     }
@@ -240,8 +245,10 @@ impl Scenario {
                 }
             }
         }
-        if self == Self::Heads {
-            draw.dress(&mut script);
+        match self {
+            Self::Heads => draw.dress(&mut script),
+            Self::Tls => draw.name(&mut script),
+            _ => {}
         }
         let behind = (self == Self::Crowd && draw.0.one_in(2)).then_some(0);
         Client { id, behind, start, script }

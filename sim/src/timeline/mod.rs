@@ -146,7 +146,7 @@ fn words(plan: &Plan, what: &What) -> (String, Option<u32>) {
 
 fn tone(what: &What) -> Tone {
     match what {
-        What::Wrong(_) | What::Smuggled(_) | What::GivesUp => Tone::Violation,
+        What::Wrong(_) | What::Mistaken | What::Smuggled(_) | What::GivesUp => Tone::Violation,
         What::Fault(_) => Tone::Fault,
         What::Makes(op, outcome) => tone_of(*op, *outcome),
         What::Hears(_) | What::Says(_) => Tone::Bytes,

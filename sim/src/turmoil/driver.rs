@@ -11,7 +11,7 @@ use turmoil::net::TcpStream;
 use underpass_core::balance::{Ask, Lease, NoWorker};
 use underpass_core::report::Report;
 use underpass_core::time::Time;
-use underpass_core::{Both, Dial, Fault, Io, Read, Side, limits};
+use underpass_core::{Both, Call, Dial, Fault, Io, Read, Side, limits};
 
 use super::hosts::{DEAD, PORT, PROXY, backend};
 use super::proxy::{Descriptor, Home};
@@ -132,14 +132,14 @@ impl Io for Turn<'_, '_> {
         self.world.proxy.pool.borrow_mut().elect(ask, failed, self.number, self.now)
     }
 
-    fn connect(&mut self, lease: &Lease, dial: Dial) -> Poll<Result<(), Fault>> {
-        let leg = match dial {
+    fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
+        let leg = match call.dial {
             Dial::Idle => {
                 self.legs.backend = Backend::None;
                 let mut idle = self.home.idle.borrow_mut();
-                idle.take(lease.seat(), self.now, self.task).ok_or(Fault::Exhausted)?
+                idle.take(call.lease.seat(), self.now, self.task).ok_or(Fault::Exhausted)?
             }
-            Dial::Address(address) => ready!(self.dial(lease, address))?,
+            Dial::Address(address) => ready!(self.dial(call.lease, address))?,
         };
         self.legs.backend = Backend::Up(leg);
         Poll::Ready(Ok(()))

@@ -10,7 +10,7 @@ use underpass_core::time::Time;
 
 use super::driver::Leg;
 
-/// The idle connections of one loop.
+/// The idle connections of one loop. Nobody speaks TLS here, so no names are asked for.
 pub(super) struct Idle {
     legs: BTreeMap<u32, (SeatId, Leg)>,
     idle: balance::Idle<u32>,
@@ -30,7 +30,7 @@ impl Idle {
     /// Keeps a connection, and closes the one that must go for it.
     pub(super) fn keep(&mut self, seat: SeatId, leg: Leg, now: Time) {
         self.legs.insert(self.next, (seat, leg));
-        let surplus = self.idle.keep(seat, self.next, now);
+        let surplus = self.idle.keep(seat.into(), self.next, now);
         surplus.map(|name| self.legs.remove(&name));
         self.next += 1;
         self.wake();
@@ -39,7 +39,7 @@ impl Idle {
     /// Takes a connection that is silent: one that has ended, or spoken unasked (R26), is closed.
     pub(super) fn take(&mut self, seat: SeatId, now: Time, task: &mut Context<'_>) -> Option<Leg> {
         loop {
-            let name = self.idle.take(seat, now)?;
+            let name = self.idle.take(&seat.into(), now)?;
             let (_, mut leg) = self.legs.remove(&name)?;
             if leg.is_silent(task) {
                 return Some(leg);

@@ -33,6 +33,8 @@ pub(crate) struct Tls {
     talk: Talk,
     wire: Wire,
     hello: Option<Hello>,
+    /// By which name a backend was asked, if not by its own.
+    pub(super) name: Option<Arc<str>>,
     /// We have said that nothing more will come.
     has_ended: bool,
     /// The peer has ended without saying so.
@@ -53,7 +55,7 @@ impl Tls {
         Self::new(socket, Talk::Hearing(Box::new(Hearing::new(door))))
     }
 
-    /// A backend that is to be the one of that name.
+    /// A backend that is to be that server, and was asked by that name if not by its own.
     ///
     /// # Errors
     ///
@@ -61,14 +63,17 @@ impl Tls {
     pub(super) fn dialled(
         socket: Plain,
         config: Arc<ClientConfig>,
-        name: ServerName<'static>,
+        server: ServerName<'static>,
+        name: Option<Arc<str>>,
     ) -> io::Result<Self> {
-        let connection = UnbufferedClientConnection::new(config, name).map_err(io::Error::other)?;
-        Ok(Self::new(socket, Talk::Records(Records::client(connection))))
+        let connection = UnbufferedClientConnection::new(config, server);
+        let records = Records::client(connection.map_err(io::Error::other)?);
+        Ok(Self { name, ..Self::new(socket, Talk::Records(records)) })
     }
 
     fn new(socket: Plain, talk: Talk) -> Self {
-        Self { socket, talk, wire: Wire::default(), hello: None, has_ended: false, is_cut: false }
+        let (wire, hello, name) = (Wire::default(), None, None);
+        Self { socket, talk, wire, hello, name, has_ended: false, is_cut: false }
     }
 
     /// What the client said in its hello, once it is known who answers.
