@@ -1,7 +1,6 @@
 //! What a driver must be able to do: the seam between what decides and what acts.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::task::Poll;
 
 use crate::Side;
@@ -18,13 +17,13 @@ pub struct Call<'s> {
     /// Which one.
     pub dial: Dial,
     /// By which name the worker is asked in TLS, if that is not [its own](crate::route::Back::name).
-    pub name: Option<&'s Arc<str>>,
+    pub name: Option<&'s str>,
 }
 
 impl Call<'_> {
     /// Where an idle connection must lead to serve.
     pub fn destination(&self) -> Destination {
-        Destination { seat: self.lease.seat(), name: self.name.cloned() }
+        Destination { seat: self.lease.seat(), name: self.name.map(Into::into) }
     }
 }
 

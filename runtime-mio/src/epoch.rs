@@ -57,15 +57,14 @@ impl Epoch {
         &self,
         leg: Leg,
         worker: WorkerId,
-        name: Option<&Arc<str>>,
+        name: Option<&str>,
     ) -> io::Result<Leg> {
         if self.rules.worker(worker).is_none_or(|worker| worker.tls.is_none()) {
             return Ok(leg);
         }
         let none = || io::Error::other("there are no keys for this backend");
-        let (config, server) =
-            self.keys().back(&self.rules, worker, name.map(|name| &**name)).ok_or_else(none)?;
-        leg.secured(config, server, name.cloned())
+        let (config, server) = self.keys().back(&self.rules, worker, name).ok_or_else(none)?;
+        leg.secured(config, server, name)
     }
 }
 

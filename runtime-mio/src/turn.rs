@@ -200,7 +200,7 @@ impl Io for Turn<'_> {
         // Core has done with the backend: its connection need not wait for the client's to linger.
         let backend = self.backend.take().filter(|_| self.dialling.is_none());
         if let (Some(lease), true, Some(leg)) = (&lease, report.reusable, backend) {
-            let to = Destination { seat: lease.seat(), name: leg.name().cloned() };
+            let to = Destination { seat: lease.seat(), name: leg.name().map(Into::into) };
             self.idle.keep(leg, to, self.now, self.registry);
         }
         let who = self.who;

@@ -3,7 +3,6 @@
 //! What a connection is, is the driver's business: here it is a name for one.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::SeatId;
 use crate::route::{Idling, Worker};
@@ -16,7 +15,7 @@ pub struct Destination {
     /// Whom it leads to.
     pub seat: SeatId,
     /// By which name the peer was asked in TLS, if not by [its own](crate::route::Back::name).
-    pub name: Option<Arc<str>>,
+    pub name: Option<Box<str>>,
 }
 
 impl From<SeatId> for Destination {

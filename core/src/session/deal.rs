@@ -1,7 +1,6 @@
 //! What has been agreed on before a tunnel opens or a response is over: one request, its rule, its bodies.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::elect::ask;
 use super::heads;
@@ -13,7 +12,7 @@ use crate::limits::{Pace, REPLAY_MOST};
 use crate::negotiate::{Consent, Medium, Needed, Offer, Refusal, admit, admit_origin, hops, offer};
 use crate::route::{
     Asked, Back, BadPath, Caller, CleanPath, Hello, Host, Manner, Place, Rules, Said, Scope, Terms,
-    Upgrade,
+    Upgrade, Worker,
 };
 use crate::time::Time;
 use crate::tunnel::Flow;
@@ -41,10 +40,8 @@ pub(super) struct Deal {
     pub(super) reuses: bool,
     /// The connection that it goes out on, once a worker is elected.
     pub(super) dial: Dial,
-    /// By which name the elected worker is asked in TLS, if not by its own.
-    pub(super) name: Option<Arc<str>>,
-    /// The host that it is for, where workers are asked by that.
-    pub(super) preserved: Option<Arc<str>>,
+    /// The host that it is for, where workers are asked by that in TLS (`ProxyPreserveHost`).
+    pub(super) preserved: Option<Preserved>,
     /// Whose connection is kept after the exchange, if it is.
     pub(super) keeps: Option<Keeper>,
     /// The backend means to keep its connection, and has done nothing odd on it.
@@ -71,6 +68,14 @@ pub(super) struct Deal {
     /// When the offer was made.
     pub(super) since: Time,
     pace: Pace,
+}
+
+/// The host of a request, by which workers are asked in TLS.
+#[derive(Debug)]
+pub(super) struct Preserved {
+    pub(super) host: Box<str>,
+    /// It is another name than the elected worker's own.
+    differs: bool,
 }
 
 /// Whose connection is kept: what a further request, and the answer to this one, depend on.
@@ -125,8 +130,7 @@ impl Deal {
         let place = place(request, &changes, rules)
             .map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
         let said = rules.at(&place).ok_or(Refusal::NoRule).map_err(no(&Upgrade::Never, None))?;
-        let offer = judged(request, &said).map_err(no(&said.forward.upgrade, None))?;
-        let consent = Consent::of(request, said.scope).map_err(no(&Upgrade::Never, None))?;
+        let (offer, consent) = judged(request, &said).map_err(no(&said.forward.upgrade, None))?;
         let keeper = keeper.filter(|_| offer == Offer::None);
         let hops = hops::onward(request, host.max_forwards).map_err(Refusal::Hops);
         let hops = hops.map_err(no(&Upgrade::Never, keeper.filter(|_| bodiless)))?;
@@ -135,8 +139,7 @@ impl Deal {
             kept: end,
             reuses: false,
             dial: Dial::Address(0),
-            name: None,
-            preserved: preserved(request, said.scope),
+            preserved: Preserved::by(request, said.scope),
             keeps: keeper,
             reusable: false,
             ask: ask(request, &offer, &said, caller, rules),
@@ -161,6 +164,11 @@ impl Deal {
         })
     }
 
+    /// By which name the elected worker is asked in TLS, if not by its own.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.preserved.as_ref().filter(|it| it.differs).map(|it| &*it.host)
+    }
+
     /// What of the client's input is kept of this request is needed no more: it is not sent again. How much that is.
     pub(super) fn forget(&mut self) -> usize {
         (self.head, self.replays) = (0..0, false);
@@ -180,11 +188,17 @@ impl Deal {
     }
 }
 
-/// The host by whose name workers are asked in TLS, where that is the one of the request (`ProxyPreserveHost`), and it
-/// can be named there.
-fn preserved(request: &Request<'_, '_>, scope: &Scope) -> Option<Arc<str>> {
-    let host = request.host().filter(|_| scope.preserve_host)?;
-    Back::is_name(host).then(|| host.to_ascii_lowercase().into())
+impl Preserved {
+    /// What a request says, where that counts, and it can be said in TLS.
+    fn by(request: &Request<'_, '_>, scope: &Scope) -> Option<Self> {
+        let host = request.host().filter(|host| scope.preserve_host && Back::is_name(host))?;
+        Some(Self { host: host.to_ascii_lowercase().into(), differs: false })
+    }
+
+    /// That worker is elected.
+    pub(super) fn serve_by(&mut self, worker: &Worker) {
+        self.differs = worker.tls.as_ref().is_some_and(|tls| *tls.name != *self.host);
+    }
 }
 
 /// Whether a request may come to the host of that number, whatever it asks for.
@@ -198,13 +212,13 @@ fn welcome(
     rules.may_come(hello, host).then_some(()).ok_or(Refusal::Misdirected)
 }
 
-/// What a request asks for, if whoever sends it may.
-fn judged(request: &Request<'_, '_>, said: &Said<'_>) -> Result<Offer, Refusal> {
+/// What a request asks for, and who lets its body come, if whoever sends it may.
+fn judged(request: &Request<'_, '_>, said: &Said<'_>) -> Result<(Offer, Consent), Refusal> {
     let offer = Offer::of(request, said.forward, said.scope)?;
     if offer != Offer::None {
         admit_origin(request, said.host.scheme(), said.scope)?;
     }
-    Ok(offer)
+    Ok((offer, Consent::of(request, said.scope)?))
 }
 
 /// Whether a request may be sent twice (RFC 9110 §9.2.2; other methods may be idempotent, but nobody says so), and all

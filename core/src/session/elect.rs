@@ -6,7 +6,7 @@ use crate::balance::{Ask, Lease, Purpose, sticky};
 use crate::edit::vars;
 use crate::head::Request;
 use crate::negotiate::Offer;
-use crate::route::{Caller, Owner, Rules, Said, Scope, Worker};
+use crate::route::{Caller, Owner, Rules, Said, Scope};
 use crate::time::{Time, Wait};
 
 /// How often who waits for a worker asks again, at the most and at the least.
@@ -42,7 +42,7 @@ impl Deal {
             return;
         };
         let manner = said.manner(worker);
-        self.name = self.preserved.clone().filter(|name| is_other(name, worker));
+        self.preserved.iter_mut().for_each(|it| it.serve_by(worker));
         self.reuses = worker.idle.is_some() && !self.changes.is_set(vars::NO_KEEP_ALIVE);
         (self.terms.connect, self.terms.answer) = (manner.connect, manner.answer);
         self.manner = manner;
@@ -68,11 +68,6 @@ impl Deal {
         ];
         self.changes.elected(says);
     }
-}
-
-/// Whether that is another name than the worker's own, which it must prove to have.
-fn is_other(name: &str, worker: &Worker) -> bool {
-    worker.tls.as_ref().is_some_and(|tls| tls.name != name)
 }
 
 /// What is asked of the pool: upgrades are bounded by what is said of their path.

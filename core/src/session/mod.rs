@@ -217,8 +217,7 @@ impl Session {
     /// Which connection is wanted, for [`Op::Connect`].
     pub(crate) fn call(&self) -> Option<Call<'_>> {
         let State::Deal(Phase::Connect, deal) = &self.state else { return None };
-        let Deal { dial, name, .. } = &**deal;
-        Some(Call { lease: self.lease.as_ref()?, dial: *dial, name: name.as_ref() })
+        Some(Call { lease: self.lease.as_ref()?, dial: deal.dial, name: deal.name() })
     }
 
     /// Who has the session.

@@ -182,7 +182,7 @@ impl Session {
                 self.note(Side::Backend, fault);
                 self.dial_next(Dial::Address(0), cx);
             }
-            Some(deal) if deal.name.is_some() => {
+            Some(deal) if deal.name().is_some() => {
                 self.note(Side::Backend, fault);
                 self.refuse(Refusal::Unproven(fault), cx);
             }

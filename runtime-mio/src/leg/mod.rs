@@ -45,7 +45,7 @@ impl Leg {
         self,
         config: Arc<ClientConfig>,
         server: ServerName<'static>,
-        name: Option<Arc<str>>,
+        name: Option<&str>,
     ) -> io::Result<Self> {
         match self {
             Self::Plain(socket) => {
@@ -56,10 +56,10 @@ impl Leg {
     }
 
     /// By which name the backend at its other end was asked, if not by its own.
-    pub(crate) fn name(&self) -> Option<&Arc<str>> {
+    pub(crate) fn name(&self) -> Option<&str> {
         match self {
             Self::Plain(_) => None,
-            Self::Tls(tls) => tls.name.as_ref(),
+            Self::Tls(tls) => tls.name.as_deref(),
         }
     }
 

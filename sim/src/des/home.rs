@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use underpass_core::balance::{Destination, Idle, Ledger, SeatId};
 use underpass_core::head::Buffers;
@@ -57,7 +56,7 @@ pub(super) struct Legs {
     pub(super) client: Tip,
     pub(super) backend: Backend,
     /// By which name the backend was asked, if not by its own.
-    pub(super) asked: Option<Arc<str>>,
+    pub(super) asked: Option<Box<str>>,
     /// Bytes under way, by the side that they come from.
     pub(super) carriers: Both<VecDeque<u8>>,
     /// The client's connection is to be reset when it is closed.

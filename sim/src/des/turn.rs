@@ -105,7 +105,7 @@ impl Turn<'_> {
         self.legs.name += 1;
         let (owner, route) = (Owner::Session(self.number), Route::Backend(place, address));
         let own = worker.tls.as_ref().map(|tls| &*tls.name);
-        let asked = own.map(|own| call.name.map_or(own, |name| &**name));
+        let asked = own.map(|own| call.name.unwrap_or(own));
         let tip = self.net.begin(owner, route, self.legs.name, asked);
         self.legs.backend = Backend::Dialling(address, tip);
         Poll::Pending
@@ -134,7 +134,7 @@ impl Io for Turn<'_> {
     }
 
     fn connect(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
-        self.legs.asked = call.name.cloned();
+        self.legs.asked = call.name.map(Into::into);
         match call.dial {
             Dial::Idle => Poll::Ready(self.take_idle(call)),
             Dial::Address(address) => self.dial(call, address),

@@ -40,6 +40,14 @@ impl Draw {
         Tls { clients: self.0.pick(&[true, true, false]), rude: self.0.pick(&[0, 0, 2, 5]) }
     }
 
+    /// What is said of TLS, with the clients and with the backends.
+    pub(super) fn secrecy(&mut self) -> Vec<String> {
+        let most = self.0.within(1, 9);
+        let clock = self.0.one_in(2).then(|| format!("RequestReadTimeout handshake={most}"));
+        let preserves = self.0.one_in(2).then(|| "ProxyPreserveHost On".to_owned());
+        ["SSLProxyEngine on".to_owned()].into_iter().chain(clock).chain(preserves).collect()
+    }
+
     /// For which hosts the requests are.
     pub(super) fn name(&mut self, script: &mut [Op]) {
         for op in script {

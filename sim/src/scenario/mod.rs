@@ -163,9 +163,7 @@ impl Scenario {
                 ];
                 lines.extend(bounds.into_iter().filter(|_| rng.one_in(3)));
             }
-            Self::LongIdle | Self::HalfClose | Self::Swarm => {
-                lines.extend(clocks(rng));
-            }
+            Self::LongIdle | Self::HalfClose | Self::Swarm => lines.extend(clocks(rng)),
             Self::Heads => {
                 protocol = rng.pick(&["", "", " protocol=chat"]);
                 lines.extend(whole.edits());
@@ -182,11 +180,8 @@ impl Scenario {
                 lines.push(format!("RequestReadTimeout {read}"));
             }
             Self::Tls => {
-                let most = rng.within(1, 9);
-                lines.extend(rng.one_in(2).then(|| format!("RequestReadTimeout handshake={most}")));
-                lines.push("SSLProxyEngine on".to_owned());
-                lines.extend(rng.one_in(2).then(|| "ProxyPreserveHost On".to_owned()));
-                scheme = rng.pick(&["ws", "wss", "wss"]);
+                lines.extend(whole.secrecy());
+                scheme = whole.0.pick(&["ws", "wss", "wss"]);
             }
             Self::Balancer | Self::Bulk | Self::Hostile | Self::Partition | Self::Storm => {}
         }
@@ -245,10 +240,10 @@ impl Scenario {
                 }
             }
         }
-        match self {
-            Self::Heads => draw.dress(&mut script),
-            Self::Tls => draw.name(&mut script),
-            _ => {}
+        if self == Self::Heads {
+            draw.dress(&mut script);
+        } else if self == Self::Tls {
+            draw.name(&mut script);
         }
         let behind = (self == Self::Crowd && draw.0.one_in(2)).then_some(0);
         Client { id, behind, start, script }

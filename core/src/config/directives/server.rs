@@ -24,10 +24,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         example: "Listen 127.0.0.1:8080",
         count: 1..=2,
         apply: |loader, args| {
-            loader.draft.listen(url::listen(&args[0])?, &args[0])?;
-            let Some(word) = args.get(1) else { return Ok(()) };
-            let is_secure = one_of(word, &[("http", false), ("https", true)])?;
-            loader.draft.listen_for(is_secure, word);
+            let address = url::listen(&args[0])?;
+            let is_secure = |word| one_of(word, &[("http", false), ("https", true)]);
+            let says = args.get(1).map(|word| is_secure(word).map(|it| (it, word))).transpose()?;
+            loader.draft.listen(address, &args[0])?;
+            says.into_iter().for_each(|(it, word)| loader.draft.listen_for(it, word));
             Ok(())
         },
     },

@@ -34,7 +34,7 @@ pub(crate) struct Tls {
     wire: Wire,
     hello: Option<Hello>,
     /// By which name a backend was asked, if not by its own.
-    pub(super) name: Option<Arc<str>>,
+    pub(super) name: Option<Box<str>>,
     /// We have said that nothing more will come.
     has_ended: bool,
     /// The peer has ended without saying so.
@@ -64,11 +64,11 @@ impl Tls {
         socket: Plain,
         config: Arc<ClientConfig>,
         server: ServerName<'static>,
-        name: Option<Arc<str>>,
+        name: Option<&str>,
     ) -> io::Result<Self> {
         let connection = UnbufferedClientConnection::new(config, server);
         let records = Records::client(connection.map_err(io::Error::other)?);
-        Ok(Self { name, ..Self::new(socket, Talk::Records(records)) })
+        Ok(Self { name: name.map(Into::into), ..Self::new(socket, Talk::Records(records)) })
     }
 
     fn new(socket: Plain, talk: Talk) -> Self {
