@@ -56,7 +56,7 @@
 //! use underpass_core::report::Report;
 //! use underpass_core::route::Caller;
 //! use underpass_core::time::Time;
-//! use underpass_core::{Both, Cx, Dial, Fault, Io, Pumped, Read, Session, Side, limits, pump};
+//! use underpass_core::{Both, Call, Cx, Fault, Io, Pumped, Read, Session, Side, limits, pump};
 //!
 //! struct Wires { pool: Pool<()>, to_come: Both<Vec<u8>>, gone: Both<Vec<u8>> }
 //!

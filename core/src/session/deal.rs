@@ -41,7 +41,7 @@ pub(super) struct Deal {
     /// The connection that it goes out on, once a worker is elected.
     pub(super) dial: Dial,
     /// The host that it is for, where workers are asked by that in TLS (`ProxyPreserveHost`).
-    pub(super) preserved: Option<Preserved>,
+    pub(super) host: Option<Preserved>,
     /// Whose connection is kept after the exchange, if it is.
     pub(super) keeps: Option<Keeper>,
     /// The backend means to keep its connection, and has done nothing odd on it.
@@ -73,7 +73,7 @@ pub(super) struct Deal {
 /// The host of a request, by which workers are asked in TLS.
 #[derive(Debug)]
 pub(super) struct Preserved {
-    pub(super) host: Box<str>,
+    pub(super) name: Box<str>,
     /// It is another name than the elected worker's own.
     differs: bool,
 }
@@ -139,7 +139,7 @@ impl Deal {
             kept: end,
             reuses: false,
             dial: Dial::Address(0),
-            preserved: Preserved::by(request, said.scope),
+            host: Preserved::by(request, said.scope),
             keeps: keeper,
             reusable: false,
             ask: ask(request, &offer, &said, caller, rules),
@@ -166,7 +166,7 @@ impl Deal {
 
     /// By which name the elected worker is asked in TLS, if not by its own.
     pub(super) fn name(&self) -> Option<&str> {
-        self.preserved.as_ref().filter(|it| it.differs).map(|it| &*it.host)
+        self.host.as_ref().filter(|it| it.differs).map(|it| &*it.name)
     }
 
     /// What of the client's input is kept of this request is needed no more: it is not sent again. How much that is.
@@ -192,12 +192,12 @@ impl Preserved {
     /// What a request says, where that counts, and it can be said in TLS.
     fn by(request: &Request<'_, '_>, scope: &Scope) -> Option<Self> {
         let host = request.host().filter(|host| scope.preserve_host && Back::is_name(host))?;
-        Some(Self { host: host.to_ascii_lowercase().into(), differs: false })
+        Some(Self { name: host.to_ascii_lowercase().into(), differs: false })
     }
 
     /// That worker is elected.
     pub(super) fn serve_by(&mut self, worker: &Worker) {
-        self.differs = worker.tls.as_ref().is_some_and(|tls| *tls.name != *self.host);
+        self.differs = worker.tls.as_ref().is_some_and(|tls| *tls.name != *self.name);
     }
 }
 

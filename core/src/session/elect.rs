@@ -42,7 +42,7 @@ impl Deal {
             return;
         };
         let manner = said.manner(worker);
-        self.preserved.iter_mut().for_each(|it| it.serve_by(worker));
+        self.host.iter_mut().for_each(|it| it.serve_by(worker));
         self.reuses = worker.idle.is_some() && !self.changes.is_set(vars::NO_KEEP_ALIVE);
         (self.terms.connect, self.terms.answer) = (manner.connect, manner.answer);
         self.manner = manner;

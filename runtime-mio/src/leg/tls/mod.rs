@@ -12,7 +12,6 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use mio::event::Event;
-use rustix::buffer::spare_capacity;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, Error};
@@ -24,7 +23,7 @@ pub(crate) use hearing::Choice;
 use hearing::{Hearing, Turned};
 use records::{Records, Stage};
 
-/// How much ciphertext is read at once: a record, and the beginning of the next one.
+/// How much ciphertext can be read at once at the least: the rest of any record.
 const READ: usize = 20 * 1024;
 
 /// A socket that TLS is spoken on.
@@ -124,12 +123,12 @@ impl Tls {
     /// Reads plaintext into `room`: what has been read before comes first, for no event will tell of it.
     pub(super) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         loop {
-            let stage = self.advance()?;
             let Talk::Records(records) = &mut self.talk else { return Err(not_connected()) };
-            match records.take(room) {
-                0 if stage == Stage::Ended => return Ok(0),
-                0 => {}
-                count => return Ok(count),
+            match records.read(&mut self.wire, room) {
+                Ok(0) if records.stage() == Stage::Ended => return Ok(0),
+                Ok(0) => {}
+                Ok(count) => return Ok(count),
+                Err(why) => return Err(self.fail(why)),
             }
             self.flush()?;
             if self.receive()? == 0 {
@@ -139,8 +138,8 @@ impl Tls {
         }
     }
 
-    /// Takes the first of `bytes`, a record at the most: they have been written as far as core is concerned, and go
-    /// when the socket takes them. Nothing is taken while earlier bytes wait.
+    /// Takes the first of `bytes`: they have been written as far as core is concerned, and go when the socket takes
+    /// them. Nothing is taken while earlier bytes wait.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !self.flush()? {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -181,7 +180,10 @@ impl Tls {
     fn flush(&mut self) -> io::Result<bool> {
         while !self.wire.to_go.is_empty() {
             match self.socket.write(self.wire.to_go.as_slice()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.wire.to_go.stow();
+                    return Ok(false);
+                }
                 written => self.wire.to_go.consume(written?),
             }
         }
@@ -190,17 +192,19 @@ impl Tls {
 
     /// Reads ciphertext; how much.
     fn receive(&mut self) -> io::Result<usize> {
+        let came = &mut self.wire.came;
         if !self.socket.is_readable() {
+            came.stow();
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let came = &mut self.wire.came;
-        let buffer = came.with_room(READ);
-        let whole = buffer.capacity() - buffer.len();
+        let room = came.spare(READ);
         let got = self
             .socket
-            .read_by(whole, |socket| Ok(rustix::io::read(socket.as_fd(), spare_capacity(buffer))?));
-        // A buffer that nothing came into is given back.
-        came.consume(0);
+            .read_by(room.len(), |socket| Ok(rustix::io::read(socket.as_fd(), &mut *room)?));
+        came.fill(*got.as_ref().unwrap_or(&0));
+        if got.is_err() {
+            came.stow();
+        }
         got
     }
 }

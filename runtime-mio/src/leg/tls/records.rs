@@ -7,15 +7,21 @@ use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 
 use super::bytes::{Bytes, Needs, Wire};
 
-/// Bytes of plaintext in one record at the most (RFC 8446 §5.1).
-pub(super) const RECORD: usize = 16 * 1024;
-
 /// A connection, and the plaintext that has come by it.
 pub(crate) struct Records {
     talk: Talk,
     /// Plaintext that nobody has taken yet: of one record.
     plain: Bytes,
     stage: Stage,
+    /// What is wrong with what came behind the plaintext that was read.
+    failed: Option<Box<Error>>,
+}
+
+/// Where plaintext goes: into the reader's room, and what that does not hold behind it.
+struct Sink<'a> {
+    room: &'a mut [u8],
+    filled: usize,
+    rest: &'a mut Bytes,
 }
 
 /// How far a connection has come.
@@ -58,6 +64,8 @@ enum Say<'a> {
 enum Step {
     /// Something was done: there may be more to do.
     Again,
+    /// There was plaintext; so much of it went into the reader's room.
+    Heard(usize),
     /// What was to be said has been said.
     Said,
     /// Both sides may speak; nothing is left to do.
@@ -80,43 +88,61 @@ impl Records {
     }
 
     fn new(talk: Talk) -> Self {
-        Self { talk, plain: Bytes::default(), stage: Stage::Shaking }
+        Self { talk, plain: Bytes::default(), stage: Stage::Shaking, failed: None }
     }
 
-    /// Reads what has come, as far as it goes: until there is plaintext, or more must come.
+    /// Reads what has come until there is plaintext, or more must come: how far it came.
     ///
     /// # Errors
     ///
-    /// If what has come is no good TLS, or the peer gives up, or proves to be another one. What the peer is to be told
-    /// of it is among what is to go.
+    /// Those of [`read`](Self::read).
     pub(super) fn advance(&mut self, wire: &mut Wire) -> Result<Stage, Error> {
-        while self.plain.is_empty() {
-            match self.step(Say::Nothing, wire)? {
-                Step::Again | Step::Said => {}
-                Step::Ended => self.stage = Stage::Ended,
-                Step::Open => {
-                    self.opens();
-                    break;
-                }
-                Step::Blocked => break,
-            }
-        }
-        if !self.plain.is_empty() {
-            self.opens();
-        }
+        self.read(wire, &mut [])?;
         Ok(self.stage)
     }
 
-    /// Moves plaintext into `room`; how much.
-    pub(super) fn take(&mut self, room: &mut [u8]) -> usize {
+    /// How far the connection has come.
+    pub(super) const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Reads what has come, as far as it goes: until `room` is full of plaintext, or more must come. How much that is.
+    ///
+    /// # Errors
+    ///
+    /// If what has come is no good TLS, or the peer gives up, or proves to be another one: once what came before that has
+    /// been read. What the peer is to be told of it is among what is to go.
+    pub(super) fn read(&mut self, wire: &mut Wire, room: &mut [u8]) -> Result<usize, Error> {
+        let mut filled = self.take(room);
+        while self.plain.is_empty() && (filled < room.len() || room.is_empty()) {
+            match self.step(Say::Nothing, wire, &mut room[filled..]) {
+                Ok(Step::Again | Step::Said) => {}
+                Ok(Step::Heard(count)) => filled += count,
+                Ok(Step::Ended) => self.stage = Stage::Ended,
+                Ok(Step::Open) => {
+                    self.opens();
+                    break;
+                }
+                Ok(Step::Blocked) => break,
+                Err(error) if filled == 0 => return Err(error),
+                Err(error) => {
+                    self.failed = Some(Box::new(error));
+                    break;
+                }
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Moves plaintext into `room` that has been read before; how much.
+    fn take(&mut self, room: &mut [u8]) -> usize {
         let count = room.len().min(self.plain.len());
         room[..count].copy_from_slice(&self.plain.as_slice()[..count]);
         self.plain.consume(count);
         count
     }
 
-    /// Makes a record of the first of `bytes`; gives how many that are. None if the connection does not let us yet, or
-    /// no more.
+    /// Makes records of `bytes`; gives how many that are. None if the connection does not let us yet, or no more.
     ///
     /// # Errors
     ///
@@ -126,7 +152,6 @@ impl Records {
         bytes: &[u8],
         wire: &mut Wire,
     ) -> Result<Option<usize>, Error> {
-        let bytes = &bytes[..bytes.len().min(RECORD)];
         Ok(self.say(Say::Data(bytes), wire)?.then_some(bytes.len()))
     }
 
@@ -142,8 +167,8 @@ impl Records {
     /// `true` if it was said.
     fn say(&mut self, say: Say<'_>, wire: &mut Wire) -> Result<bool, Error> {
         loop {
-            match self.step(say, wire)? {
-                Step::Again | Step::Open => {}
+            match self.step(say, wire, &mut [])? {
+                Step::Again | Step::Heard(_) | Step::Open => {}
                 Step::Ended => self.stage = Stage::Ended,
                 Step::Said => return Ok(true),
                 Step::Blocked => return Ok(false),
@@ -157,21 +182,46 @@ impl Records {
         }
     }
 
-    fn step(&mut self, say: Say<'_>, wire: &mut Wire) -> Result<Step, Error> {
-        self.one(say, wire).inspect_err(|_| {
+    fn step(&mut self, say: Say<'_>, wire: &mut Wire, room: &mut [u8]) -> Result<Step, Error> {
+        if let Some(error) = self.failed.take() {
+            return Err(*error);
+        }
+        let step = self.one(say, wire, room).inspect_err(|_| {
             // What is left to be said is why: an alert. What has come must not be heard again.
-            while self.talk.has_words() && self.one(Say::Nothing, wire).is_ok() {}
-        })
+            while self.talk.has_words() && self.one(Say::Nothing, wire, &mut []).is_ok() {}
+        });
+        if matches!(step, Ok(Step::Heard(_))) {
+            self.opens();
+        }
+        step
     }
 
-    fn one(&mut self, say: Say<'_>, Wire { came, to_go }: &mut Wire) -> Result<Step, Error> {
+    fn one(
+        &mut self,
+        say: Say<'_>,
+        Wire { came, to_go }: &mut Wire,
+        room: &mut [u8],
+    ) -> Result<Step, Error> {
         let Self { talk, plain, .. } = self;
+        let sink = Sink { room, filled: 0, rest: plain };
         let (read, step) = match talk {
-            Talk::Server(it) => step(it.process_tls_records(came.as_mut()), say, plain, to_go),
-            Talk::Client(it) => step(it.process_tls_records(came.as_mut()), say, plain, to_go),
+            Talk::Server(it) => step(it.process_tls_records(came.as_mut()), say, sink, to_go),
+            Talk::Client(it) => step(it.process_tls_records(came.as_mut()), say, sink, to_go),
         };
         came.consume(read);
         step
+    }
+}
+
+impl Sink<'_> {
+    fn put(&mut self, payload: &[u8]) {
+        let room = &mut self.room[self.filled..];
+        let (first, rest) = payload.split_at(payload.len().min(room.len()));
+        room[..first.len()].copy_from_slice(first);
+        self.filled += first.len();
+        if !rest.is_empty() {
+            self.rest.append(rest);
+        }
     }
 }
 
@@ -179,15 +229,15 @@ impl Records {
 fn step<Data>(
     UnbufferedStatus { discard, state, .. }: UnbufferedStatus<'_, '_, Data>,
     say: Say<'_>,
-    plain: &mut Bytes,
+    mut plain: Sink<'_>,
     to_go: &mut Bytes,
 ) -> (usize, Result<Step, Error>) {
     let step = state.and_then(|state| match state {
         ConnectionState::ReadTraffic(mut traffic) => {
             while let Some(record) = traffic.next_record() {
-                plain.append(record?.payload);
+                plain.put(record?.payload);
             }
-            Ok(Step::Again)
+            Ok(Step::Heard(plain.filled))
         }
         ConnectionState::EncodeTlsData(mut data) => {
             to_go.write(|room| data.encode(room).map_err(Needs::from)).map(|()| Step::Again)

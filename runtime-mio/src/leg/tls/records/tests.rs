@@ -33,9 +33,8 @@ impl End {
         from.to_go.consume(count);
         let mut room = [0; 1_000];
         loop {
-            let stage = self.records.advance(&mut self.wire)?;
-            match self.records.take(&mut room) {
-                0 => return Ok(stage),
+            match self.records.read(&mut self.wire, &mut room)? {
+                0 => return Ok(self.records.stage()),
                 count => heard.extend(&room[..count]),
             }
         }
@@ -50,7 +49,7 @@ impl End {
 
     fn holds_nothing(&self) -> bool {
         let Wire { came, to_go } = &self.wire;
-        [came, to_go, &self.records.plain].iter().all(|bytes| bytes.is_given_back())
+        [came, to_go, &self.records.plain].iter().all(|bytes| bytes.holds() == 0)
     }
 }
 
@@ -170,6 +169,25 @@ fn who_gives_up_says_why() {
         assert_eq!(heard, Err(Error::DecryptError), "{version}");
         let told = pair.client.hear(&mut pair.server.wire, usize::MAX, &mut Vec::new());
         assert!(matches!(told, Err(Error::AlertReceived(_))), "{version}: {told:?}");
+    }
+}
+
+/// A large room takes as many records as have come; and what came before nonsense is heard before that is told.
+#[test]
+fn all_that_has_come_is_read_at_once() {
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let mut pair = Pair::new(&keys(version), &[usize::MAX]);
+        pair.settle().expect("good keys");
+        let (said, mut room) = (pattern(50_000), vec![0; 60_000]);
+        pair.client.say(&said);
+        let End { records, wire } = &mut pair.server;
+        wire.came.append(pair.client.wire.to_go.as_slice());
+        wire.came.append(&[23, 3, 3, 0, 40]);
+        wire.came.append(&[7; 40]);
+        assert_eq!(records.read(wire, &mut room[..20_000]), Ok(20_000), "{version}");
+        assert_eq!(records.read(wire, &mut room[20_000..]), Ok(30_000), "{version}");
+        assert!(room[..50_000] == said);
+        assert_eq!(records.read(wire, &mut room), Err(Error::DecryptError), "{version}");
     }
 }
 
