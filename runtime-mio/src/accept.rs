@@ -149,7 +149,7 @@ mod tests {
         let (accepted, _) = listener.accept().unwrap();
         assert!(accepted.tcp_nodelay().unwrap());
         assert!(accepted.keepalive().unwrap());
-        assert_eq!(accepted.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), Duration::from_secs(45));
         assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(Duration::from_secs(120)));
     }
 }

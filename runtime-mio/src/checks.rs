@@ -260,8 +260,8 @@ impl Checks {
     fn connect(&self, worker: WorkerId, place: &mut Option<Leg>) -> io::Result<()> {
         // The first event of a socket that is dialled says that it can be written to.
         let dialled = place.take_if(|leg| leg.is_writable() || leg.plain().is_none());
-        let leg = dialled.ok_or(io::ErrorKind::WouldBlock)?;
-        leg.take_error()?.map_or(Ok(()), Err)?;
+        let mut leg = dialled.ok_or(io::ErrorKind::WouldBlock)?;
+        leg.breakage().map_or(Ok(()), Err)?;
         let leg = place.insert(self.epoch.secured(leg, worker, None)?);
         leg.secure(&|_, _| None)
     }

@@ -18,14 +18,11 @@ use crate::resolve::{Address, Names};
 use crate::shared::Shared;
 use crate::slots::Key;
 
-/// A peer is asked for a sign of life after so long a silence,
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
-/// again so often,
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// and is given up after so many questions.
-const KEEPALIVE_RETRIES: u32 = 4;
 /// A peer that does not acknowledge what was sent is given up after so long (`TCP_USER_TIMEOUT`, R52).
 const USER_TIMEOUT: Duration = Duration::from_secs(120);
+/// A peer is asked for a sign of life after so long a silence. When the system means to ask again, 75 s later, its time
+/// is up (tcp(7): `TCP_USER_TIMEOUT` counts, and not how often it was asked), so that nothing else need be set.
+const KEEPALIVE: Duration = USER_TIMEOUT.saturating_sub(Duration::from_secs(75));
 
 /// What a thread dials its workers by.
 #[derive(Debug)]
@@ -153,11 +150,7 @@ pub(crate) fn tune(socket: &Socket, keepalive: bool) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
     if keepalive {
-        let keepalive = TcpKeepalive::new()
-            .with_time(KEEPALIVE_IDLE)
-            .with_interval(KEEPALIVE_INTERVAL)
-            .with_retries(KEEPALIVE_RETRIES);
-        socket.set_tcp_keepalive(&keepalive)?;
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
     }
     Ok(())
 }

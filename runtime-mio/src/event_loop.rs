@@ -195,8 +195,13 @@ impl EventLoop {
 
     /// An event of a leg: it is noted there, and the session is ready.
     fn note(&mut self, event: &Event) {
-        let (key, seat) = Key::of(event.token());
-        let Seat::Session(side) = seat else { return self.idle.note(key, event) };
+        let (key, side) = match Key::of(event.token()) {
+            (key, Seat::Session(side)) => (key, side),
+            (place, Seat::Idle) => match self.idle.note(place, event) {
+                Some(key) => (key, Side::Backend),
+                None => return,
+            },
+        };
         let Some(slot) = self.slots.get_mut(key) else { return };
         match side {
             Side::Client => slot.client.note(event),

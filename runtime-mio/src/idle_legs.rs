@@ -2,8 +2,8 @@
 
 use std::io;
 
+use mio::Registry;
 use mio::event::Event;
-use mio::{Registry, Token};
 use slab::Slab;
 use underpass_core::balance::{Destination, Idle, SeatId};
 use underpass_core::route::Worker;
@@ -15,76 +15,105 @@ use crate::slots::{Key, Seat};
 /// The idle legs of one loop. Which are kept, and for how long, core says.
 #[derive(Debug)]
 pub(crate) struct IdleLegs {
-    legs: Slab<Waiting>,
+    places: Slab<Place>,
     idle: Idle<Key>,
     generation: u32,
 }
 
+/// Where the events of a leg come that is idle, or has been. It goes with its leg.
 #[derive(Debug)]
-struct Waiting {
-    leg: Leg,
-    seat: SeatId,
+struct Place {
+    tenant: Tenant,
     generation: u32,
+}
+
+#[derive(Debug)]
+enum Tenant {
+    /// Nobody uses the leg.
+    Waiting(Leg, SeatId),
+    /// That session does.
+    Session(Key),
 }
 
 impl IdleLegs {
     pub(crate) fn new(workers: &[Worker]) -> Self {
-        Self { legs: Slab::new(), idle: Idle::new(workers), generation: 0 }
+        Self { places: Slab::new(), idle: Idle::new(workers), generation: 0 }
     }
 
     /// The workers are other ones: legs to those that are not where they were are closed.
     pub(crate) fn renew(&mut self, before: &[Worker], after: &[Worker]) {
         for place in self.idle.renew(before, after) {
-            self.close(place);
+            self.leave(place);
         }
     }
 
     /// Keeps a leg on which an exchange has ended well. One that has something to say already, or
     /// that cannot be watched, is closed.
     pub(crate) fn keep(&mut self, mut leg: Leg, to: Destination, now: Time, registry: &Registry) {
-        let place = Key::new(self.legs.vacant_key(), self.generation);
-        if !leg.is_silent() || leg.register_again(registry, place.token(Seat::Idle)).is_err() {
-            return;
+        if !leg.is_silent() {
+            return self.close(leg);
         }
-        self.generation = place.next_generation();
-        self.legs.insert(Waiting { leg, seat: to.seat, generation: place.generation });
-        if let Some(surplus) = self.idle.keep(to, place, now) {
-            self.close(surplus);
+        // A leg that could not be watched is closed.
+        let Ok(key) = self.settle(leg, to.seat, registry) else { return };
+        if let Some(surplus) = self.idle.keep(to, key, now) {
+            self.leave(surplus);
         }
     }
 
-    /// Takes a leg that leads there, which from now on has events for that token.
-    pub(crate) fn take(
-        &mut self,
-        to: &Destination,
-        now: Time,
-        registry: &Registry,
-        token: Token,
-    ) -> Option<io::Result<Leg>> {
-        let place = self.idle.take(to, now)?;
-        let leg = self.close(place)?;
-        Some(leg.register_again(registry, token).map(|()| leg))
+    /// Puts a leg into its place. The first time it is given one, which it has from then on: whoever takes it is found by
+    /// that, so that it need not be watched anew.
+    fn settle(&mut self, mut leg: Leg, seat: SeatId, registry: &Registry) -> io::Result<Key> {
+        if let Some(number) = leg.place() {
+            let place = &mut self.places[number as usize];
+            place.tenant = Tenant::Waiting(leg, seat);
+            return Ok(Key { number, generation: place.generation });
+        }
+        let key = Key::new(self.places.vacant_key(), self.generation);
+        leg.settle(registry, key.token(Seat::Idle), key.number)?;
+        self.generation = key.next_generation();
+        let tenant = Tenant::Waiting(leg, seat);
+        self.places.insert(Place { tenant, generation: key.generation });
+        Ok(key)
     }
 
-    /// An event: nobody has asked, so whatever the backend says ends the connection (R26). Only that
-    /// it can be written to is no news, nor what TLS says to itself.
-    pub(crate) fn note(&mut self, place: Key, event: &Event) {
-        let Some(waiting) = self.legs.get_mut(place.number as usize) else { return };
-        if waiting.generation != place.generation {
-            return;
+    /// Takes a leg that leads there for that session.
+    pub(crate) fn take(&mut self, to: &Destination, now: Time, session: Key) -> Option<Leg> {
+        let key = self.idle.take(to, now)?;
+        let place = self.places.get_mut(key.number as usize)?;
+        match std::mem::replace(&mut place.tenant, Tenant::Session(session)) {
+            Tenant::Waiting(leg, _) => Some(leg),
+            Tenant::Session(_) => None,
         }
-        waiting.leg.note(event);
-        if !waiting.leg.is_silent() {
-            let seat = waiting.seat;
-            self.idle.forget(seat, place);
-            self.close(place);
+    }
+
+    /// An event, of a leg that a session uses: that session. Of one that waits, nobody has asked, so whatever the
+    /// backend says ends the connection (R26). Only that it can be written to is no news, nor what TLS says to itself.
+    pub(crate) fn note(&mut self, key: Key, event: &Event) -> Option<Key> {
+        let place = self.places.get_mut(key.number as usize)?;
+        let place = Some(place).filter(|place| place.generation == key.generation)?;
+        let (leg, seat) = match &mut place.tenant {
+            Tenant::Waiting(leg, seat) => (leg, *seat),
+            Tenant::Session(session) => return Some(*session),
+        };
+        leg.note(event);
+        if !leg.is_silent() {
+            self.idle.forget(seat, key);
+            self.leave(key);
+        }
+        None
+    }
+
+    /// Closes a leg that a session has used.
+    pub(crate) fn close(&mut self, leg: Leg) {
+        if let Some(number) = leg.place() {
+            self.places.try_remove(number as usize);
         }
     }
 
     /// Closes what has waited for too long.
     pub(crate) fn expire(&mut self, now: Time) {
         while let Some(place) = self.idle.expired(now) {
-            self.close(place);
+            self.leave(place);
         }
     }
 
@@ -93,8 +122,9 @@ impl IdleLegs {
         self.idle.next_deadline()
     }
 
-    fn close(&mut self, place: Key) -> Option<Leg> {
-        self.legs.try_remove(place.number as usize).map(|waiting| waiting.leg)
+    /// A leg that waits is closed, and its place with it.
+    fn leave(&mut self, place: Key) {
+        self.places.try_remove(place.number as usize);
     }
 }
 
@@ -114,12 +144,37 @@ mod tests {
         let (mut wire, mut idle) = (Wire::new()?, IdleLegs::new(&[Worker::new("b", 80)]));
         let leg = wire.take_leg();
         idle.keep(leg, to(), Time::ZERO, wire.registry());
-        let taken =
-            idle.take(&to(), Time::ZERO, wire.registry(), Token(0)).expect("it was kept")?;
-        assert!(idle.take(&to(), Time::ZERO, wire.registry(), Token(0)).is_none());
-        wire.put_leg(taken);
-        wire.peer.write_all(b"hello")?;
-        assert_eq!(wire.until(|leg| leg.read(&mut [0; 9]))?, 5);
+        for generation in 0..3 {
+            let session = Key { number: 7, generation };
+            let mut taken = idle.take(&to(), Time::ZERO, session).expect("it was kept");
+            assert!(idle.take(&to(), Time::ZERO, session).is_none());
+            wire.peer.write_all(b"hello")?;
+            while taken.read(&mut [0; 9]).is_err() {
+                for event in &wire.events()? {
+                    let (place, seat) = Key::of(event.token());
+                    assert_eq!((seat, idle.note(place, event)), (Seat::Idle, Some(session)));
+                    taken.note(event);
+                }
+            }
+            idle.keep(taken, to(), Time::ZERO, wire.registry());
+        }
+        Ok(())
+    }
+
+    /// Or its events would come to whoever has its place next.
+    #[test]
+    fn a_leg_that_is_closed_leaves_its_place() -> io::Result<()> {
+        let (mut wire, mut idle) = (Wire::new()?, IdleLegs::new(&[Worker::new("b", 80)]));
+        idle.keep(wire.take_leg(), to(), Time::ZERO, wire.registry());
+        let session = Key { number: 7, generation: 7 };
+        let mut taken = idle.take(&to(), Time::ZERO, session).expect("it was kept");
+        assert_eq!(idle.places.len(), 1);
+        wire.peer.write_all(b"too late")?;
+        while taken.plain().is_some_and(|leg| !leg.is_readable()) {
+            wire.events()?.iter().for_each(|event| taken.note(event));
+        }
+        idle.keep(taken, to(), Time::ZERO, wire.registry());
+        assert!(idle.places.is_empty() && idle.next_deadline().is_none(), "it has spoken");
         Ok(())
     }
 
@@ -140,8 +195,8 @@ mod tests {
                 }
             }
             assert!(
-                idle.legs.is_empty()
-                    && idle.take(&to(), Time::ZERO, wire.registry(), Token(0)).is_none()
+                idle.places.is_empty()
+                    && idle.take(&to(), Time::ZERO, Key { number: 7, generation: 7 }).is_none()
             );
         }
         Ok(())
@@ -153,7 +208,7 @@ mod tests {
         let leg = wire.take_leg();
         idle.keep(leg, to(), Time::ZERO, wire.registry());
         idle.expire(idle.next_deadline().expect("a deadline"));
-        assert!(idle.legs.is_empty() && idle.next_deadline().is_none());
+        assert!(idle.places.is_empty() && idle.next_deadline().is_none());
         Ok(())
     }
 }

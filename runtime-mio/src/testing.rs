@@ -53,11 +53,6 @@ impl Wire {
         self.leg.take().expect("the leg was not taken")
     }
 
-    /// Puts a leg back.
-    pub(crate) fn put_leg(&mut self, leg: Leg) {
-        self.leg = Some(leg);
-    }
-
     pub(crate) fn registry(&self) -> &mio::Registry {
         self.poll.registry()
     }

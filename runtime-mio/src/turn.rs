@@ -95,10 +95,9 @@ impl Turn<'_> {
 
     /// Takes an idle leg, if there is one.
     fn take_idle(&mut self, call: Call<'_>) -> Result<(), Fault> {
-        let token = self.who.key.token(Seat::Session(Side::Backend));
-        let taken = self.idle.take(&call.destination(), self.now, self.registry, token);
-        let leg = taken.ok_or(Fault::Exhausted)?.map_err(|error| fault(&error))?;
-        (*self.backend, *self.dialling) = (Some(leg), None);
+        self.hang_up();
+        let taken = self.idle.take(&call.destination(), self.now, self.who.key);
+        *self.backend = Some(taken.ok_or(Fault::Exhausted)?);
         Ok(())
     }
 
@@ -122,16 +121,18 @@ impl Turn<'_> {
 
     /// Drops the earlier attempt, whose events would carry the same token as those of the next one.
     fn hang_up(&mut self) -> Token {
-        (*self.backend, *self.dialling) = (None, None);
+        *self.dialling = None;
+        if let Some(leg) = self.backend.take() {
+            self.idle.close(leg);
+        }
         self.who.key.token(Seat::Session(Side::Backend))
     }
 
     /// The dialled socket has had its event: it is up, or says why not.
     fn rise(&mut self, call: Call<'_>) -> Poll<Result<(), Fault>> {
-        let Some(leg) = self.backend.take() else { return Poll::Pending };
+        let Some(mut leg) = self.backend.take() else { return Poll::Pending };
         *self.dialling = None;
-        let error = leg.take_error().unwrap_or_else(Some);
-        let leg = match error {
+        let leg = match leg.breakage() {
             Some(error) => Err(error),
             None => self.epoch.secured(leg, call.lease.worker(), call.name),
         };
@@ -198,11 +199,12 @@ impl Io for Turn<'_> {
 
     fn release(&mut self, lease: Option<Lease>, report: &Report) {
         // Core has done with the backend: its connection need not wait for the client's to linger.
-        let backend = self.backend.take().filter(|_| self.dialling.is_none());
-        if let (Some(lease), true, Some(leg)) = (&lease, report.reusable, backend) {
+        let keeps = report.reusable && self.dialling.is_none();
+        if let (Some(lease), Some(leg)) = (&lease, self.backend.take_if(|_| keeps)) {
             let to = Destination { seat: lease.seat(), name: leg.name().map(Into::into) };
             self.idle.keep(leg, to, self.now, self.registry);
         }
+        self.hang_up();
         let who = self.who;
         self.with_pool(|pool| pool.release(lease, who, report));
         if report.close.is_abrupt() {

@@ -40,6 +40,72 @@ fn a_round_trip_costs_two_reads_and_two_writes() {
     assert!(others <= EDGES, "{others} other calls: {:?}", names(&calls));
 }
 
+/// Calls of each kind that are not polls, nor accepts, of which the last of a batch finds nobody; nor what the standard
+/// library asks before it closes a descriptor, if it was built for that.
+fn beside_polls(calls: &[Call]) -> BTreeMap<&str, usize> {
+    let mut names = names(calls);
+    names.retain(|name, _| !POLLS.contains(name) && !["accept4", "fcntl"].contains(name));
+    names
+}
+
+/// Opening and ending a tunnel costs what it must: both heads, both ends, and what is set on the backend's socket.
+#[test]
+fn a_tunnel_that_opens_and_ends_costs_18_calls_beside_polls() {
+    const ROUNDS: usize = 50;
+    let house = House::new(RULES);
+    let open_and_end = || {
+        let (mut client, mut backend) = house.tunnel();
+        client.shut();
+        backend.ends();
+        backend.shut();
+        client.ends();
+    };
+    open_and_end();
+    let Some(watch) = Watch::begin(&house, "tunnels") else { return };
+    (0..ROUNDS).for_each(|_| open_and_end());
+    // What a tunnel leaves to be closed is closed before the next one is accepted.
+    let _last = house.tunnel();
+    let calls = of_the_loop(watch.end());
+    let last = [("recvfrom", 2), ("sendto", 2), ("epoll_ctl", 2), ("setsockopt", 4)];
+    let mut expected = BTreeMap::from([
+        ("recvfrom", 4),
+        ("sendto", 2),
+        ("epoll_ctl", 2),
+        ("socket", 1),
+        ("setsockopt", 4),
+        ("connect", 1),
+        ("shutdown", 2),
+        ("close", 2),
+    ]);
+    expected.values_mut().for_each(|count| *count *= ROUNDS);
+    for (name, more) in last.into_iter().chain([("socket", 1), ("connect", 1)]) {
+        expected.entry(name).and_modify(|count| *count += more);
+    }
+    assert_eq!(beside_polls(&calls), expected);
+}
+
+/// A request on kept connections costs two reads and two writes: who has a connection next need not watch it anew.
+#[test]
+fn a_request_on_kept_connections_costs_two_reads_and_two_writes() {
+    const ROUNDS: usize = 50;
+    let house = House::new("KeepAlive On\nThreads 1\nProxyPass / http://BACKEND/");
+    let (mut client, mut backend) = (house.client(), None);
+    let mut ask = || {
+        client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        let backend = backend.get_or_insert_with(|| house.backend());
+        backend.head();
+        backend.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        client.head();
+        client.hear("ok");
+    };
+    (0..2).for_each(|_| ask());
+    let Some(watch) = Watch::begin(&house, "requests") else { return };
+    (0..ROUNDS).for_each(|_| ask());
+    let calls = of_the_loop(watch.end());
+    let expected = BTreeMap::from([("recvfrom", 2 * ROUNDS), ("sendto", 2 * ROUNDS)]);
+    assert_eq!(beside_polls(&calls), expected);
+}
+
 /// While others are served, a silent tunnel is not touched: no call names one of its sockets.
 #[test]
 fn a_silent_tunnel_costs_nothing() {

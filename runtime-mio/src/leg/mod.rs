@@ -126,19 +126,25 @@ impl Leg {
         self.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Lets its events come with another token from now on.
-    pub(crate) fn register_again(&self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.socket().register_again(registry, token)
+    /// Lets its events come to that place among the idle ones from now on, by whose token they are known.
+    pub(crate) fn settle(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        place: u32,
+    ) -> io::Result<()> {
+        self.socket_mut().settle(registry, token, place)
     }
 
-    /// What has broken the connection, if anything has: known without reading, and told once.
+    /// The place to which its events come, once it has been an idle one.
+    pub(crate) fn place(&self) -> Option<u32> {
+        self.socket().place()
+    }
+
+    /// What has broken the connection, or kept it from being made, if anything has: known without reading, and told
+    /// once.
     pub(crate) fn breakage(&mut self) -> Option<io::Error> {
         self.socket_mut().breakage()
-    }
-
-    /// The error that a failed connect has left.
-    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket().take_error()
     }
 
     /// Reads into `room`.

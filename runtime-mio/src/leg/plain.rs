@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(crate) struct Plain {
     peer: Peer,
     /// So many reads in a row moved as much as a read may.
     full: u8,
+    /// One above the place to which its events come, once it has been an idle one.
+    place: Option<NonZeroU32>,
 }
 
 /// What events have told of the other end.
@@ -44,7 +47,7 @@ impl Plain {
     /// A leg of which nothing is known yet but that it was registered.
     pub(crate) fn new(stream: impl Into<OwnedFd>, writable: bool) -> Self {
         let stream = Socket::from(stream.into());
-        Self { stream, readable: false, writable, peer: Peer::Here, full: 0 }
+        Self { stream, readable: false, writable, peer: Peer::Here, full: 0, place: None }
     }
 
     /// Takes what an event says. Events are hints: a bit that is set in vain costs one call.
@@ -75,10 +78,22 @@ impl Plain {
         self.readable
     }
 
-    /// Lets its events come with another token from now on.
-    pub(crate) fn register_again(&self, registry: &Registry, token: Token) -> io::Result<()> {
+    /// Lets its events come to that place among the idle ones from now on, by whose token they are known.
+    pub(crate) fn settle(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        place: u32,
+    ) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        registry.reregister(&mut SourceFd(&self.stream.as_raw_fd()), token, interest)
+        registry.reregister(&mut SourceFd(&self.stream.as_raw_fd()), token, interest)?;
+        self.place = place.checked_add(1).and_then(NonZeroU32::new);
+        Ok(())
+    }
+
+    /// The place to which its events come, once it has been an idle one.
+    pub(crate) fn place(&self) -> Option<u32> {
+        self.place.map(|above| above.get() - 1)
     }
 
     /// What has broken the connection, if anything has: known without reading, and told once.
@@ -91,7 +106,7 @@ impl Plain {
     }
 
     /// The error that a failed connect has left.
-    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.stream.take_error()
     }
 
