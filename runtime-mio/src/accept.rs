@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket, Type};
+use underpass_core::config::SocketBuffers;
 
 use crate::dial::tune;
 use crate::leg::is_exhaustion;
@@ -89,10 +90,15 @@ fn spare() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
-/// Binds one socket for each loop to the address, and says which address that is, for port 0 is none.
-pub(crate) fn bind(address: SocketAddr, loops: usize) -> io::Result<(SocketAddr, Vec<Socket>)> {
+/// Binds one socket for each loop to the address, and says which address that is, for port 0 is none. Clients'
+/// connections have such buffers.
+pub(crate) fn bind(
+    address: SocketAddr,
+    loops: usize,
+    buffers: SocketBuffers,
+) -> io::Result<(SocketAddr, Vec<Socket>)> {
     let address = probe(address)?;
-    let sockets: io::Result<Vec<_>> = (0..loops).map(|_| listen(address)).collect();
+    let sockets: io::Result<Vec<_>> = (0..loops).map(|_| listen(address, buffers)).collect();
     Ok((address, sockets?))
 }
 
@@ -104,10 +110,14 @@ fn probe(address: SocketAddr) -> io::Result<SocketAddr> {
     socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
-fn listen(address: SocketAddr) -> io::Result<Socket> {
+fn listen(address: SocketAddr, buffers: SocketBuffers) -> io::Result<Socket> {
     let socket = socket(address)?;
     socket.set_reuse_port(true)?;
     tune(&socket, true)?;
+    // The window that a connection begins with is made of it (`tcp(7)`).
+    let SocketBuffers { send, receive } = buffers;
+    send.map_or(Ok(()), |bytes| socket.set_send_buffer_size(bytes.get() as usize))?;
+    receive.map_or(Ok(()), |bytes| socket.set_recv_buffer_size(bytes.get() as usize))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)
@@ -127,22 +137,25 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
 mod tests {
     use super::*;
     use std::net::Ipv4Addr;
+    use std::num::NonZeroU32;
     use std::time::Duration;
 
     const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
     #[test]
     fn an_address_in_use_is_refused_even_if_its_owner_shares_it() {
-        let (address, _sockets) = bind(ANY_PORT, 2).unwrap();
+        let (address, _sockets) = bind(ANY_PORT, 2, SocketBuffers::default()).unwrap();
         assert_ne!(address.port(), 0);
-        let again = bind(address, 2).unwrap_err();
+        let again = bind(address, 2, SocketBuffers::default()).unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AddrInUse);
     }
 
     /// What is set on a listener holds for its connections, and costs them no system call.
     #[test]
     fn connections_inherit_what_their_listener_was_tuned_to() {
-        let (address, sockets) = bind(ANY_PORT, 1).unwrap();
+        let buffers =
+            SocketBuffers { send: NonZeroU32::new(65_536), receive: NonZeroU32::new(16_384) };
+        let (address, sockets) = bind(ANY_PORT, 1, buffers).unwrap();
         let listener = sockets.into_iter().next().unwrap();
         listener.set_nonblocking(false).unwrap();
         let _client = std::net::TcpStream::connect(address).unwrap();
@@ -150,6 +163,9 @@ mod tests {
         assert!(accepted.tcp_nodelay().unwrap());
         assert!(accepted.keepalive().unwrap());
         assert_eq!(accepted.tcp_keepalive_time().unwrap(), Duration::from_secs(45));
+        // The system doubles them, for its own notes (`socket(7)`).
+        let both = (accepted.send_buffer_size().unwrap(), accepted.recv_buffer_size().unwrap());
+        assert_eq!(both, (131_072, 32_768));
         assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(Duration::from_secs(120)));
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn run(
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
     raise_descriptor_limit();
     let loops = config.threads.map_or_else(cores, |threads| usize::from(threads.get()));
-    let mut doors = Doors::new(loops);
+    let mut doors = Doors::new(loops, config.socket_buffers);
     let opened = doors.open(&config.listens)?;
     doors.settle(&config.listens, &opened);
     let (addresses, fixed) = (doors.addresses(), Fixed::of(&config));

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use rustix::io::Errno;
 use socket2::Socket;
-use underpass_core::config::Listen;
+use underpass_core::config::{Listen, SocketBuffers};
 
 use crate::accept;
 use crate::daemon::CannotRun;
@@ -14,6 +14,7 @@ use crate::daemon::CannotRun;
 #[derive(Debug)]
 pub(crate) struct Doors {
     loops: usize,
+    buffers: SocketBuffers,
     /// Those that a configuration names, and which ones they are.
     open: Vec<(Listen, SocketAddr)>,
 }
@@ -27,9 +28,9 @@ pub(crate) struct Opened {
 }
 
 impl Doors {
-    /// None yet, for so many loops.
-    pub(crate) const fn new(loops: usize) -> Self {
-        Self { loops, open: Vec::new() }
+    /// None yet, for so many loops, and for connections with such buffers.
+    pub(crate) const fn new(loops: usize, buffers: SocketBuffers) -> Self {
+        Self { loops, buffers, open: Vec::new() }
     }
 
     /// Opens those that are not open. If one cannot be, all stays as it is.
@@ -41,7 +42,8 @@ impl Doors {
                 open.swap_remove(known);
                 continue;
             }
-            let (address, sockets) = bind(listen.address, self.loops)
+            let (address, sockets) = self
+                .bind(listen.address)
                 .map_err(|error| CannotRun::Listen(listen.address, error))?;
             opened.push(Opened { listen: *listen, address, sockets });
         }
@@ -64,17 +66,17 @@ impl Doors {
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.open.iter().map(|(_, address)| *address).collect()
     }
-}
 
-/// `Listen 8080` means every address: where there is no IPv6, every address of IPv4.
-fn bind(address: SocketAddr, loops: usize) -> io::Result<(SocketAddr, Vec<Socket>)> {
-    match accept::bind(address, loops) {
-        Err(error)
-            if error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
-                && address.ip().is_unspecified() =>
-        {
-            accept::bind((Ipv4Addr::UNSPECIFIED, address.port()).into(), loops)
+    /// `Listen 8080` means every address: where there is no IPv6, every address of IPv4.
+    fn bind(&self, address: SocketAddr) -> io::Result<(SocketAddr, Vec<Socket>)> {
+        let bind = |address| accept::bind(address, self.loops, self.buffers);
+        let has_no_family =
+            |error: &io::Error| error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error());
+        match bind(address) {
+            Err(error) if has_no_family(&error) && address.ip().is_unspecified() => {
+                bind((Ipv4Addr::UNSPECIFIED, address.port()).into())
+            }
+            bound => bound,
         }
-        bound => bound,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
-use underpass_core::config::{Config, Read, Recording, Severity};
+use underpass_core::config::{Config, Read, Recording, Severity, SocketBuffers};
 use underpass_core::time::Time;
 
 use crate::checks::Checks;
@@ -43,13 +43,15 @@ pub(crate) struct Reloader {
 /// What a configuration says of the process itself: it counts when that starts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Fixed {
+    socket_buffers: SocketBuffers,
     threads: Option<NonZeroU16>,
     recording: Recording,
 }
 
 impl Fixed {
     pub(crate) fn of(config: &Config) -> Self {
-        Self { threads: config.threads, recording: config.recording.clone() }
+        let (socket_buffers, recording) = (config.socket_buffers, config.recording.clone());
+        Self { socket_buffers, threads: config.threads, recording }
     }
 }
 
@@ -116,6 +118,7 @@ impl Reloader {
     fn warn(&self, config: &Config) {
         let new = Fixed::of(config);
         for (name, is_new) in [
+            ("…BufferSize", new.socket_buffers != self.fixed.socket_buffers),
             ("Threads", new.threads != self.fixed.threads),
             ("Record…", new.recording != self.fixed.recording),
         ] {

@@ -28,7 +28,7 @@ pub struct Peer {
 /// Ours.
 pub const OURS: &Peer = &Peer {
     name: "underpass",
-    bound: Some("ProxyReceiveBufferSize 65536\n"),
+    bound: Some("ProxyReceiveBufferSize 65536\nSendBufferSize 65536\n"),
     template: include_str!("../../compare/underpass.conf"),
     program: "underpass",
     arguments: &["run", "-f", "@CONF@"],

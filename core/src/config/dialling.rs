@@ -4,7 +4,7 @@ use core::num::NonZeroU32;
 
 use super::problem::Flaw;
 use super::proxy_pass::name_and_value;
-use super::values::{number, receive_buffer, switch};
+use super::values::{number, socket_buffer, switch};
 use super::words::Word;
 use crate::route::{Peer, Target, Tcp};
 use crate::time::Wait;
@@ -41,7 +41,7 @@ impl Dialling {
 
     /// `receivebuffersize=bytes`
     pub(super) fn set_receive_buffer(&mut self, value: &Word) -> Result<(), Flaw> {
-        self.receive_buffer = receive_buffer(value)?;
+        self.receive_buffer = socket_buffer(value)?;
         Ok(())
     }
 

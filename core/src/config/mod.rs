@@ -170,6 +170,8 @@ pub enum Input {
 pub struct Config {
     /// Where clients are awaited: at least one.
     pub listens: Vec<Listen>,
+    /// How many bytes the system holds for each connection of a client's.
+    pub socket_buffers: SocketBuffers,
     /// How many event loops there are; none means one per core.
     pub threads: Option<NonZeroU16>,
     /// What is logged.
@@ -182,6 +184,16 @@ pub struct Config {
     pub checks: NonZeroU16,
     /// What requests are judged by.
     pub rules: Rules,
+}
+
+/// How many bytes the system holds for a connection, in each direction; none leaves it to the system, which may let
+/// them grow to some MiB (`tcp(7)`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SocketBuffers {
+    /// Those that have not been acknowledged by the client (`SendBufferSize`).
+    pub send: Option<NonZeroU32>,
+    /// Those that have not been read from it (`ReceiveBufferSize`).
+    pub receive: Option<NonZeroU32>,
 }
 
 /// Which sessions are recorded, and where.

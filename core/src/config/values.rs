@@ -30,7 +30,7 @@ pub(super) fn piece(word: &Word) -> Result<Option<NonZeroU32>, Flaw> {
 }
 
 /// How many bytes the system may hold that were not read yet; 0 means that nothing is said.
-pub(super) fn receive_buffer(word: &Word) -> Result<Option<NonZeroU32>, Flaw> {
+pub(super) fn socket_buffer(word: &Word) -> Result<Option<NonZeroU32>, Flaw> {
     size(word, RECEIVE_BUFFER_MOST)
 }
 

@@ -6,6 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread;
 
 use mio::{Poll, Token, Waker};
+use underpass_core::config::SocketBuffers;
 use underpass_core::config::{Input, Nowhere, load};
 use underpass_core::route::{Rules, WorkerId};
 use underpass_core::time::Wait;
@@ -118,7 +119,9 @@ impl Daemon {
         let (lookup, oracle) = oracle();
         let asks = start(&shared, lookup).expect("a thread");
         oracle.asked.recv().expect("it asks at once");
-        let (at, sockets) = accept::bind((Ipv4Addr::LOCALHOST, 0).into(), 1).expect("a listener");
+        let (at, sockets) =
+            accept::bind((Ipv4Addr::LOCALHOST, 0).into(), 1, SocketBuffers::default())
+                .expect("a listener");
         let event_loop = EventLoop::new(0, ears, shared, sockets, asks, None).expect("a loop");
         Self { at, mailbox, thread: thread::spawn(move || event_loop.run()), oracle }
     }

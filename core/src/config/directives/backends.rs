@@ -7,7 +7,7 @@ use crate::config::context::Context;
 use crate::config::problem::Flaw;
 use crate::config::sections::Kind;
 use crate::config::table::{Directive, Origin};
-use crate::config::values::receive_buffer;
+use crate::config::values::socket_buffer;
 use crate::config::words::Word;
 use crate::route::Setting;
 
@@ -39,7 +39,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         apply: |loader, args| {
             loader
                 .draft
-                .say(receive_buffer(&args[0]), |host, bytes| host.dials.receive_buffer = bytes)
+                .say(socket_buffer(&args[0]), |host, bytes| host.dials.receive_buffer = bytes)
         },
     },
     Directive {

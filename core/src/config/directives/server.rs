@@ -9,7 +9,7 @@ use crate::config::problem::Flaw;
 use crate::config::table::{Directive, Origin};
 use crate::config::tls::one_of;
 use crate::config::url;
-use crate::config::values::{number, some_wait};
+use crate::config::values::{number, socket_buffer, some_wait};
 use crate::config::words::Word;
 
 pub(super) static DIRECTIVES: &[Directive] = &[
@@ -30,6 +30,33 @@ pub(super) static DIRECTIVES: &[Directive] = &[
             loader.draft.listen(address, &args[0])?;
             says.into_iter().for_each(|(it, word)| loader.draft.listen_for(it, word));
             Ok(())
+        },
+    },
+    Directive {
+        name: "SendBufferSize",
+        args: "bytes",
+        default: Some("0"),
+        contexts: Context::SERVER,
+        origin: Origin::Httpd,
+        summary: "How many bytes the system holds for a client that does not acknowledge them, at least 512; 0 leaves \
+                  that to the system, which may hold some MiB for one that does not read. It counts from \
+                  the next start on.",
+        example: "SendBufferSize 262144",
+        count: 1..=1,
+        apply: |loader, args| set(&mut loader.draft.socket_buffers.send, socket_buffer(&args[0])),
+    },
+    Directive {
+        name: "ReceiveBufferSize",
+        args: "bytes",
+        default: Some("0"),
+        contexts: Context::SERVER,
+        origin: Origin::Httpd,
+        summary: "How many bytes the system holds from a client that have not been read, at least 512; 0 leaves that \
+                  to the system. It counts as SendBufferSize does.",
+        example: "ReceiveBufferSize 262144",
+        count: 1..=1,
+        apply: |loader, args| {
+            set(&mut loader.draft.socket_buffers.receive, socket_buffer(&args[0]))
         },
     },
     Directive {
@@ -157,12 +184,24 @@ fn log_level(word: &Word) -> Result<LogLevel, Flaw> {
 
 #[cfg(test)]
 mod tests {
+    use core::num::NonZeroU32;
+
     use super::*;
+    use crate::config::SocketBuffers;
     use crate::config::testing::{good, problem};
 
     #[test]
     fn the_last_of_two_settings_wins() {
         assert_eq!(good("ServerName a\nServerName b").rules.main().name, "b");
+    }
+
+    #[test]
+    fn buffers_are_left_to_the_system_or_of_some_size() {
+        let (send, receive) = (NonZeroU32::new(512), NonZeroU32::new(65_536));
+        let both = good("SendBufferSize 512\nReceiveBufferSize 65536").socket_buffers;
+        assert_eq!(both, SocketBuffers { send, receive });
+        assert_eq!(good("SendBufferSize 0").socket_buffers, SocketBuffers::default());
+        assert_eq!(problem("SendBufferSize 511"), "conf:1:16: 511 is less than 512, and not 0");
     }
 
     #[test]

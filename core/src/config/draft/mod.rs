@@ -22,7 +22,7 @@ use super::proxy_pass::Pass;
 use super::reverse::Mirror;
 use super::tls::{BackSaid, FrontSaid};
 use super::words::Word;
-use super::{Config, Listen, LogLevel, Recording};
+use super::{Config, Listen, LogLevel, Recording, SocketBuffers};
 use crate::edit::{Heads, Of};
 use crate::head::BadHeader;
 use crate::route::{Address, Pattern, Quota, QuotaId, Rules, Section, Setting};
@@ -40,6 +40,8 @@ pub(super) struct Draft {
     pub(super) listens: Vec<Listen>,
     /// The listeners for which it is said whether TLS is spoken, and where.
     speech: Vec<(Listen, bool, Word)>,
+    /// `SendBufferSize`, `ReceiveBufferSize`.
+    pub(super) socket_buffers: SocketBuffers,
     /// `Threads`.
     pub(super) threads: Option<NonZeroU16>,
     /// `LogLevel`.
@@ -80,6 +82,7 @@ impl Default for Draft {
         Self {
             listens: Vec::new(),
             speech: Vec::new(),
+            socket_buffers: SocketBuffers::default(),
             threads: None,
             log_level: LogLevel::default(),
             recording: Recording::default(),
@@ -325,6 +328,7 @@ impl Draft {
         let entrances = entrances(&servers);
         Config {
             listens: self.listens,
+            socket_buffers: self.socket_buffers,
             threads: self.threads,
             log_level: self.log_level,
             recording: self.recording,
