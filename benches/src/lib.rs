@@ -1,5 +1,5 @@
-//! What the benches share: rules, sample heads, and a driver that does nothing at no cost; and what the
-//! measuring tools share: their [`arguments`], a [`daemon`], its peers' end of a [`wire`], a [`mix`] of
+//! What the benches share: rules, sample heads, a driver that does nothing at no cost, an [`election`] and large
+//! [`texts`]; and what the measuring tools share: their [`arguments`], a [`daemon`], its peers' end of a [`wire`], a [`mix`] of
 //! requests, and a [`pattern`] to send.
 
 #![forbid(unsafe_code)]
@@ -7,8 +7,10 @@
 pub mod arguments;
 pub mod compare;
 pub mod daemon;
+pub mod election;
 pub mod mix;
 pub mod pattern;
+pub mod texts;
 pub mod wire;
 
 use std::num::NonZeroU32;
