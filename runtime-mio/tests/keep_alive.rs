@@ -135,12 +135,13 @@ fn a_connection_carries_so_many_requests_and_no_more() {
     client.ends();
 }
 
-/// Many clients share few connections, and when all have gone no descriptor is left.
+/// A connection is opened only while all others are in use; and when all have gone no descriptor is left.
 #[test]
 fn many_requests_share_few_connections() {
     const CLIENTS: usize = 40;
     const REQUESTS: usize = 250;
-    let house = House::new(&format!("MaxKeepAliveRequests 0\n{KEPT}"));
+    // As many may wait as there are clients: else some are closed, and how many that are is chance.
+    let house = House::new(&format!("MaxKeepAliveRequests 0\n{KEPT} smax={CLIENTS}"));
     let accepted = house.backend.serve(answer_all);
     let before = house.daemon.descriptors().len();
     let ask = &|first| {
@@ -154,7 +155,7 @@ fn many_requests_share_few_connections() {
         (0..CLIENTS).for_each(|number| drop(scope.spawn(move || ask(number))));
     });
     let accepted = accepted.load(Ordering::SeqCst);
-    assert!(accepted <= 2 * CLIENTS, "{accepted} connections for {CLIENTS} clients");
+    assert!(accepted <= CLIENTS, "{accepted} connections for {CLIENTS} clients");
     for connection in ANSWERED.lock().expect("nobody panicked").drain(..) {
         connection.shut();
     }
